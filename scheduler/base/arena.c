@@ -1,0 +1,96 @@
+/* See arena.h. Blocks in a list, each twice the last up to 1 MiB; a large object has a block
+ * of its own. Invariant: block->used <= block->room, and every pointer handed out lies in
+ * exactly one block. */
+#include "arena.h"
+#include "memory.h"
+#include <stdalign.h>
+#include <stdint.h>
+
+enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+
+struct block {
+    struct block *next;
+    size_t used, room;
+    alignas(max_align_t) unsigned char bytes[];
+};
+
+struct arena {
+    struct block *head;
+    size_t used;
+};
+
+struct arena *arena_make(void)
+{
+    return xcalloc(1, sizeof(struct arena));
+}
+
+void arena_free(struct arena *a)
+{
+    if (a == NULL)
+        return;
+    while (a->head != NULL) {
+        struct block *next = a->head->next;
+        free(a->head);
+        a->head = next;
+    }
+    free(a);
+}
+
+static struct block *block_for(struct arena *a, size_t n)
+{
+    size_t room = a->head != NULL ? 2 * a->head->room : FIRST_BLOCK;
+    if (room > LARGEST_BLOCK)
+        room = LARGEST_BLOCK;
+    if (room < n)
+        room = n;
+    struct block *b = xcalloc(1, xadd(sizeof(*b), room));
+    b->room = room;
+    b->next = a->head;
+    a->head = b;
+    return b;
+}
+
+void *arena_alloc(struct arena *a, size_t n, size_t size)
+{
+    size_t align = alignof(max_align_t);
+    size_t want = xadd(xmul(n, size), align) / align * align;
+    struct block *b = a->head;
+    if (b == NULL || b->room - b->used < want)
+        b = block_for(a, want);
+    void *p = b->bytes + b->used;
+    b->used += want;
+    a->used += want;
+    return p;
+}
+
+char *arena_copy(struct arena *a, const char *text, size_t len)
+{
+    char *copy = arena_alloc(a, xadd(len, 1), 1);
+    if (len > 0)
+        memcpy(copy, text, len);
+    return copy;
+}
+
+char *arena_strdup(struct arena *a, const char *text)
+{
+    return text == NULL ? NULL : arena_copy(a, text, strlen(text));
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+    char *text = arena_alloc(a, (size_t)(n < 0 ? 0 : n) + 1, 1);
+    if (n > 0)
+        (void)vsnprintf(text, (size_t)n + 1, fmt, again);
+    va_end(again);
+    return text;
+}
+
+size_t arena_used(const struct arena *a)
+{
+    return a->used;
+}

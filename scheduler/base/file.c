@@ -1,0 +1,150 @@
+/* See file.h. */
+#include "file.h"
+#include "auto.h"
+#include "memory.h"
+#include "str.h"
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+static int fail(struct gm_error *err, const char *path)
+{
+    int code = -errno;
+    return gm_fail(err, code, "%s: %s", path, strerror(-code));
+}
+
+int file_read(const char *path, size_t most, char **ret, size_t *ret_len, struct gm_error *err)
+{
+    bool standard = strcmp(path, "-") == 0;
+    AUTO_FD fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(err, path);
+    AUTO_STR text = {0};
+    static const size_t piece = 65536;
+    AUTO_FREE(char) buf = xcalloc(piece, 1);
+    for (;;) {
+        ssize_t n = read(fd, buf, piece);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail(err, path);
+        if (n == 0)
+            break;
+        str_add_n(&text, buf, (size_t)n);
+        if (text.len > most)
+            return gm_fail(err, -EFBIG, "%s: more than %zu bytes", path, most);
+    }
+    *ret_len = text.len;
+    *ret = str_steal(&text);
+    return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int file_write(const char *path, const void *data, size_t len, struct gm_error *err)
+{
+    AUTO_STR tmp = {0};
+    str_printf(&tmp, "%s.tmp", path);
+    int fd = open(tmp.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return fail(err, path);
+    int rc = write_all(fd, data, len);
+    if (rc == 0)
+        rc = fsync(fd);
+    int code = rc == 0 ? 0 : fail(err, path);
+    if (close(fd) != 0 && code == 0)
+        code = fail(err, path);
+    if (code == 0 && rename(tmp.text, path) != 0)
+        code = fail(err, path);
+    if (code != 0)
+        (void)unlink(tmp.text);
+    return code;
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+int file_make_folders(const char *path, struct gm_error *err)
+{
+    AUTO_FREE(char) copy = xstrdup(path);
+    for (char *p = copy + 1;; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char c = *p;
+        *p = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            return fail(err, copy);
+        if (c == '\0')
+            return 0;
+        *p = c;
+    }
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st;
+    (void)kind;
+    (void)ftw;
+    return remove(path) != 0 && errno != ENOENT ? -1 : 0;
+}
+
+int file_remove_tree(const char *path, struct gm_error *err)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT)
+        return fail(err, path);
+    return 0;
+}
+
+char *file_absolute(const char *dir, const char *path)
+{
+    struct str all = {0}, out = {0};
+    if (path[0] != '/') {
+        AUTO_FREE(char) cwd = getcwd(NULL, 0);
+        if (dir == NULL || dir[0] != '/')
+            str_printf(&all, "%s/", cwd != NULL ? cwd : "");
+        if (dir != NULL)
+            str_printf(&all, "%s/", dir);
+    }
+    str_add(&all, path);
+    for (const char *p = all.text; *p != '\0';) {
+        size_t n = strcspn(p, "/");
+        if (n == 2 && strncmp(p, "..", 2) == 0) {
+            char *last = out.text != NULL ? strrchr(out.text, '/') : NULL;
+            out.len = last != NULL ? (size_t)(last - out.text) : 0;
+            if (out.text != NULL)
+                out.text[out.len] = '\0';
+        } else if (n > 0 && !(n == 1 && *p == '.')) {
+            str_add(&out, "/");
+            str_add_n(&out, p, n);
+        }
+        p += n + (p[n] == '/');
+    }
+    str_free(&all);
+    if (out.len == 0)
+        str_add(&out, "/");
+    return str_steal(&out);
+}
+
+char *file_dirname(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return xstrdup(".");
+    struct str out = {0};
+    str_add_n(&out, path, slash == path ? 1 : (size_t)(slash - path));
+    return str_steal(&out);
+}

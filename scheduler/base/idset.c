@@ -1,0 +1,180 @@
+/* See idset.h. Words past n_words are empty; trailing zero words are allowed, so equality
+ * looks at both lengths. */
+#include "idset.h"
+#include "memory.h"
+#include "str.h"
+
+enum { BITS = 64 };
+
+struct idset *idset_make(void)
+{
+    return xcalloc(1, sizeof(struct idset));
+}
+
+struct idset *idset_dup(const struct idset *s)
+{
+    struct idset *copy = idset_make();
+    idset_unite(copy, s);
+    return copy;
+}
+
+void idset_free(struct idset *s)
+{
+    if (s != NULL)
+        free(s->words);
+    free(s);
+}
+
+static void grow(struct idset *s, unsigned n_words)
+{
+    if (n_words <= s->n_words)
+        return;
+    s->words = xrealloc(s->words, n_words, sizeof(*s->words));
+    for (unsigned i = s->n_words; i < n_words; i++)
+        s->words[i] = 0;
+    s->n_words = n_words;
+}
+
+void idset_add(struct idset *s, unsigned id)
+{
+    grow(s, id / BITS + 1);
+    s->words[id / BITS] |= UINT64_C(1) << (id % BITS);
+}
+
+void idset_remove(struct idset *s, unsigned id)
+{
+    if (id / BITS < s->n_words)
+        s->words[id / BITS] &= ~(UINT64_C(1) << (id % BITS));
+}
+
+void idset_clear(struct idset *s)
+{
+    for (unsigned i = 0; i < s->n_words; i++)
+        s->words[i] = 0;
+}
+
+bool idset_has(const struct idset *s, unsigned id)
+{
+    return id / BITS < s->n_words && (s->words[id / BITS] >> (id % BITS) & 1) != 0;
+}
+
+unsigned idset_count(const struct idset *s)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < s->n_words; i++)
+        n += (unsigned)__builtin_popcountll(s->words[i]);
+    return n;
+}
+
+static uint64_t word(const struct idset *s, unsigned i)
+{
+    return i < s->n_words ? s->words[i] : 0;
+}
+
+bool idset_subset(const struct idset *a, const struct idset *b)
+{
+    for (unsigned i = 0; i < a->n_words; i++) {
+        if ((a->words[i] & ~word(b, i)) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool idset_equal(const struct idset *a, const struct idset *b)
+{
+    return idset_subset(a, b) && idset_subset(b, a);
+}
+
+bool idset_overlap(const struct idset *a, const struct idset *b)
+{
+    for (unsigned i = 0; i < a->n_words; i++) {
+        if ((a->words[i] & word(b, i)) != 0)
+            return true;
+    }
+    return false;
+}
+
+void idset_unite(struct idset *a, const struct idset *b)
+{
+    grow(a, b->n_words);
+    for (unsigned i = 0; i < b->n_words; i++)
+        a->words[i] |= b->words[i];
+}
+
+void idset_subtract(struct idset *a, const struct idset *b)
+{
+    for (unsigned i = 0; i < a->n_words; i++)
+        a->words[i] &= ~word(b, i);
+}
+
+int64_t idset_next(const struct idset *s, unsigned from)
+{
+    for (unsigned i = from / BITS; i < s->n_words; i++) {
+        uint64_t w = s->words[i];
+        if (i == from / BITS)
+            w &= ~UINT64_C(0) << (from % BITS);
+        if (w != 0)
+            return (int64_t)i * BITS + __builtin_ctzll(w);
+    }
+    return -1;
+}
+
+/* Reads one id; returns the place after it, or NULL. */
+static const char *read_id(const char *p, unsigned *ret)
+{
+    if (*p < '0' || *p > '9' || (p[0] == '0' && p[1] >= '0' && p[1] <= '9'))
+        return NULL;
+    unsigned id = 0;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        id = id * 10 + (unsigned)(*p - '0');
+        if (id >= IDSET_MAX)
+            return NULL;
+    }
+    *ret = id;
+    return p;
+}
+
+int idset_parse(const char *text, struct idset **ret, struct gm_error *err)
+{
+    AUTO(idset) set = idset_make();
+    const char *p = text;
+    bool bracket = *p == '[';
+    p += bracket;
+    int64_t last = -1;
+    while (*p != '\0' && *p != ']') {
+        unsigned from, to;
+        p = read_id(p, &from);
+        to = from;
+        if (p != NULL && *p == '-')
+            p = read_id(p + 1, &to);
+        if (p == NULL || (*p != ',' && *p != '\0' && *p != ']'))
+            return gm_fail(err, -EINVAL, "'%s' is not a list of ids like 0-3,8", text);
+        if ((int64_t)from <= last || to < from)
+            return gm_fail(err, -EINVAL, "'%s': ids must ascend", text);
+        for (unsigned id = from; id <= to; id++)
+            idset_add(set, id);
+        last = to;
+        if (*p == ',' && (p[1] < '0' || p[1] > '9'))
+            return gm_fail(err, -EINVAL, "'%s': a number must follow the comma", text);
+        p += *p == ',';
+    }
+    if ((*p == ']') != bracket || (bracket && p[1] != '\0'))
+        return gm_fail(err, -EINVAL, "'%s': brackets do not match", text);
+    *ret = steal(&set);
+    return 0;
+}
+
+char *idset_format(const struct idset *s)
+{
+    struct str out = {0};
+    for (int64_t a = idset_next(s, 0); a >= 0;) {
+        int64_t b = a;
+        while (idset_has(s, (unsigned)b + 1))
+            b++;
+        str_printf(&out, out.len > 0 ? ",%lld" : "%lld", (long long)a);
+        if (b > a)
+            str_printf(&out, "-%lld", (long long)b);
+        a = idset_next(s, (unsigned)b + 1);
+    }
+    return str_steal(&out);
+}

@@ -1,0 +1,151 @@
+/* See str.h. Invariant: text == NULL or text[len] == 0 and len < room. */
+#include "str.h"
+#include "memory.h"
+#include <math.h>
+#include <stdlib.h>
+
+void str_add_n(struct str *s, const char *text, size_t len)
+{
+    size_t need = xadd(xadd(s->len, len), 1);
+    if (need > s->room) {
+        size_t room = s->room < 64 ? 64 : s->room;
+        while (room < need)
+            room = xmul(room, 2);
+        s->text = xrealloc(s->text, room, 1);
+        s->room = room;
+    }
+    if (len > 0)
+        memcpy(s->text + s->len, text, len);
+    s->len += len;
+    s->text[s->len] = '\0';
+}
+
+void str_add(struct str *s, const char *text)
+{
+    str_add_n(s, text, strlen(text));
+}
+
+void str_printf(struct str *s, const char *fmt, ...)
+{
+    char small[256];
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    int n = vsnprintf(small, sizeof(small), fmt, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n < sizeof(small)) {
+        str_add_n(s, small, (size_t)n);
+    } else if (n >= 0) {
+        char *large = xcalloc((size_t)n + 1, 1);
+        (void)vsnprintf(large, (size_t)n + 1, fmt, again);
+        str_add_n(s, large, (size_t)n);
+        free(large);
+    }
+    va_end(again);
+}
+
+const char *str_text(const struct str *s)
+{
+    return s->text == NULL ? "" : s->text;
+}
+
+char *str_steal(struct str *s)
+{
+    char *text = s->text == NULL ? xstrdup("") : s->text;
+    *s = (struct str){0};
+    return text;
+}
+
+void str_clear(struct str *s)
+{
+    s->len = 0;
+    if (s->text != NULL)
+        s->text[0] = '\0';
+}
+
+void str_free(struct str *s)
+{
+    free(s->text);
+    *s = (struct str){0};
+}
+
+/* Levenshtein's distance over one row; words past 63 bytes are never near. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[64], n = strlen(a), m = strlen(b);
+    if (n >= 64 || m >= 64)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t swap = corner + (a[i - 1] != b[j - 1]);
+            corner = row[j];
+            size_t step = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+            row[j] = step < swap ? step : swap;
+        }
+    }
+    return row[m];
+}
+
+const char *str_nearest(const char *word, const char *const *candidates, size_t n)
+{
+    size_t limit = strlen(word) / 3, best = SIZE_MAX;
+    if (limit < 2)
+        limit = 2;
+    const char *nearest = NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t d = edit_distance(word, candidates[i]);
+        if (d <= limit && d < best && d < strlen(word)) {
+            best = d;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}
+
+const char *str_double(double v, char buf[32])
+{
+    if (isnan(v))
+        return memcpy(buf, "nan", 4);
+    if (isinf(v))
+        return memcpy(buf, v < 0 ? "-inf" : "inf", v < 0 ? 5 : 4);
+    for (int digits = 1; digits <= 17; digits++) {
+        (void)snprintf(buf, 32, "%.*g", digits, v);
+        if (strtod(buf, NULL) == v)
+            break;
+    }
+    if (strpbrk(buf, ".e") == NULL) {
+        size_t n = strlen(buf);
+        memcpy(buf + n, ".0", 3);
+    }
+    return buf;
+}
+
+const char *str_duration(double s, char buf[32])
+{
+    if (s < 0.0995)
+        (void)snprintf(buf, 32, "%.*f ms", s < 0.00995 ? 1 : 0, s * 1e3);
+    else if (s < 99.95)
+        (void)snprintf(buf, 32, "%.*f s", s < 9.995 ? 2 : 1, s);
+    else if (s < 5970)
+        (void)snprintf(buf, 32, "%.0f min %02.0f s", floor(s / 60), floor(fmod(s, 60)));
+    else
+        (void)snprintf(buf, 32, "%.0f h %02.0f min", floor(s / 3600), floor(fmod(s, 3600) / 60));
+    return buf;
+}
+
+const char *str_bytes(uint64_t n, char buf[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double v = (double)n;
+    size_t u = 0;
+    while (v >= 1023.95 && u + 1 < sizeof(units) / sizeof(units[0])) {
+        v /= 1024;
+        u++;
+    }
+    (void)snprintf(buf, 32, "%.*f %s", u == 0 || v >= 99.95 ? 0 : 1, v, units[u]);
+    return buf;
+}

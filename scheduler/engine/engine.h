@@ -1,0 +1,70 @@
+/* The one path of a job, in live time: spec -> place -> plan -> launch -> outcome. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "launch/launch.h"
+#include "spec/jobspec.h"
+#include "spec/plan.h"
+#include "topo/restree.h"
+#include <stdbool.h>
+
+/* The exit codes of every program. */
+enum engine_exit {
+    ENGINE_DONE = 0,
+    ENGINE_TASK_FAILED = 1, /* a task failed for good */
+    ENGINE_USAGE = 2,       /* usage, bad jobspec, results exist, mis-launch, input missing */
+    ENGINE_CANNOT_FIT = 3,
+    ENGINE_INTERNAL = 4,
+    ENGINE_INCOMPLETE = 5   /* resumable: signal, walltime, lost launch */
+};
+
+/* The exit code that fits a failed call's -errno while planning. */
+enum engine_exit engine_exit_for(int code);
+
+/* What the runner tells while it runs; times in unix s. Counts are of all stages. */
+struct engine_event {
+    enum {
+        ENGINE_STARTED = 1, /* ranks are up */
+        ENGINE_PROGRESS,    /* at most ten a second */
+        ENGINE_STAGE_OVER,
+        ENGINE_PACKING,
+        ENGINE_ENDED
+    } kind;
+    uint64_t done, failed, skipped, total;
+    uint64_t running;
+    const char *stage;  /* STAGE_OVER: its name; PROGRESS: the first unfinished one */
+    double elapsed;     /* s since STARTED */
+    double left;        /* s, an estimate; < 0: not known yet */
+};
+
+struct engine_events {
+    void *ctx;
+    void (*event)(void *ctx, const struct engine_event *e);
+};
+
+/* The look function for jobspec_options: rows and digests of CSV, npy, IDX, text, HDF5. */
+jobspec_look_fn engine_look;
+/* The kernels that are linked in. */
+const struct gm_kernel *const *engine_kernels(unsigned *ret_n);
+
+/* Places the job on the tree and makes its plan (nothing is written). */
+int engine_plan(const struct jobspec *spec, const struct restree *tree, const char *launcher,
+                struct plan **ret, struct gm_error *err);
+
+struct engine_options {
+    bool force;               /* an existing results file is moved to FILE.old */
+    const char *runner;       /* path of gridmill-runner; NULL: beside this program */
+    int verbosity;            /* as base/log.h */
+};
+
+/* Runs one job to its end. The outcome is what the commit records say. Returns an exit code
+ * of enum engine_exit; err has the sentence when it is not 0. */
+int engine_run(const struct jobspec *spec, const struct restree *tree,
+               const struct launch_backend *backend, const struct engine_options *opt,
+               const struct engine_events *events, struct gm_error *err);
+
+/* Asks the running engine_run to drain (from a signal handler: async-signal-safe). The second
+ * call ends the ranks at once. */
+void engine_stop(void);
+
+#endif

@@ -1,0 +1,57 @@
+/* What a shard holds, in memory: commits (one an attempt at a task) and records (one a value:
+ * an output, a series, a log, the parameters). docs/design/results.md is the file's side. */
+#ifndef RESULT_RECORD_H
+#define RESULT_RECORD_H
+
+#include "gridmill/error.h"
+#include "gridmill/types.h"
+#include <stdint.h>
+
+enum result_status {
+    RESULT_NONE = 0,    /* never run (or not committed) */
+    RESULT_DONE = 1,
+    RESULT_FAILED = 2,
+    RESULT_SKIPPED = 3, /* a task it needs failed */
+    RESULT_RETRIED = 4  /* an attempt that failed and is tried again */
+};
+
+enum result_reason { /* why an attempt ended */
+    RESULT_OK = 0,
+    RESULT_ERROR = 1,   /* a kernel said so: the sentence is its error record */
+    RESULT_EXIT = 2,    /* a command's exit status is not 0 */
+    RESULT_SIGNAL = 3,
+    RESULT_TIMEOUT = 4,
+    RESULT_NEEDS = 5    /* skipped */
+};
+
+enum result_kind {
+    RESULT_OUTPUT = 1,   /* index: output */
+    RESULT_SERIES = 2,   /* index: output; all rows of the task in one record */
+    RESULT_STDOUT = 3,
+    RESULT_STDERR = 4,
+    RESULT_PARAMS = 5,   /* canonical JSON of what varies */
+    RESULT_MESSAGE = 6,  /* the sentence of a failure */
+    RESULT_RANK = 7      /* JSON about this rank; task is not used */
+};
+
+struct result_record {
+    uint32_t stage, kind, index;
+    uint64_t task;
+    uint32_t dtype, ndim;
+    uint64_t dims[GM_MAX_DIMS];
+    const void *data;
+    uint64_t nbytes;
+};
+
+struct result_commit {
+    uint32_t stage, attempt;  /* attempts count from 1 */
+    uint64_t task, count;     /* tasks [task, task + count): count > 1 only for skipped runs */
+    uint32_t status, reason;
+    int32_t exit_code, signal;
+    uint32_t rank, n_ranks;   /* world rank of the group's first; size of the group */
+    double start, end;        /* unix s */
+    double user_s, system_s;
+    uint64_t max_rss;         /* bytes */
+};
+
+#endif

@@ -1,0 +1,58 @@
+/* The machine's shape: hosts, packages, NUMA nodes, caches, cores, PUs, GPUs. Immutable; equal
+ * hosts share one shape. Who holds what is apart: occupancy.h.
+ *
+ * A shape is one flat array of nodes in depth-first order; the root (node 0) is the host.
+ * PUs that this process may not use (cgroup, affinity mask, offline) are not in it. */
+#ifndef TOPO_RESTREE_H
+#define TOPO_RESTREE_H
+
+#include "base/idset.h"
+#include "gridmill/types.h"
+
+struct topo_node {
+    uint32_t kind;            /* enum gm_kind */
+    uint32_t os_index;        /* as the kernel numbers it; PUs and GPUs count per host */
+    uint32_t parent;          /* node index; the root's is its own */
+    uint32_t end;             /* nodes (i, end) are below this one */
+    uint32_t first_pu, n_pus; /* its PUs: shape->pus[first_pu ...] */
+    uint32_t n_cores, n_gpus; /* below and including itself */
+    uint64_t bytes;           /* NUMA: memory; cache: size; else 0 */
+    uint32_t level;           /* cache: 1, 2, 3 */
+};
+
+struct topo_shape {
+    struct topo_node *nodes;
+    unsigned n_nodes;
+    uint32_t *pus;            /* OS indices in tree order */
+    unsigned n_pus, n_cores, n_packages, n_numas, n_gpus;
+    char *xml;                /* hwloc's export (v2) */
+    char digest[65];          /* of the xml with what differs between equal hosts left out */
+    char *cpu_model;          /* "AMD EPYC ..." or "" */
+};
+
+struct topo_host {
+    char *name;
+    unsigned shape;
+};
+
+struct restree {
+    struct topo_host *hosts;
+    unsigned n_hosts;
+    struct topo_shape *shapes;
+    unsigned n_shapes;
+};
+
+/* This host, as this process may use it. */
+int restree_load_host(struct restree **ret, struct gm_error *err);
+/* A host from hwloc XML text, named `host`. cpus (NULL: all): the PUs allowed there. */
+int restree_load_xml(const char *xml, size_t len, const char *host, const struct idset *cpus,
+                     struct restree **ret, struct gm_error *err);
+/* hwloc's synthetic description, "pack:2 numa:1 core:4 pu:2": machines for tests. */
+int restree_load_synthetic(const char *text, struct restree **ret, struct gm_error *err);
+/* Adds the hosts of `more` (emptied and freed) to `tree`; equal shapes become one. */
+void restree_join(struct restree *tree, struct restree *more);
+void restree_free(struct restree *tree); /* takes NULL */
+
+AUTO_TYPE(restree, restree_free)
+
+#endif

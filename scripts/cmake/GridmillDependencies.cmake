@@ -1,0 +1,32 @@
+# Every library by pkg-config, with the least version that was tried and the Debian package
+# to install. Each becomes an imported target PkgConfig::NAME.
+find_package(PkgConfig REQUIRED)
+
+function(gridmill_dependency target module version package)
+  pkg_check_modules(${target} QUIET IMPORTED_TARGET "${module}>=${version}")
+  if(NOT ${target}_FOUND)
+    pkg_check_modules(${target}_ANY QUIET ${module})
+    if(${target}_ANY_FOUND)
+      set(have "version ${${target}_ANY_VERSION} is installed")
+    else()
+      set(have "it is not installed")
+    endif()
+    message(FATAL_ERROR "Gridmill needs ${module} ${version} or newer, but ${have}: "
+                        "apt-get install ${package} (or run scripts/deps.sh)")
+  endif()
+  message(STATUS "${module} ${${target}_VERSION}")
+  set(GRIDMILL_${target}_VERSION ${${target}_VERSION} PARENT_SCOPE)
+endfunction()
+
+gridmill_dependency(MPI ompi-c 4.1 libopenmpi-dev)
+gridmill_dependency(PMIX pmix 4.1 libpmix-dev)
+gridmill_dependency(HWLOC hwloc 2.5 libhwloc-dev)
+gridmill_dependency(HDF5 hdf5-openmpi 1.10.7 libhdf5-openmpi-dev)
+gridmill_dependency(OPENBLAS openblas 0.3.13 libopenblas-pthread-dev)
+gridmill_dependency(YAML yaml-0.1 0.2.2 libyaml-dev)
+gridmill_dependency(SODIUM libsodium 1.0.18 libsodium-dev)
+gridmill_dependency(ZLIB zlib 1.2.11 zlib1g-dev)
+if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
+  gridmill_dependency(CRITERION criterion 2.4 libcriterion-dev)
+endif()
+find_package(Threads REQUIRED)
