@@ -3,6 +3,7 @@
 #define ENGINE_ENGINE_H
 
 #include "launch/launch.h"
+#include "sched/place.h"
 #include "spec/jobspec.h"
 #include "spec/plan.h"
 #include "topo/restree.h"
@@ -50,6 +51,12 @@ const struct gm_kernel *const *engine_kernels(unsigned *ret_n);
 /* Places the job on the tree and makes its plan (nothing is written). */
 int engine_plan(const struct jobspec *spec, const struct restree *tree, const char *launcher,
                 struct plan **ret, struct gm_error *err);
+
+/* The same from a placement that is already made (the runner under a foreign launcher, which
+ * placed from the inherited cpusets). */
+int engine_plan_from(const struct jobspec *spec, const struct restree *tree,
+                     const struct placement *at, enum plan_binder binder, const char *launcher,
+                     struct plan **ret, struct gm_error *err);
 
 struct engine_options {
     bool force;               /* an existing results file is moved to FILE.old */

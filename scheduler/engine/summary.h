@@ -1,0 +1,25 @@
+/* What a job came to, in the words of its kernels' output tables: read from the results, never
+ * from what the launcher said. Written beside FILE as NAME.summary.json, and drawn by the CLI. */
+#ifndef ENGINE_SUMMARY_H
+#define ENGINE_SUMMARY_H
+
+#include "base/str.h"
+#include "engine/engine.h"
+
+struct summary;
+
+/* From FILE, or from FILE.gm while it is not packed. */
+int summary_load(const char *results, struct summary **ret, struct gm_error *err);
+void summary_free(struct summary *s); /* takes NULL */
+/* The exit code that the commit records give. */
+enum engine_exit summary_exit(const struct summary *s);
+char *summary_json(const struct summary *s); /* yours to free */
+/* For people: outcome, time a stage, each stage's outputs, what each rank did, a confusion
+ * matrix, where the file is. colour and utf8 as the terminal can. */
+void summary_draw(const struct summary *s, bool colour, bool utf8, struct str *out);
+/* "digits.summary.json" for "digits.h5"; yours to free. */
+char *summary_path(const char *results);
+
+AUTO_TYPE(summary, summary_free)
+
+#endif
