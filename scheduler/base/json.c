@@ -69,10 +69,25 @@ static size_t utf8_length(const unsigned char *p, size_t n)
     return overlong || beyond ? 0 : len;
 }
 
+/* Characters that JSON takes as they are and YAML's readers do not: DEL, C1 controls, a
+ * byte order mark inside, U+FFFE, U+FFFF. Escaped, so that spec/doc reads what was
+ * written. */
+static unsigned unprintable(const unsigned char *p, size_t len)
+{
+    if (len == 1)
+        return p[0] < 0x20 || p[0] == 0x7f ? p[0] + 1u : 0;
+    if (len == 2 && p[0] == 0xc2 && p[1] < 0xa0)
+        return p[1] + 1u;
+    if (len != 3 || p[0] != 0xef)
+        return 0;
+    unsigned c = 0xf000u | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    return c == 0xfeff || c >= 0xfffe ? c + 1 : 0;
+}
+
 static void quote(struct json *j, const char *text, size_t n)
 {
-    static const char *const names[] = {['"'] = "\\\"", ['\\'] = "\\\\", ['\n'] = "\\n",
-                                        ['\t'] = "\\t", ['\r'] = "\\r"};
+    static const char *const names[] = {
+        ['"'] = "\\\"", ['\\'] = "\\\\", ['\n'] = "\\n", ['\t'] = "\\t", ['\r'] = "\\r"};
     const unsigned char *p = (const unsigned char *)text;
     str_add(&j->out, "\"");
     for (size_t i = 0; i < n;) {
@@ -82,8 +97,8 @@ static void quote(struct json *j, const char *text, size_t n)
             str_add(&j->out, "\xef\xbf\xbd");
         else if (c < sizeof(names) / sizeof(names[0]) && names[c] != NULL)
             str_add(&j->out, names[c]);
-        else if (c < 0x20)
-            str_printf(&j->out, "\\u%04x", c);
+        else if (unprintable(p + i, len) != 0)
+            str_printf(&j->out, "\\u%04x", unprintable(p + i, len) - 1);
         else
             str_add_n(&j->out, text + i, len);
         i += len == 0 ? 1 : len;
