@@ -49,16 +49,20 @@ const struct reader_stage *reader_stage(const struct reader *r, unsigned stage);
 const char *reader_job_text(const struct reader *r, const char *key);
 /* Rows of /ranks. */
 struct reader_rank {
-    const char *host, *device, *planned, *seen;
-    uint64_t tasks;
+    const char *host, *device, *planned, *seen; /* "" where nothing is known */
+    uint64_t tasks; /* attempts that this rank led and committed */
     double busy_s;
+    const char *inherited;
+    uint64_t pid;
 };
 unsigned reader_n_ranks(const struct reader *r);
 int reader_rank(const struct reader *r, unsigned rank, struct reader_rank *ret, struct gm_error *err);
 
 int reader_task(struct reader *r, unsigned stage, uint64_t task, struct reader_task *ret,
                 struct gm_error *err);
-/* kind and index as in result_record. -ENOENT: the task has no such value. */
+/* kind and index as in result_record. Outputs and series are those of tasks that are done;
+ * empty text and a series without rows are no values. -ENOENT: the task has no such value.
+ * -EBADMSG: its bytes do not match their checksum. */
 int reader_value(struct reader *r, unsigned stage, uint64_t task, uint32_t kind, uint32_t index,
                  struct reader_value *ret, struct gm_error *err);
 /* See tasks_source.best. */

@@ -31,7 +31,7 @@ enum result_kind {
     RESULT_STDERR = 4,
     RESULT_PARAMS = 5,   /* canonical JSON of what varies */
     RESULT_MESSAGE = 6,  /* the sentence of a failure */
-    RESULT_RANK = 7      /* JSON about this rank; task is not used */
+    RESULT_RANK = 7      /* what shard_rank writes; not for shard_add */
 };
 
 struct result_record {
@@ -41,6 +41,13 @@ struct result_record {
     uint64_t dims[GM_MAX_DIMS];
     const void *data;
     uint64_t nbytes;
+};
+
+struct result_rank {          /* what a rank knows of itself */
+    const char *host, *device; /* "gn0", "cpu" */
+    const char *planned, *inherited, *seen; /* PUs as idsets: by the plan, at the start, by
+                                               the kernel while the first task ran */
+    uint64_t pid;
 };
 
 struct result_commit {
