@@ -1,5 +1,5 @@
-/* The canonical form: Flux's RFC 14/25 JSON of a job, one line, keys in a fixed order. What
- * Flux has no word for stands under attributes.user.gridmill. */
+/* The canonical form: Flux's RFC 14/25 JSON of a job, one line, keys in a fixed order.
+ * What Flux has no word for stands under attributes.user.gridmill. */
 #ifndef SPEC_CANONICAL_H
 #define SPEC_CANONICAL_H
 

@@ -1,5 +1,5 @@
-/* A job, as the short form of the jobspec says it (docs/man/gridmill-jobspec.5). Everything
- * in a struct jobspec lives in its arena and is immutable once loaded.
+/* A job, as the short form of the jobspec says it (docs/man/gridmill-jobspec.5).
+ * Everything in a struct jobspec lives in its arena and is immutable once loaded.
  *
  * This level knows no kernel and no file format: it is handed the table of kernels and a
  * function that looks at a data source. */
@@ -28,19 +28,19 @@ void jobspec_faults_free(struct jobspec_faults *f); /* what is inside; not f its
 /* "file:line:col: path: text" (without :line:col where there is none); yours to free. */
 char *jobspec_fault_format(const struct jobspec_faults *f, size_t i);
 
-/* What a source of shards or a data argument is, found at plan time. A shard count is fixed
- * together with size, mtime and digest: an input that changed since is refused. */
+/* What a source of shards or a data argument is, found at plan time. A shard count is
+ * fixed together with size, mtime and digest: an input that changed since is refused. */
 struct jobspec_source {
-    const char *path;   /* absolute; for HDF5 with ":/DATASET" */
-    uint64_t size;      /* bytes of the file */
+    const char *path; /* absolute; for HDF5 with ":/DATASET" */
+    uint64_t size;    /* bytes of the file */
     int64_t mtime_ns;
-    char sha256[65];    /* of the file's bytes, hex */
-    uint64_t rows;      /* in the unit asked for; 0 when nobody asked (a plain path) */
-    uint32_t unit;      /* enum gm_slice_unit, or 0 */
+    char sha256[65]; /* of the file's bytes, hex */
+    uint64_t rows;   /* in the unit asked for; 0 when nobody asked (a plain path) */
+    uint32_t unit;   /* enum gm_slice_unit, or 0 */
 };
 
-/* Fills all of *ret but path. unit 0: do not count. -ENOENT, -EINVAL (truncated, ragged...),
- * with the sentence in err. */
+/* Fills all of *ret but path. unit 0: do not count. -ENOENT, -EINVAL (truncated,
+ * ragged...), with the sentence in err. */
 typedef int jobspec_look_fn(void *ctx,
                             const char *path,
                             uint32_t unit,
@@ -50,14 +50,15 @@ typedef int jobspec_look_fn(void *ctx,
 struct jobspec_options {
     const struct gm_kernel *const *kernels;
     unsigned n_kernels;
-    jobspec_look_fn *look;      /* NULL: sources are not looked at (n_shards stays 0) */
+    jobspec_look_fn *look; /* NULL: sources are not looked at (n_shards stays 0) */
     void *look_ctx;
     const struct jobspec_source *known; /* from a plan: used instead of looking */
     unsigned n_known;
-    const char *const *sets;    /* "PATH=VALUE", applied in order before anything is read:
-                                   "ranks=4", "tasks.train.args.lr=0.1", "tasks.0.group=all" */
+    const char *const
+        *sets; /* "PATH=VALUE", applied in order before anything is read:
+                  "ranks=4", "tasks.train.args.lr=0.1", "tasks.0.group=all" */
     unsigned n_sets;
-    const char *dir;            /* the jobspec's folder; NULL: that of the file */
+    const char *dir; /* the jobspec's folder; NULL: that of the file */
 };
 
 /* An axis of the matrix: a list of scalars, or an integer range (never expanded). */
@@ -70,28 +71,28 @@ struct jobspec_axis {
 };
 
 enum jobspec_ref_kind {
-    JOBSPEC_REF_AXIS = 1,    /* ${axis} */
-    JOBSPEC_REF_TASK_INDEX,  /* ${task.index} */
+    JOBSPEC_REF_AXIS = 1,   /* ${axis} */
+    JOBSPEC_REF_TASK_INDEX, /* ${task.index} */
     JOBSPEC_REF_SHARD_PATH,
     JOBSPEC_REF_SHARD_FIRST,
     JOBSPEC_REF_SHARD_COUNT,
     JOBSPEC_REF_SHARD_INDEX,
-    JOBSPEC_REF_OUTPUT,      /* ${stage.output}: same index, or the stage's one task */
-    JOBSPEC_REF_BEST,        /* ${stage.output@max:scalar} or @min: */
-    JOBSPEC_REF_RESULTS      /* ${results} */
+    JOBSPEC_REF_OUTPUT, /* ${stage.output}: same index, or the stage's one task */
+    JOBSPEC_REF_BEST,   /* ${stage.output@max:scalar} or @min: */
+    JOBSPEC_REF_RESULTS /* ${results} */
 };
 
 struct jobspec_ref {
     enum jobspec_ref_kind kind;
-    unsigned axis;           /* AXIS: index in the stage's axes */
-    unsigned stage, output;  /* OUTPUT, BEST */
-    unsigned scalar;         /* BEST: the output compared */
-    bool least;              /* BEST: @min */
+    unsigned axis;          /* AXIS: index in the stage's axes */
+    unsigned stage, output; /* OUTPUT, BEST */
+    unsigned scalar;        /* BEST: the output compared */
+    bool least;             /* BEST: @min */
     unsigned line, col;
 };
 
-/* A scalar of the jobspec, cut at its references: literal, ref, literal, ref... One that is a
- * single whole reference takes the value's type. */
+/* A scalar of the jobspec, cut at its references: literal, ref, literal, ref... One that
+ * is a single whole reference takes the value's type. */
 struct jobspec_piece {
     const char *text;              /* literal, or NULL */
     const struct jobspec_ref *ref; /* or NULL */
@@ -104,10 +105,10 @@ struct jobspec_template {
 
 /* An argument of a kernel. */
 struct jobspec_arg {
-    bool given;                     /* stands in the jobspec; else the default, if any */
-    bool fixed;                     /* equal for all tasks: `value` holds it */
-    struct gm_value value;          /* when fixed (type 0: not given and no default) */
-    struct jobspec_template from;   /* when not fixed */
+    bool given;                   /* stands in the jobspec; else the default, if any */
+    bool fixed;                   /* equal for all tasks: `value` holds it */
+    struct gm_value value;        /* when fixed (type 0: not given and no default) */
+    struct jobspec_template from; /* when not fixed */
 };
 
 struct jobspec_env {
@@ -117,24 +118,24 @@ struct jobspec_env {
 
 struct jobspec_stage {
     const char *name;
-    const struct gm_kernel *kernel;           /* NULL: a command */
-    const struct jobspec_arg *args;           /* one a kernel parameter, in its order */
-    const struct jobspec_template *command;   /* argv */
+    const struct gm_kernel *kernel;         /* NULL: a command */
+    const struct jobspec_arg *args;         /* one a kernel parameter, in its order */
+    const struct jobspec_template *command; /* argv */
     unsigned n_command;
     const struct jobspec_env *env;
     unsigned n_env;
-    unsigned group;                           /* ranks a task; 0: all */
-    const struct jobspec_axis *axes;          /* in file order */
+    unsigned group;                  /* ranks a task; 0: all */
+    const struct jobspec_axis *axes; /* in file order */
     unsigned n_axes;
-    const struct jobspec_source *shards_of;   /* NULL: no shards */
-    uint64_t shard_rows, n_shards;            /* rows (or lines) a shard; how many */
-    uint64_t n_tasks;                         /* product of axes and shards, checked */
-    double timeout;                           /* s; 0: none */
-    unsigned retry_limit;                     /* attempts after the first */
-    uint32_t retry_on;                        /* bits of enum jobspec_retry */
-    /* needs: stages that must be over before a task of this one starts. `strict`: a failed
-     * task there skips this stage; else (an @max/@min reference) one done task is enough.
-     * `same_index`: element to element, task i waits for task i alone. */
+    const struct jobspec_source *shards_of; /* NULL: no shards */
+    uint64_t shard_rows, n_shards;          /* rows (or lines) a shard; how many */
+    uint64_t n_tasks;                       /* product of axes and shards, checked */
+    double timeout;                         /* s; 0: none */
+    unsigned retry_limit;                   /* attempts after the first */
+    uint32_t retry_on;                      /* bits of enum jobspec_retry */
+    /* needs: stages that must be over before a task of this one starts. `strict`: a
+     * failed task there skips this stage; else (an @max/@min reference) one done task is
+     * enough. `same_index`: element to element, task i waits for task i alone. */
     const struct jobspec_need *needs;
     unsigned n_needs;
     unsigned line, col;
@@ -154,30 +155,33 @@ enum jobspec_retry {
 
 struct jobspec {
     struct arena *arena;
-    const char *file;       /* as the user named it; errors speak of it */
-    const char *dir;        /* absolute: relative paths count from here */
-    const char *text;       /* the file's bytes */
+    const char *file; /* as the user named it; errors speak of it */
+    const char *dir;  /* absolute: relative paths count from here */
+    const char *text; /* the file's bytes */
     size_t text_len;
     const char *const *sets;
     unsigned n_sets;
-    const char *name;       /* default: the file's name without its suffix */
-    unsigned ranks;         /* 0: auto */
+    const char *name;               /* default: the file's name without its suffix */
+    unsigned ranks;                 /* 0: auto */
     unsigned nodes, ranks_per_node; /* 0: not said */
-    unsigned cores, gpus;   /* per rank; cores 0: not said (one, or all that are free / ranks) */
-    uint64_t memory;        /* per rank, bytes; 0: not said */
-    const char *mapping;    /* "auto" | "pack" | "spread" */
+    unsigned cores,
+        gpus;        /* per rank; cores 0: not said (one, or all that are free / ranks) */
+    uint64_t memory; /* per rank, bytes; 0: not said */
+    const char *mapping; /* "auto" | "pack" | "spread" */
     bool oversubscribe;
-    double time;            /* s; 0: no limit */
-    const char *results;    /* absolute path of the file to write */
-    const struct jobspec_stage *stages; /* in file order; needs point anywhere but never in a cycle */
+    double time;         /* s; 0: no limit */
+    const char *results; /* absolute path of the file to write */
+    const struct jobspec_stage
+        *stages; /* in file order; needs point anywhere but never in a cycle */
     unsigned n_stages;
-    const struct jobspec_source *sources; /* every data set and path that is known at plan time */
+    const struct jobspec_source
+        *sources; /* every data set and path that is known at plan time */
     unsigned n_sources;
 };
 
-/* Loads the one job of a file ("-": standard input). -EINVAL: the faults are in *faults (all
- * of them), err has the first; -ENOENT and others: the file could not be read, err says so
- * and faults holds it too. *faults is filled in any case and is yours to free. */
+/* Loads the one job of a file ("-": standard input). -EINVAL: the faults are in *faults
+ * (all of them), err has the first; -ENOENT and others: the file could not be read, err
+ * says so and faults holds it too. *faults is filled in any case and is yours to free. */
 int jobspec_load(const char *file,
                  const struct jobspec_options *opt,
                  struct jobspec **ret,

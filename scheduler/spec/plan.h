@@ -10,8 +10,8 @@
 enum plan_binder {
     PLAN_BOUND_BY_LAUNCHER = 1, /* our launcher binds: inherited must equal planned */
     PLAN_BOUND_BEFORE = 2,      /* a foreign launcher bound the ranks: kept */
-    PLAN_BOUND_BY_RUNNER = 3,   /* a foreign launcher left them unbound: the runner binds */
-    PLAN_UNBOUND = 4            /* oversubscribed: ranks share the cores they have */
+    PLAN_BOUND_BY_RUNNER = 3, /* a foreign launcher left them unbound: the runner binds */
+    PLAN_UNBOUND = 4          /* oversubscribed: ranks share the cores they have */
 };
 
 struct plan_rank {
@@ -33,18 +33,18 @@ struct plan_topology {
 
 struct plan {
     struct arena *arena;
-    const char *id;           /* 32 hex digits, random: one launch */
+    const char *id;                /* 32 hex digits, random: one launch */
     const char *file, *dir, *text; /* the jobspec, as loaded */
     size_t text_len;
     const char *const *sets;
     unsigned n_sets;
-    const char *canonical;    /* canonical JSON, one line */
-    const char *results;      /* absolute path of the results file */
-    const char *folder;       /* results + ".gm" */
-    const char *mapping;      /* the one chosen: "pack" | "spread" | "inherited" */
+    const char *canonical; /* canonical JSON, one line */
+    const char *results;   /* absolute path of the results file */
+    const char *folder;    /* results + ".gm" */
+    const char *mapping;   /* the one chosen: "pack" | "spread" | "inherited" */
     bool oversubscribe;
     enum plan_binder binder;
-    const char *launcher;     /* "mpirun", "foreign" */
+    const char *launcher; /* "mpirun", "foreign" */
     const struct plan_rank *ranks;
     unsigned n_ranks;
     const struct plan_host *hosts;
@@ -53,11 +53,14 @@ struct plan {
     unsigned n_topologies;
     const struct jobspec_source *sources;
     unsigned n_sources;
-    const char *build;        /* version and build id of who made it */
+    const char *build; /* version and build id of who made it */
 };
 
 char *plan_format(const struct plan *p); /* JSON; yours to free */
-int plan_parse(const char *file, const char *text, size_t len, struct plan **ret,
+int plan_parse(const char *file,
+               const char *text,
+               size_t len,
+               struct plan **ret,
                struct gm_error *err);
 int plan_load(const char *file, struct plan **ret, struct gm_error *err);
 void plan_free(struct plan *p);

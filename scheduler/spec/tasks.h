@@ -1,8 +1,8 @@
 /* Tasks by arithmetic: (stage, index) -> parameters. Nothing is ever expanded.
  *
  * The shape of a stage is its matrix axes in file order, then its shards; the last varies
- * fastest. Data that other stages committed is read through a struct tasks_source, which the
- * runner fills in. */
+ * fastest. Data that other stages committed is read through a struct tasks_source, which
+ * the runner fills in. */
 #ifndef SPEC_TASKS_H
 #define SPEC_TASKS_H
 
@@ -10,22 +10,38 @@
 
 struct tasks_source {
     void *ctx;
-    /* The committed task of `stage` with the highest (or least) value of the scalar output;
-     * skips failed tasks, ignores NaN, ties go to the lowest index. -ENOENT: no such. */
-    int (*best)(void *ctx, unsigned stage, unsigned scalar, bool least, uint64_t *ret_task,
+    /* The committed task of `stage` with the highest (or least) value of the scalar
+     * output; skips failed tasks, ignores NaN, ties go to the lowest index. -ENOENT: no
+     * such. */
+    int (*best)(void *ctx,
+                unsigned stage,
+                unsigned scalar,
+                bool least,
+                uint64_t *ret_task,
                 struct gm_error *err);
     /* An output of a committed task; ret->data stays valid while the task runs. */
-    int (*output)(void *ctx, unsigned stage, uint64_t task, unsigned output,
-                  struct gm_input *ret, struct gm_error *err);
+    int (*output)(void *ctx,
+                  unsigned stage,
+                  uint64_t task,
+                  unsigned output,
+                  struct gm_input *ret,
+                  struct gm_error *err);
     /* An output as an .npy file in the task's private folder; text is the source's. */
-    int (*npy)(void *ctx, unsigned stage, uint64_t task, unsigned output, const char **ret,
+    int (*npy)(void *ctx,
+               unsigned stage,
+               uint64_t task,
+               unsigned output,
+               const char **ret,
                struct gm_error *err);
     /* The read-only results file of the stages that `stage` needs. */
     int (*results)(void *ctx, const char **ret, struct gm_error *err);
 };
 
-/* The axis values and shard of one task. Fills *ret_shard only when the stage has shards. */
-void tasks_place(const struct jobspec_stage *s, uint64_t index, uint64_t *axis_index /*[n_axes]*/,
+/* The axis values and shard of one task. Fills *ret_shard only when the stage has shards.
+ */
+void tasks_place(const struct jobspec_stage *s,
+                 uint64_t index,
+                 uint64_t *axis_index /*[n_axes]*/,
                  uint64_t *ret_shard);
 struct gm_value tasks_axis_value(const struct jobspec_axis *axis, uint64_t i);
 
@@ -36,18 +52,23 @@ struct tasks_args {
     struct gm_params params;
     struct gm_slice shard;
     bool has_shard;
-    struct gm_input *inputs; /* TENSOR and MODEL references, and HDF5 data (param set; data
-                                still NULL and origin the path: the caller reads it) */
+    struct gm_input
+        *inputs; /* TENSOR and MODEL references, and HDF5 data (param set; data
+                    still NULL and origin the path: the caller reads it) */
     unsigned n_inputs;
-    /* Canonical one-line JSON of what varies over the stage's tasks, sorted by name, as it
-     * stands in the results: {"lr":0.1,"seed":3}; "" when nothing varies. References to
-     * outputs stand as "train.model[3]". */
+    /* Canonical one-line JSON of what varies over the stage's tasks, sorted by name, as
+     * it stands in the results: {"lr":0.1,"seed":3}; "" when nothing varies. References
+     * to outputs stand as "train.model[3]". */
     const char *varying;
 };
 
 /* A kernel's arguments for one task. Everything is allocated in `a`. */
-int tasks_args(const struct jobspec *spec, unsigned stage, uint64_t index,
-               const struct tasks_source *source, struct arena *a, struct tasks_args *ret,
+int tasks_args(const struct jobspec *spec,
+               unsigned stage,
+               uint64_t index,
+               const struct tasks_source *source,
+               struct arena *a,
+               struct tasks_args *ret,
                struct gm_error *err);
 
 /* A kernel's arguments that are equal for all tasks (for kernel->open). */
@@ -61,12 +82,17 @@ struct tasks_command {
     bool has_shard;
 };
 
-int tasks_command(const struct jobspec *spec, unsigned stage, uint64_t index,
-                  const struct tasks_source *source, struct arena *a,
-                  struct tasks_command *ret, struct gm_error *err);
+int tasks_command(const struct jobspec *spec,
+                  unsigned stage,
+                  uint64_t index,
+                  const struct tasks_source *source,
+                  struct arena *a,
+                  struct tasks_command *ret,
+                  struct gm_error *err);
 
 /* The stage's fixed arguments (or its argv as written) as canonical one-line JSON.
- * with_digests: each path is replaced by {"sha256": ...} of its source, for the result hash. */
+ * with_digests: each path is replaced by {"sha256": ...} of its source, for the result
+ * hash. */
 char *tasks_common_json(const struct jobspec *spec, unsigned stage, bool with_digests);
 
 #endif

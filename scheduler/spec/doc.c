@@ -1,0 +1,440 @@
+/* See doc.h: libyaml's events -> tree, without recursion.
+ *
+ * Open containers are frames on a stack; finished nodes wait in `done` until their
+ * container ends and takes those from its `first` on. Invariant: done[first..] of the top
+ * frame are exactly its children so far. */
+#include "doc.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "base/strmap.h"
+#include "faults.h"
+#include <assert.h>
+#include <yaml.h>
+
+struct frame {
+    struct doc_node node;
+    size_t first;        /* its first child in done */
+    size_t anchor;       /* 1 + index in anchors; 0: none */
+    bool as_key;         /* stands where a key should: parsed, told, dropped */
+    bool have_key, drop; /* a map: the key was read; its value is to be dropped */
+    const char *key;
+    unsigned key_line, key_col;
+};
+
+struct anchor {
+    struct doc_node node;
+    bool whole;
+};
+
+struct parser {
+    struct arena *arena;
+    struct jobspec_faults *faults;
+    struct frame frames[DOC_MAX_DEPTH];
+    unsigned depth;
+    struct doc_node *done;
+    size_t n_done, room_done;
+    struct anchor *anchors;
+    size_t n_anchors, room_anchors;
+    struct strmap *anchor_index;
+    unsigned aliased; /* nodes copied for aliases */
+    unsigned documents;
+    struct doc_node root;
+};
+
+static unsigned line_of(const yaml_event_t *e)
+{
+    return (unsigned)e->start_mark.line + 1;
+}
+
+static unsigned col_of(const yaml_event_t *e)
+{
+    return (unsigned)e->start_mark.column + 1;
+}
+
+/* "tasks[0].args" of the innermost open container, or of a key in it. */
+static void
+path_of(const struct parser *p, unsigned depth, const char *key, struct str *out)
+{
+    for (unsigned i = 0; i + 1 < depth; i++) {
+        const struct frame *f = &p->frames[i];
+        if (f->node.kind == DOC_LIST)
+            str_printf(out, "[%zu]", p->frames[i + 1].first - f->first);
+        else
+            str_printf(
+                out, "%s%.80s", out->len > 0 ? "." : "", f->have_key ? f->key : "?");
+    }
+    if (key != NULL)
+        str_printf(out, "%s%.80s", out->len > 0 ? "." : "", key);
+}
+
+GM_PRINTF(5, 6)
+static void fault(const struct parser *p,
+                  const char *key,
+                  unsigned line,
+                  unsigned col,
+                  const char *fmt,
+                  ...)
+{
+    char text[512];
+    AUTO_STR path = {0};
+    path_of(p, p->depth, key, &path);
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    faults_add_at(p->faults, str_text(&path), line, col, "%s", text);
+}
+
+/* Removes the repeats of keys from a finished map's children, and tells them. */
+static void drop_repeats(struct parser *p, struct frame *f)
+{
+    size_t n = p->n_done - f->first, kept = 0;
+    struct doc_node *items = p->done + f->first;
+    AUTO(strmap) seen = n > 16 ? strmap_make() : NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = kept;
+        if (seen != NULL && !strmap_get(seen, items[i].key, &at))
+            at = kept;
+        for (size_t k = 0; seen == NULL && k < kept && at == kept; k++)
+            at = strcmp(items[k].key, items[i].key) == 0 ? k : kept;
+        if (at < kept) {
+            fault(p,
+                  items[i].key,
+                  items[i].key_line,
+                  items[i].key_col,
+                  "the key stands twice; first in line %u",
+                  items[at].key_line);
+            continue;
+        }
+        if (seen != NULL)
+            strmap_put(seen, items[i].key, kept);
+        items[kept++] = items[i];
+    }
+    p->n_done = f->first + kept;
+}
+
+static int stop(struct parser *p, const yaml_event_t *e, const char *text)
+{
+    fault(p, NULL, line_of(e), col_of(e), "%s", text);
+    return -EINVAL;
+}
+
+/* Hands a finished node to who waits for it: the map above (as key or value), the list,
+ * or the document. */
+static void deliver(struct parser *p, struct doc_node node, bool as_key)
+{
+    if (p->depth == 0) {
+        p->root = node;
+        return;
+    }
+    struct frame *f = &p->frames[p->depth - 1];
+    if (f->node.kind == DOC_MAP && (as_key || !f->have_key)) {
+        bool scalar = node.kind < DOC_LIST;
+        if (!scalar)
+            fault(p,
+                  NULL,
+                  node.line,
+                  node.col,
+                  "a key must be a scalar, not %s",
+                  doc_kind_name(node.kind));
+        f->have_key = true;
+        f->drop = !scalar;
+        f->key = scalar ? node.as.text : "?";
+        f->key_line = node.line;
+        f->key_col = node.col;
+        return;
+    }
+    if (f->node.kind == DOC_MAP) {
+        f->have_key = false;
+        if (f->drop)
+            return;
+        node.key = f->key;
+        node.key_line = f->key_line;
+        node.key_col = f->key_col;
+    } else {
+        node.key = NULL;
+    }
+    if (p->n_done == p->room_done) {
+        p->room_done = p->room_done == 0 ? 256 : xmul(p->room_done, 2);
+        p->done = xrealloc(p->done, p->room_done, sizeof(*p->done));
+    }
+    p->done[p->n_done++] = node;
+}
+
+static size_t anchor_open(struct parser *p, const yaml_char_t *name)
+{
+    if (name == NULL)
+        return 0;
+    if (p->n_anchors == p->room_anchors) {
+        p->room_anchors = p->room_anchors == 0 ? 16 : xmul(p->room_anchors, 2);
+        p->anchors = xrealloc(p->anchors, p->room_anchors, sizeof(*p->anchors));
+    }
+    p->anchors[p->n_anchors] = (struct anchor){.whole = false};
+    const char *key = arena_strdup(p->arena, (const char *)name);
+    strmap_put(p->anchor_index, key, p->n_anchors);
+    return ++p->n_anchors;
+}
+
+static void anchor_close(struct parser *p, size_t anchor, const struct doc_node *node)
+{
+    if (anchor > 0)
+        p->anchors[anchor - 1] = (struct anchor){.node = *node, .whole = true};
+}
+
+/* Copies an anchored node (its texts are shared). Recursion is bounded by DOC_MAX_DEPTH.
+ */
+static const char *
+copy(struct parser *p, const struct doc_node *from, unsigned depth, struct doc_node *ret)
+{
+    if (depth > DOC_MAX_DEPTH)
+        return "nested deeper than 64 levels";
+    if (++p->aliased > DOC_MAX_ALIASED)
+        return "the aliases of this file expand to more than 10000 nodes";
+    *ret = *from;
+    if (from->kind < DOC_LIST || from->n == 0)
+        return NULL;
+    if (from->n > DOC_MAX_ALIASED - p->aliased)
+        return "the aliases of this file expand to more than 10000 nodes";
+    ret->as.items = arena_alloc(p->arena, from->n, sizeof(*ret));
+    for (unsigned i = 0; i < from->n; i++) {
+        const char *wrong = copy(p, &from->as.items[i], depth + 1, &ret->as.items[i]);
+        if (wrong != NULL)
+            return wrong;
+    }
+    return NULL;
+}
+
+static int on_alias(struct parser *p, const yaml_event_t *e)
+{
+    const char *name = (const char *)e->data.alias.anchor;
+    size_t i;
+    if (!strmap_get(p->anchor_index, name, &i)) {
+        fault(p,
+              NULL,
+              line_of(e),
+              col_of(e),
+              "no anchor '&%.80s' stands before this",
+              name);
+        return -EINVAL;
+    }
+    if (!p->anchors[i].whole)
+        return stop(p, e, "an alias inside the very node that it names");
+    struct doc_node node = {0};
+    const char *wrong = copy(p, &p->anchors[i].node, p->depth + 1, &node);
+    if (wrong != NULL)
+        return stop(p, e, wrong);
+    deliver(p, node, false);
+    return 0;
+}
+
+#define CORE_TAG "tag:yaml.org,2002:"
+
+/* The kind of a scalar with a tag; a tag that is unknown or does not fit is a fault. */
+static enum doc_kind tagged(struct parser *p, const yaml_event_t *e, const char *tag)
+{
+    static const struct {
+        const char *tag;
+        enum doc_kind kind;
+    } tags[] = {{CORE_TAG "null", DOC_NULL},
+                {CORE_TAG "bool", DOC_BOOL},
+                {CORE_TAG "int", DOC_INT},
+                {CORE_TAG "float", DOC_FLOAT}};
+    if (strcmp(tag, "!") == 0 || strcmp(tag, CORE_TAG "str") == 0)
+        return DOC_STRING;
+    const char *text = (const char *)e->data.scalar.value;
+    enum doc_kind is = doc_resolve(text, e->data.scalar.length);
+    for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+        if (strcmp(tag, tags[i].tag) != 0)
+            continue;
+        if (is == tags[i].kind || (is == DOC_INT && tags[i].kind == DOC_FLOAT))
+            return tags[i].kind;
+        fault(p,
+              NULL,
+              line_of(e),
+              col_of(e),
+              "'%.80s' is not %s, as its tag says",
+              text,
+              doc_kind_name(tags[i].kind));
+        return DOC_STRING;
+    }
+    fault(p,
+          NULL,
+          line_of(e),
+          col_of(e),
+          "the tag '%.80s' is not of YAML's core schema",
+          tag);
+    return DOC_STRING;
+}
+
+static void on_scalar(struct parser *p, const yaml_event_t *e)
+{
+    const char *text = (const char *)e->data.scalar.value;
+    size_t len = e->data.scalar.length;
+    size_t anchor = anchor_open(p, e->data.scalar.anchor);
+    struct doc_node node = {.line = line_of(e), .col = col_of(e), .n = (unsigned)len};
+    node.quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    if (memchr(text, '\0', len) != NULL)
+        fault(p, NULL, node.line, node.col, "a text must not hold a NUL character");
+    if (e->data.scalar.tag != NULL)
+        node.kind = tagged(p, e, (const char *)e->data.scalar.tag);
+    else
+        node.kind = node.quoted ? DOC_STRING : doc_resolve(text, len);
+    node.as.text = arena_copy(p->arena, text, len);
+    anchor_close(p, anchor, &node);
+    deliver(p, node, false);
+}
+
+static int on_open(struct parser *p, const yaml_event_t *e, enum doc_kind kind)
+{
+    bool list = kind == DOC_LIST;
+    const yaml_char_t *tag =
+        list ? e->data.sequence_start.tag : e->data.mapping_start.tag;
+    const yaml_char_t *name =
+        list ? e->data.sequence_start.anchor : e->data.mapping_start.anchor;
+    const char *fits = list ? CORE_TAG "seq" : CORE_TAG "map";
+    if (p->depth == DOC_MAX_DEPTH)
+        return stop(p, e, "nested deeper than 64 levels");
+    if (tag != NULL && strcmp((const char *)tag, fits) != 0 &&
+        strcmp((const char *)tag, "!") != 0)
+        fault(p,
+              NULL,
+              line_of(e),
+              col_of(e),
+              "the tag '%.80s' does not fit %s",
+              (const char *)tag,
+              doc_kind_name(kind));
+    const struct frame *up = p->depth > 0 ? &p->frames[p->depth - 1] : NULL;
+    bool as_key = up != NULL && up->node.kind == DOC_MAP && !up->have_key;
+    size_t anchor = anchor_open(p, name);
+    p->frames[p->depth++] = (struct frame){
+        .node = {.kind = kind, .line = line_of(e), .col = col_of(e)},
+        .first = p->n_done,
+        .anchor = anchor,
+        .as_key = as_key,
+    };
+    return 0;
+}
+
+static void on_close(struct parser *p)
+{
+    assert(p->depth > 0);
+    struct frame *f = &p->frames[p->depth - 1];
+    if (f->node.kind == DOC_MAP)
+        drop_repeats(p, f);
+    size_t n = p->n_done - f->first;
+    struct doc_node node = f->node;
+    node.n = (unsigned)n;
+    node.as.items = arena_alloc(p->arena, n, sizeof(node));
+    if (n > 0)
+        memcpy(node.as.items, p->done + f->first, n * sizeof(node));
+    p->n_done = f->first;
+    p->depth--;
+    anchor_close(p, f->anchor, &node);
+    deliver(p, node, f->as_key);
+}
+
+static int on_event(struct parser *p, const yaml_event_t *e)
+{
+    switch (e->type) {
+    case YAML_DOCUMENT_START_EVENT:
+        if (p->documents++ > 0)
+            return stop(p,
+                        e,
+                        "a second document: several jobs in one file are not "
+                        "supported by this version yet");
+        return 0;
+    case YAML_ALIAS_EVENT:
+        return on_alias(p, e);
+    case YAML_SCALAR_EVENT:
+        on_scalar(p, e);
+        return 0;
+    case YAML_SEQUENCE_START_EVENT:
+        return on_open(p, e, DOC_LIST);
+    case YAML_MAPPING_START_EVENT:
+        return on_open(p, e, DOC_MAP);
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        on_close(p);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* libyaml's own complaint, at its own place. */
+static int
+tell_syntax(struct parser *p, const yaml_parser_t *y, const char *text, size_t len)
+{
+    size_t line = y->problem_mark.line + 1, col = y->problem_mark.column + 1;
+    if (y->error == YAML_READER_ERROR) {
+        line = col = 1;
+        for (size_t i = 0; i < y->problem_offset && i < len; i++) {
+            line += text[i] == '\n';
+            col = text[i] == '\n' ? 1 : col + 1;
+        }
+    }
+    const char *problem = y->problem != NULL ? y->problem : "unreadable";
+    const char *context = y->context != NULL ? y->context : "";
+    faults_add_at(p->faults,
+                  "",
+                  (unsigned)line,
+                  (unsigned)col,
+                  "not YAML: %s%s%s%s",
+                  problem,
+                  context[0] != '\0' ? " (" : "",
+                  context,
+                  context[0] != '\0' ? ")" : "");
+    return -EINVAL;
+}
+
+static int run(struct parser *p, yaml_parser_t *y, const char *text, size_t len)
+{
+    for (;;) {
+        yaml_event_t e;
+        if (!yaml_parser_parse(y, &e))
+            return tell_syntax(p, y, text, len);
+        bool over = e.type == YAML_STREAM_END_EVENT;
+        int rc = on_event(p, &e);
+        yaml_event_delete(&e);
+        if (rc != 0 || over)
+            return rc;
+    }
+}
+
+int doc_parse(struct arena *a,
+              const char *text,
+              size_t len,
+              struct jobspec_faults *faults,
+              struct doc_node **ret)
+{
+    struct parser p = {.arena = a, .faults = faults};
+    yaml_parser_t y;
+    if (len >= 2 &&
+        (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
+        faults_add(faults, NULL, 1, 1, "the file is UTF-16: save it as UTF-8");
+        return -EINVAL;
+    }
+    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        text += 3;
+        len -= 3;
+    }
+    if (yaml_parser_initialize(&y) == 0)
+        return faults_add(faults, NULL, 0, 0, "out of memory"), -ENOMEM;
+    yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&y, (const unsigned char *)text, len);
+    p.anchor_index = strmap_make();
+    int rc = run(&p, &y, text, len);
+    if (rc == 0 && p.documents == 0) {
+        faults_add(faults, NULL, 0, 0, "the file is empty: it holds no document");
+        rc = -EINVAL;
+    }
+    if (rc == 0) {
+        *ret = arena_alloc(a, 1, sizeof(**ret));
+        **ret = p.root;
+    }
+    yaml_parser_delete(&y);
+    strmap_free(p.anchor_index);
+    free(p.anchors);
+    free(p.done);
+    return rc;
+}

@@ -1,0 +1,137 @@
+/* See faults.h. Invariant: items[n] are all in f->arena, so one arena_free frees the lot.
+ */
+#include "faults.h"
+#include <stdlib.h>
+
+void faults_init(struct jobspec_faults *f, const char *file)
+{
+    *f = (struct jobspec_faults){.arena = arena_make()};
+    f->file = arena_strdup(f->arena, file);
+}
+
+void jobspec_faults_free(struct jobspec_faults *f)
+{
+    if (f == NULL)
+        return;
+    arena_free(f->arena);
+    *f = (struct jobspec_faults){0};
+}
+
+void faults_path_text(const struct fault_path *at, struct str *out)
+{
+    if (at == NULL)
+        return;
+    faults_path_text(at->up, out);
+    if (at->key == NULL)
+        str_printf(out, "[%zu]", at->index);
+    else
+        str_printf(out, "%s%.80s", out->len > 0 ? "." : "", at->key);
+}
+
+/* Room for one more: doubles at powers of two, so that n alone says how much there is. */
+static struct jobspec_fault *append(struct jobspec_faults *f)
+{
+    if ((f->n & (f->n - 1)) == 0) {
+        size_t room = f->n == 0 ? 1 : 2 * f->n;
+        struct jobspec_fault *items = arena_alloc(f->arena, room, sizeof(*items));
+        if (f->n > 0)
+            memcpy(items, f->items, f->n * sizeof(*items));
+        f->items = items;
+    }
+    return &f->items[f->n++];
+}
+
+GM_PRINTF(5, 0)
+static void add(struct jobspec_faults *f,
+                const char *path,
+                unsigned line,
+                unsigned col,
+                const char *fmt,
+                va_list args)
+{
+    if (f->n > FAULTS_MAX)
+        return;
+    struct jobspec_fault *fault = append(f);
+    if (f->n > FAULTS_MAX) {
+        *fault = (struct jobspec_fault){
+            .path = "",
+            .text = "more faults than are worth telling; the first stand here"};
+        return;
+    }
+    char text[1024];
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    *fault = (struct jobspec_fault){.line = line,
+                                    .col = col,
+                                    .path = arena_strdup(f->arena, path),
+                                    .text = arena_strdup(f->arena, text)};
+}
+
+void faults_add_at(struct jobspec_faults *f,
+                   const char *path,
+                   unsigned line,
+                   unsigned col,
+                   const char *fmt,
+                   ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add(f, path, line, col, fmt, args);
+    va_end(args);
+}
+
+void faults_add(struct jobspec_faults *f,
+                const struct fault_path *at,
+                unsigned line,
+                unsigned col,
+                const char *fmt,
+                ...)
+{
+    AUTO_STR path = {0};
+    faults_path_text(at, &path);
+    va_list args;
+    va_start(args, fmt);
+    add(f, str_text(&path), line, col, fmt, args);
+    va_end(args);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct jobspec_fault *x = a, *y = b;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    if (x->col != y->col)
+        return x->col < y->col ? -1 : 1;
+    int rc = strcmp(x->path, y->path);
+    return rc != 0 ? rc : strcmp(x->text, y->text);
+}
+
+void faults_sort(struct jobspec_faults *f)
+{
+    size_t n =
+        f->n > FAULTS_MAX ? FAULTS_MAX : f->n; /* the closing line stays the last */
+    if (n > 1)
+        qsort(f->items, n, sizeof(*f->items), by_place);
+}
+
+char *jobspec_fault_format(const struct jobspec_faults *f, size_t i)
+{
+    const struct jobspec_fault *fault = &f->items[i];
+    struct str out = {0};
+    bool of_a_set = strncmp(fault->path, "--set ", 6) == 0;
+    if (!of_a_set)
+        str_add(&out, f->file);
+    if (fault->line > 0)
+        str_printf(&out, ":%u:%u", fault->line, fault->col);
+    if (!of_a_set)
+        str_add(&out, ": ");
+    if (fault->path[0] != '\0')
+        str_printf(&out, "%s: ", fault->path);
+    str_add(&out, fault->text);
+    return str_steal(&out);
+}
+
+int faults_first(const struct jobspec_faults *f, int code, struct gm_error *err)
+{
+    AUTO_FREE(char) text = jobspec_fault_format(f, 0);
+    return gm_fail(err, code, "%s", text);
+}
