@@ -1,0 +1,40 @@
+# A binding is proved, not believed: the kernel's word stands in the results, and a launcher that
+# puts the ranks elsewhere than planned fails the run with rank, planned and seen.
+. "$(dirname "$0")/lib.sh"
+cpus=$("$PYTHON" -c 'import os; print(len(os.sched_getaffinity(0)))')
+[ "$cpus" -ge 2 ] || skip "one CPU: nothing to mix up"
+cat >job.yaml <<'END'
+ranks: 2
+matrix: {x: 1-4}
+command: [grep, Cpus_allowed_list, /proc/self/status]
+results: job.h5
+END
+
+expect 0 "$GRIDMILL" run job.yaml
+h5 "
+r = f['ranks']
+text = lambda v: v.decode() if isinstance(v, bytes) else str(v)
+planned = [text(v) for v in r['planned'][...]]
+seen = [text(v) for v in r['seen'][...]]
+assert len(set(planned)) == 2, planned
+assert seen == planned, (planned, seen)" job.h5
+
+# An mpirun that exchanges the two ranks' lines of the rankfile and then does as it is told.
+real=$(command -v mpirun) || fail "no mpirun"
+cat >swapped <<END
+#!/usr/bin/env bash
+for word in "\$@"; do
+    case \$word in
+        *rankfile*) [ -f "\$word" ] && sed -i 's/^rank 0=/rank T=/; s/^rank 1=/rank 0=/; s/^rank T=/rank 1=/' "\$word" ;;
+    esac
+done
+exec $real "\$@"
+END
+chmod +x swapped
+mkdir wrong
+sed 's/^results:.*/results: wrong\/job.h5/' job.yaml >wrong.yaml
+expect 4 env GRIDMILL_MPIRUN="$work/swapped" "$GRIDMILL" run wrong.yaml
+says 'rank [01]'
+says 'planned'
+[ ! -e wrong/job.h5 ] || fail "results, though the ranks stood wrong"
+exit 0

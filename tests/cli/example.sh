@@ -1,0 +1,49 @@
+# An example runs as its first lines say, and an independent reader understands the results.
+#   example.sh NAME
+. "$(dirname "$0")/lib.sh"
+name=$1
+job=$(example "$name")
+file=$work/jobspecs/$name.h5
+
+expect 0 "$GRIDMILL" check "$job"
+expect 0 "$GRIDMILL" plan "$job" --oversubscribe
+nothing_left "$file"
+expect 0 "$GRIDMILL" run "$job" --oversubscribe
+[ -f "$file" ] || fail "no $file"
+[ ! -e "$file.gm" ] || fail "the job folder is still there"
+expect 0 "$PYTHON" -B "$(dirname "$0")/schema.py" "$file"
+expect 0 "$GRIDMILL" result show "$file"
+says "$name"
+
+case $name in
+    hello)
+        says "hello from Gridmill"
+        ;;
+    gemm)
+        h5 "
+o = f['stages/gemm/outputs'] if 'gemm' in f['stages'] else f['stages'][list(f['stages'])[0]]['outputs']
+rate = next(o[k] for k in o if 'flops' in k)
+assert rate.shape == (4,) and (rate[...] > 0).all(), rate[...]" "$file"
+        ;;
+    sweep)
+        "$GRIDMILL" result show "$file" --json >out || fail "result show --json"
+        h5 "
+s = f['stages'][list(f['stages'])[0]]
+assert len(f['tasks']['index']) == 12, len(f['tasks']['index'])" "$file"
+        ;;
+    pipeline)
+        says "DATASET \"/stages/score/outputs/accuracy\""
+        ;;
+    digits)
+        says "accuracy"
+        h5 "
+o = f['stages/score/outputs']
+c = o['confusion'][...].sum(axis=0)
+assert c.shape == (10, 10) and 340 <= c.sum() <= 380, c
+assert c.sum() == o['rows'][...].sum()
+assert np.trace(c) == o['correct'][...].sum()
+assert f['stages/train/outputs/accuracy'].shape == (6,)
+" "$file"
+        ;;
+esac
+exit 0

@@ -1,0 +1,41 @@
+# jobspecs/slurm/digits.sbatch through a real Slurm of one node: the job completes, the ranks were
+# started and bound by Slurm, and the result hash is the laptop's.
+. "$(dirname "$0")/../cli/lib.sh"
+. "$(dirname "$0")/slurm.sh"
+[ "$CORES" -ge 2 ] || skip "one core: digits.sbatch asks for two"
+slurm_start
+
+job=$(example digits)
+sed -i 's/epochs: .*/epochs: 5/' "$job"
+export PATH=$GRIDMILL_BIN:$PATH
+
+state=$(slurm_run --output="$work/out" "$EXAMPLES/slurm/digits.sbatch" "$job")
+[ "$state" = "COMPLETED 0:0 " ] || fail "the job ended as: $state"
+file=$work/jobspecs/digits.h5
+h5 "
+r = f['ranks']
+assert len(r['host']) == 2, len(r['host'])
+text = lambda v: v.decode() if isinstance(v, bytes) else str(v)
+seen = [text(v) for v in r['seen'][...]]
+assert len(set(seen)) == 2, seen            # Slurm bound them apart, and they stayed there
+assert [text(v) for v in r['planned'][...]] == seen" "$file"
+slurm=$(hash_of "$file")
+
+expect 0 "$GRIDMILL" run "$job" --results "$work/laptop.h5" --ranks 2 -q
+laptop=$(hash_of "$work/laptop.h5")
+echo "slurm  $slurm"
+echo "laptop $laptop"
+[ "$slurm" = "$laptop" ] || fail "Slurm and the laptop give different numbers"
+
+# Without PMIx each rank believes to be alone: refused with the cure, and nothing is computed.
+expect 2 srun --mpi=none -n 2 "$RUNNER" "$(example sleep)"
+says 'srun --mpi=pmix'
+nothing_left "$work/jobspecs/sleep.h5"
+
+# In an allocation of two tasks a `gridmill run --ranks 1` is no mis-launch.
+printf '#!/bin/bash\nexec gridmill run %q --ranks 1 --results %q\n' "$(example hello)" \
+    "$work/hello.h5" >shell.sh
+state=$(slurm_run --ntasks=2 --output="$work/out" shell.sh)
+[ "$state" = "COMPLETED 0:0 " ] || fail "gridmill run inside sbatch ended as: $state"
+[ -f "$work/hello.h5" ] || fail "no hello.h5"
+exit 0
