@@ -13,29 +13,48 @@
 enum engine_exit {
     ENGINE_DONE = 0,
     ENGINE_TASK_FAILED = 1, /* a task failed for good */
-    ENGINE_USAGE = 2,       /* usage, bad jobspec, results exist, mis-launch, input missing */
+    ENGINE_USAGE = 2, /* usage, bad jobspec, results exist, mis-launch, input missing */
     ENGINE_CANNOT_FIT = 3,
     ENGINE_INTERNAL = 4,
-    ENGINE_INCOMPLETE = 5   /* resumable: signal, walltime, lost launch */
+    ENGINE_INCOMPLETE = 5 /* resumable: signal, walltime, lost launch */
 };
 
 /* The exit code that fits a failed call's -errno while planning. */
 enum engine_exit engine_exit_for(int code);
 
-/* What the runner tells while it runs; times in unix s. Counts are of all stages. */
+/* How long a part of the run took: "topology", "plan", "launch", "init", "pack"... */
+struct engine_phase {
+    const char *name;
+    double s;
+};
+
+struct summary;
+
+enum engine_event_kind {
+    ENGINE_PLANNED = 10,  /* plan and line are there; the folder is ours */
+    ENGINE_STARTED = 20,  /* ranks are up */
+    ENGINE_PROGRESS = 30, /* at most ten a second */
+    ENGINE_STAGE_OVER = 40,
+    ENGINE_PACKING = 50,
+    ENGINE_STOPPING = 60, /* text: why; the ranks drain */
+    ENGINE_SAID = 70,     /* text: a line that a rank or the launcher printed */
+    ENGINE_ENDED = 80     /* summary is there, unless nothing was committed */
+};
+
+/* What the runner tells while it runs. Counts are of all stages. All pointers are
+ * borrowed for the length of the call. */
 struct engine_event {
-    enum {
-        ENGINE_STARTED = 1, /* ranks are up */
-        ENGINE_PROGRESS,    /* at most ten a second */
-        ENGINE_STAGE_OVER,
-        ENGINE_PACKING,
-        ENGINE_ENDED
-    } kind;
+    enum engine_event_kind kind;
     uint64_t done, failed, skipped, total;
     uint64_t running;
-    const char *stage;  /* STAGE_OVER: its name; PROGRESS: the first unfinished one */
-    double elapsed;     /* s since STARTED */
-    double left;        /* s, an estimate; < 0: not known yet */
+    const char
+        *stage; /* STAGE_OVER: its name; PROGRESS: the first unfinished one; or NULL */
+    double elapsed; /* s since STARTED */
+    double left;    /* s, an estimate; < 0: not known yet */
+    const struct plan *plan;
+    const struct launch_line *line;
+    const char *text;
+    const struct summary *summary; /* ENDED; or NULL */
 };
 
 struct engine_events {
@@ -43,35 +62,48 @@ struct engine_events {
     void (*event)(void *ctx, const struct engine_event *e);
 };
 
-/* The look function for jobspec_options: rows and digests of CSV, npy, IDX, text, HDF5. */
+/* The look function for jobspec_options: rows and digests of CSV, npy, IDX, text, HDF5.
+ */
 jobspec_look_fn engine_look;
 /* The kernels that are linked in. */
 const struct gm_kernel *const *engine_kernels(unsigned *ret_n);
 
 /* Places the job on the tree and makes its plan (nothing is written). */
-int engine_plan(const struct jobspec *spec, const struct restree *tree, const char *launcher,
-                struct plan **ret, struct gm_error *err);
+int engine_plan(const struct jobspec *spec,
+                const struct restree *tree,
+                const char *launcher,
+                struct plan **ret,
+                struct gm_error *err);
 
-/* The same from a placement that is already made (the runner under a foreign launcher, which
- * placed from the inherited cpusets). */
-int engine_plan_from(const struct jobspec *spec, const struct restree *tree,
-                     const struct placement *at, enum plan_binder binder, const char *launcher,
-                     struct plan **ret, struct gm_error *err);
+/* The same from a placement that is already made (the runner under a foreign launcher,
+ * which placed from the inherited cpusets). */
+int engine_plan_from(const struct jobspec *spec,
+                     const struct restree *tree,
+                     const struct placement *at,
+                     enum plan_binder binder,
+                     const char *launcher,
+                     struct plan **ret,
+                     struct gm_error *err);
 
 struct engine_options {
-    bool force;               /* an existing results file is moved to FILE.old */
-    const char *runner;       /* path of gridmill-runner; NULL: beside this program */
-    int verbosity;            /* as base/log.h */
+    bool force;         /* an existing results file is moved to FILE.old */
+    const char *runner; /* path of gridmill-runner; NULL: beside this program */
+    int verbosity;      /* as base/log.h */
+    const struct engine_phase *before; /* what the caller did already, for the phases */
+    unsigned n_before;
 };
 
-/* Runs one job to its end. The outcome is what the commit records say. Returns an exit code
- * of enum engine_exit; err has the sentence when it is not 0. */
-int engine_run(const struct jobspec *spec, const struct restree *tree,
-               const struct launch_backend *backend, const struct engine_options *opt,
-               const struct engine_events *events, struct gm_error *err);
+/* Runs one job to its end. The outcome is what the commit records say. Returns an exit
+ * code of enum engine_exit; err has the sentence when it is not 0. */
+int engine_run(const struct jobspec *spec,
+               const struct restree *tree,
+               const struct launch_backend *backend,
+               const struct engine_options *opt,
+               const struct engine_events *events,
+               struct gm_error *err);
 
-/* Asks the running engine_run to drain (from a signal handler: async-signal-safe). The second
- * call ends the ranks at once. */
+/* Asks the running engine_run to drain (from a signal handler: async-signal-safe). The
+ * second call ends the ranks at once. */
 void engine_stop(void);
 
 #endif

@@ -1,0 +1,191 @@
+/* See folder.h. Invariant: whoever has the lock of FILE.gm owns FILE, FILE.tmp and all in
+ * the folder; nothing of an earlier run is moved before that lock is held. */
+#include "folder.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+struct folder {
+    char *path;
+    int lock;
+};
+
+static int fail(struct gm_error *err, const char *path)
+{
+    int code = -errno;
+    return gm_fail(err, code, "%s: %s", path, strerror(-code));
+}
+
+/* Takes PATH/lock without waiting. -EBUSY: another run has it. */
+static int take_lock(const char *path, int *ret, struct gm_error *err)
+{
+    AUTO_STR name = {0};
+    str_printf(&name, "%s/lock", path);
+    AUTO_FD fd = open(name.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return fail(err, name.text);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
+            return fail(err, name.text);
+        char owner[64] = "";
+        ssize_t n = read(fd, owner, sizeof(owner) - 1);
+        owner[n > 0 ? strcspn(owner, "\n") : 0] = '\0';
+        return gm_fail(
+            err,
+            -EBUSY,
+            "%s: a run that is going on writes there%s%s: wait for its end, or give "
+            "other --results",
+            path,
+            owner[0] != '\0' ? ", " : "",
+            owner);
+    }
+    *ret = fd;
+    fd = -1;
+    return 0;
+}
+
+/* The results file must not be there, unless it may be moved. */
+static int check_results(const char *file, bool force, struct gm_error *err)
+{
+    struct stat st;
+    if (lstat(file, &st) != 0)
+        return errno == ENOENT ? 0 : fail(err, file);
+    if (S_ISDIR(st.st_mode))
+        return gm_fail(err, -EISDIR, "%s: is a folder: name a file with --results", file);
+    if (!force)
+        return gm_fail(err,
+                       -EEXIST,
+                       "%s: results are there already: --force moves them to %s.old, "
+                       "--results FILE writes elsewhere",
+                       file,
+                       file);
+    return 0;
+}
+
+static int check_parent(const char *file, struct gm_error *err)
+{
+    AUTO_FREE(char) dir = file_dirname(file);
+    struct stat st;
+    if (stat(dir, &st) != 0)
+        return gm_fail(err,
+                       -errno,
+                       "%s: %s: make the folder, or give other --results",
+                       dir,
+                       strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return gm_fail(err, -ENOTDIR, "%s: is no folder: give other --results", dir);
+    if (access(dir, W_OK | X_OK) != 0) {
+        int code = -errno;
+        return gm_fail(err,
+                       code,
+                       "%s: %s: results cannot be written there, give other --results",
+                       dir,
+                       strerror(-code));
+    }
+    return 0;
+}
+
+static int move_to_old(const char *path, const char *old, struct gm_error *err)
+{
+    int rc = file_remove_tree(old, err);
+    if (rc == 0 && rename(path, old) != 0 && errno != ENOENT)
+        rc = fail(err, old);
+    return rc;
+}
+
+/* What an earlier run left: refused, or (force) moved to FILE.gm.old once its lock is
+ * ours. */
+static int clear_folder(const char *path, bool force, struct gm_error *err)
+{
+    if (!file_exists(path))
+        return 0;
+    AUTO_FD lock = -1;
+    int rc = take_lock(path, &lock, err);
+    if (rc != 0)
+        return rc;
+    if (!force)
+        return gm_fail(
+            err,
+            -EEXIST,
+            "%s: an unfinished run is there: gridmill result show reads it, --force "
+            "moves it to %s.old and starts over",
+            path,
+            path);
+    AUTO_STR old = {0};
+    str_printf(&old, "%s.old", path);
+    return move_to_old(path, old.text, err);
+}
+
+static int move_results(const char *file, struct gm_error *err)
+{
+    if (!file_exists(file))
+        return 0;
+    AUTO_STR old = {0};
+    str_printf(&old, "%s.old", file);
+    return move_to_old(file, old.text, err);
+}
+
+static int fill(const struct folder *f, const struct plan *plan, struct gm_error *err)
+{
+    AUTO_STR name = {0};
+    char owner[64];
+    int n = snprintf(owner, sizeof(owner), "process %ld\n", (long)getpid());
+    if (write(f->lock, owner, (size_t)n) != n)
+        return fail(err, f->path);
+    str_printf(&name, "%s/plan.json", f->path);
+    AUTO_FREE(char) text = plan_format(plan);
+    return file_write(name.text, text, strlen(text), err);
+}
+
+int folder_open(const struct plan *plan,
+                bool force,
+                struct folder **ret,
+                struct gm_error *err)
+{
+    int rc = check_results(plan->results, force, err);
+    if (rc == 0)
+        rc = check_parent(plan->results, err);
+    if (rc == 0)
+        rc = clear_folder(plan->folder, force, err);
+    if (rc != 0)
+        return rc;
+    if (mkdir(plan->folder, 0777) != 0)
+        return errno == EEXIST ? gm_fail(err,
+                                         -EBUSY,
+                                         "%s: another run has just started there",
+                                         plan->folder)
+                               : fail(err, plan->folder);
+    AUTO(folder) f = xcalloc(1, sizeof(*f));
+    f->path = xstrdup(plan->folder);
+    f->lock = -1;
+    rc = take_lock(f->path, &f->lock, err);
+    if (rc == 0)
+        rc = move_results(plan->results, err);
+    if (rc == 0)
+        rc = fill(f, plan, err);
+    if (rc != 0) {
+        if (f->lock >= 0) /* else somebody was quicker, and it is theirs */
+            (void)file_remove_tree(f->path, NULL);
+        return rc;
+    }
+    *ret = steal(&f);
+    return 0;
+}
+
+int folder_remove(struct folder *f, struct gm_error *err)
+{
+    return file_remove_tree(f->path, err);
+}
+
+void folder_close(struct folder *f)
+{
+    if (f == NULL)
+        return;
+    if (f->lock >= 0)
+        (void)close(f->lock);
+    free(f->path);
+    free(f);
+}

@@ -1,0 +1,126 @@
+/* See outcome.h. Invariant: 0 is returned only when the results file of this very launch
+ * is there and its commit records say that every task is done. */
+#include "outcome.h"
+#include "base/file.h"
+#include "base/str.h"
+
+/* The results of this launch: the packed file, or the shards. An older file cannot be
+ * there (folder_open), yet one that somebody else put there meanwhile is not taken for
+ * ours. */
+static struct summary *
+load(const struct plan *plan, bool *ret_packed, struct gm_error *err)
+{
+    AUTO(summary) s = NULL;
+    bool packed = file_exists(plan->results);
+    if (!packed && !file_exists(plan->folder)) {
+        (void)gm_fail(err, -ENOENT, "%s: was not written", plan->results);
+        return NULL;
+    }
+    if (summary_load(packed ? plan->results : plan->folder, &s, err) != 0)
+        return NULL;
+    if (strcmp(summary_id(s), plan->id) != 0) {
+        (void)gm_fail(err, -EINVAL, "%s: is of another run", plan->results);
+        return NULL;
+    }
+    *ret_packed = packed;
+    return steal(&s);
+}
+
+static const char *signal_text(int number)
+{
+    const char *text = sigabbrev_np(number);
+    return text != NULL ? text : "?";
+}
+
+/* The cause in a few words, best source first. */
+static void
+cause(const struct relay *r, const struct child *c, const char *why, struct str *out)
+{
+    char words[256];
+    if (why != NULL)
+        str_add(out, why);
+    else if (r->last.kind == WIRE_ENDED && r->last.text[0] != '\0')
+        str_add(out, r->last.text);
+    else if (r->said.len > 0)
+        str_add(out, r->said.text);
+    else if (*relay_words(r, words) != '\0')
+        str_printf(out, "the launcher said: %s", words);
+    else if (c->end.signal != 0)
+        str_printf(out, "the launcher was ended by SIG%s", signal_text(c->end.signal));
+    else
+        str_printf(out, "the launcher ended with status %d and no word", c->end.status);
+}
+
+/* Nothing was committed: the runner's own code, if it spoke, else by how it ended. */
+static enum engine_exit code_without_records(const struct relay *r, const char *why)
+{
+    if (why != NULL)
+        return ENGINE_INCOMPLETE;
+    if (r->ended && r->last.code > ENGINE_DONE && r->last.code <= ENGINE_INCOMPLETE)
+        return (enum engine_exit)r->last.code;
+    return r->started ? ENGINE_INCOMPLETE : ENGINE_INTERNAL;
+}
+
+/* "2 tasks failed: train[3]: diverged" is the runner's sentence; without it, the count.
+ */
+static void tell(const struct plan *plan,
+                 struct outcome *o,
+                 const char *cause_text,
+                 struct gm_error *err)
+{
+    unsigned long long committed = summary_committed(o->summary),
+                       all = summary_tasks(o->summary);
+    if (o->code == ENGINE_TASK_FAILED)
+        (void)gm_fail(err, -ECHILD, "%s: %s", plan->results, summary_verdict(o->summary));
+    else if (o->packed)
+        (void)gm_fail(err,
+                      -ECANCELED,
+                      "%s: %s: %llu of %llu tasks are committed",
+                      plan->results,
+                      cause_text,
+                      committed,
+                      all);
+    else
+        (void)gm_fail(
+            err,
+            -ECANCELED,
+            "%s: %llu of %llu tasks are committed in %s: gridmill result show reads "
+            "them, gridmill run --force starts over",
+            cause_text,
+            committed,
+            all,
+            plan->folder);
+}
+
+void outcome_read(const struct plan *plan,
+                  const struct relay *relay,
+                  const struct child *child,
+                  const char *why,
+                  struct outcome *ret,
+                  struct gm_error *err)
+{
+    *ret = (struct outcome){0};
+    struct gm_error unread = {0};
+    AUTO_STR what = {0};
+    ret->summary = load(plan, &ret->packed, &unread);
+    cause(relay, child, why, &what);
+    ret->empty = ret->summary == NULL && unread.code == -ENOENT;
+    if (ret->summary != NULL && !ret->packed && summary_committed(ret->summary) == 0) {
+        summary_free(ret->summary);
+        ret->summary = NULL;
+        ret->empty = true;
+    }
+    if (ret->summary == NULL) {
+        ret->code = code_without_records(relay, why);
+        bool silent = why == NULL && relay->ended && relay->last.code == ENGINE_DONE;
+        if (silent) /* it says done, yet there is nothing to read */
+            ret->code = ENGINE_INTERNAL;
+        (void)gm_fail(err, -EIO, "%s", silent ? unread.text : what.text);
+        return;
+    }
+    ret->code = summary_exit(ret->summary);
+    if (!ret->packed) /* all tasks may be committed, and the pack be missing */
+        ret->code = ENGINE_INCOMPLETE;
+    if (ret->code != ENGINE_DONE)
+        tell(plan, ret, what.text, err);
+}

@@ -1,0 +1,25 @@
+/* What a run came to. The commit records decide; what the runner and the launcher said
+ * only finds the words where nothing was committed. */
+#ifndef ENGINE_OUTCOME_H
+#define ENGINE_OUTCOME_H
+
+#include "child.h"
+#include "relay.h"
+#include "summary.h"
+
+struct outcome {
+    enum engine_exit code;
+    struct summary *summary; /* NULL: nothing was committed */
+    bool packed;             /* the results file is whole */
+    bool empty;              /* there is nothing in the folder that anybody could want */
+};
+
+/* why: what stopped the run, or NULL. err has the sentence when the code is not 0. */
+void outcome_read(const struct plan *plan,
+                  const struct relay *relay,
+                  const struct child *child,
+                  const char *why,
+                  struct outcome *ret,
+                  struct gm_error *err);
+
+#endif

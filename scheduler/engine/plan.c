@@ -1,0 +1,167 @@
+/* A job on a machine -> its plan: placed, numbered, and with all that a rank or a later
+ * reader needs to know. Invariant: nothing here touches the disk; two plans of the same
+ * job on the same machine differ in their id alone. */
+#include "base/memory.h"
+#include "base/version.h"
+#include "engine.h"
+#include "spec/canonical.h"
+#include <stdlib.h>
+#include <sys/random.h>
+
+static int draw_id(struct arena *a, const char **ret, struct gm_error *err)
+{
+    unsigned char bytes[16];
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return gm_fail(err, -EIO, "getrandom: %s", strerror(errno));
+    char *hex = arena_alloc(a, 2 * sizeof(bytes) + 1, 1);
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    *ret = hex;
+    return 0;
+}
+
+static const char *idset_text(struct arena *a, const struct idset *s)
+{
+    if (s == NULL)
+        return "";
+    AUTO_FREE(char) text = idset_format(s);
+    return arena_strdup(a, text);
+}
+
+static void
+add_ranks(struct plan *p, const struct restree *tree, const struct placement *at)
+{
+    struct plan_rank *ranks = arena_alloc(p->arena, at->n_ranks, sizeof(*ranks));
+    for (unsigned i = 0; i < at->n_ranks; i++) {
+        const struct place_seat *seat = &at->seats[i];
+        ranks[i] = (struct plan_rank){
+            .host = arena_strdup(p->arena, tree->hosts[seat->host].name),
+            .cpus = idset_text(p->arena, seat->pus),
+            .gpus = idset_text(p->arena, seat->gpus),
+            .reason = arena_strdup(p->arena, seat->reason != NULL ? seat->reason : ""),
+        };
+    }
+    p->ranks = ranks;
+    p->n_ranks = at->n_ranks;
+}
+
+static void add_hosts(struct plan *p, const struct restree *tree)
+{
+    struct plan_host *hosts = arena_alloc(p->arena, tree->n_hosts, sizeof(*hosts));
+    for (unsigned i = 0; i < tree->n_hosts; i++)
+        hosts[i] = (struct plan_host){.name = arena_strdup(p->arena, tree->hosts[i].name),
+                                      .topology = tree->hosts[i].shape};
+    p->hosts = hosts;
+    p->n_hosts = tree->n_hosts;
+    struct plan_topology *shapes = arena_alloc(p->arena, tree->n_shapes, sizeof(*shapes));
+    for (unsigned i = 0; i < tree->n_shapes; i++)
+        shapes[i] = (struct plan_topology){
+            .digest = arena_strdup(p->arena, tree->shapes[i].digest),
+            .xml = arena_strdup(p->arena,
+                                tree->shapes[i].xml != NULL ? tree->shapes[i].xml : "")};
+    p->topologies = shapes;
+    p->n_topologies = tree->n_shapes;
+}
+
+/* The jobspec as it was given, so that a rank loads it again and finds the same job. */
+static void add_job(struct plan *p, const struct jobspec *spec)
+{
+    struct arena *a = p->arena;
+    p->file = arena_strdup(a, spec->file);
+    p->dir = arena_strdup(a, spec->dir);
+    p->text = arena_copy(a, spec->text, spec->text_len);
+    p->text_len = spec->text_len;
+    const char **sets = arena_alloc(a, spec->n_sets, sizeof(*sets));
+    for (unsigned i = 0; i < spec->n_sets; i++)
+        sets[i] = arena_strdup(a, spec->sets[i]);
+    p->sets = sets;
+    p->n_sets = spec->n_sets;
+    struct jobspec_source *sources = arena_alloc(a, spec->n_sources, sizeof(*sources));
+    for (unsigned i = 0; i < spec->n_sources; i++) {
+        sources[i] = spec->sources[i];
+        sources[i].path = arena_strdup(a, spec->sources[i].path);
+    }
+    p->sources = sources;
+    p->n_sources = spec->n_sources;
+    AUTO_FREE(char) canonical = canonical_format(spec, false);
+    p->canonical = arena_strdup(a, canonical);
+    p->results = arena_strdup(a, spec->results);
+    p->folder = arena_printf(a, "%s.gm", spec->results);
+}
+
+int engine_plan_from(const struct jobspec *spec,
+                     const struct restree *tree,
+                     const struct placement *at,
+                     enum plan_binder binder,
+                     const char *launcher,
+                     struct plan **ret,
+                     struct gm_error *err)
+{
+    AUTO(plan) p = NULL;
+    struct arena *a = arena_make();
+    p = arena_alloc(a, 1, sizeof(*p));
+    p->arena = a;
+    int rc = draw_id(a, &p->id, err);
+    if (rc != 0)
+        return rc;
+    add_job(p, spec);
+    add_ranks(p, tree, at);
+    add_hosts(p, tree);
+    p->mapping = arena_strdup(a, at->mapping);
+    p->oversubscribe = at->oversubscribed;
+    p->binder = binder;
+    p->launcher = arena_strdup(a, launcher);
+    p->build = arena_strdup(a, version_build());
+    *ret = steal(&p);
+    return 0;
+}
+
+/* A group of ranks cannot be larger than the job. */
+static int
+check_groups(const struct jobspec *spec, unsigned n_ranks, struct gm_error *err)
+{
+    for (unsigned i = 0; i < spec->n_stages; i++) {
+        const struct jobspec_stage *s = &spec->stages[i];
+        if (s->group > n_ranks)
+            return gm_fail(
+                err,
+                -EOVERFLOW,
+                "%s:%u:%u: stage %s: a group of %u ranks, but the job has %u: ask for "
+                "more ranks or write group: all",
+                spec->file,
+                s->line,
+                s->col,
+                s->name,
+                s->group,
+                n_ranks);
+    }
+    return 0;
+}
+
+int engine_plan(const struct jobspec *spec,
+                const struct restree *tree,
+                const char *launcher,
+                struct plan **ret,
+                struct gm_error *err)
+{
+    AUTO(occupancy) free_now = occupancy_make(tree);
+    struct place_request req = {
+        .ranks = spec->ranks,
+        .nodes = spec->nodes,
+        .ranks_per_node = spec->ranks_per_node,
+        .cores = spec->cores,
+        .gpus = spec->gpus,
+        .memory = spec->memory,
+        .mapping = spec->mapping,
+        .oversubscribe = spec->oversubscribe,
+    };
+    AUTO(placement) at = NULL;
+    int rc = place_map(tree, free_now, &req, &at, err);
+    if (rc != 0)
+        return rc;
+    rc = check_groups(spec, at->n_ranks, err);
+    if (rc != 0)
+        return rc;
+    enum plan_binder binder = at->oversubscribed ? PLAN_UNBOUND : PLAN_BOUND_BY_LAUNCHER;
+    return engine_plan_from(spec, tree, at, binder, launcher, ret, err);
+}

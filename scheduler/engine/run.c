@@ -1,0 +1,321 @@
+/* One job from its plan to its outcome. Invariant: once the launcher has ended, so do we,
+ * with no process of it left on this host; and the folder goes only when the results file
+ * is whole or nothing at all was committed. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "child.h"
+#include "engine.h"
+#include "folder.h"
+#include "outcome.h"
+#include "relay.h"
+#include "stop.h"
+#include "summary.h"
+#include <limits.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+
+/* Seconds that ranks have to drain, and then to die, before the next, harder step. */
+static const double drain_limit = 60, term_limit = 10;
+
+enum step {
+    RUNNING,
+    DRAINING,    /* SIGUSR1: ranks commit what they have */
+    TERMINATING, /* SIGTERM: the launcher ends them */
+    KILLED
+};
+
+struct run {
+    const struct jobspec *spec;
+    const struct engine_options *opt;
+    struct plan *plan;
+    struct launch_line *line;
+    struct folder *folder;
+    struct child child;
+    struct relay relay;
+    enum step step;
+    double step_limit; /* clock_monotonic when the next step is due */
+    const char *why;   /* what stopped it, or NULL */
+    struct engine_phase phases[WIRE_PHASES + 16];
+    unsigned n_phases;
+};
+
+static void add_phase(struct run *r, const char *name, double s)
+{
+    if (r->n_phases < sizeof(r->phases) / sizeof(r->phases[0]))
+        r->phases[r->n_phases++] = (struct engine_phase){name, s};
+}
+
+static void tell(struct run *r,
+                 enum engine_event_kind kind,
+                 const char *text,
+                 const struct summary *summary)
+{
+    struct engine_event e = {
+        .kind = kind, .plan = r->plan, .line = r->line, .text = text, .summary = summary};
+    relay_tell(&r->relay, &e);
+}
+
+/* gridmill-runner stands beside this program, in the build tree and once installed. */
+static int find_runner(const char *given, char **ret, struct gm_error *err)
+{
+    AUTO_STR path = {0};
+    if (given != NULL) {
+        str_add(&path, given);
+    } else {
+        char self[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        if (n < 0)
+            return gm_fail(err, -errno, "/proc/self/exe: %s", strerror(errno));
+        self[n] = '\0';
+        AUTO_FREE(char) dir = file_dirname(self);
+        str_printf(&path, "%s/gridmill-runner", dir);
+    }
+    if (access(path.text, X_OK) != 0)
+        return gm_fail(err,
+                       -errno,
+                       "%s: %s: gridmill-runner belongs beside gridmill (install both)",
+                       path.text,
+                       strerror(errno));
+    *ret = str_steal(&path);
+    return 0;
+}
+
+/* Everything that can be refused is, before anything is written; then the folder is
+ * taken. */
+static int prepare(struct run *r,
+                   const struct restree *tree,
+                   const struct launch_backend *backend,
+                   enum engine_exit *ret_code,
+                   struct gm_error *err)
+{
+    double start = clock_monotonic();
+    int rc = engine_plan(r->spec, tree, backend->name, &r->plan, err);
+    *ret_code = engine_exit_for(rc);
+    if (rc != 0)
+        return rc;
+    AUTO_FREE(char) runner = NULL;
+    *ret_code = ENGINE_USAGE;
+    rc = find_runner(r->opt->runner, &runner, err);
+    if (rc == 0)
+        rc = backend->line(r->plan, runner, &r->line, err);
+    if (rc != 0)
+        return rc;
+    double planned = clock_monotonic();
+    add_phase(r, "plan", planned - start);
+    rc = folder_open(r->plan, r->opt->force, &r->folder, err);
+    if (rc == 0 && r->line->rankfile != NULL) {
+        AUTO_STR name = {0};
+        str_printf(&name, "%s/rankfile", r->plan->folder);
+        rc = file_write(name.text, r->line->rankfile, strlen(r->line->rankfile), err);
+    }
+    add_phase(r, "folder", clock_monotonic() - planned);
+    return rc;
+}
+
+/* Reads what is there; closes the descriptor at its end. */
+static void
+drain(int *fd, struct relay *relay, void (*take)(struct relay *, const char *, size_t))
+{
+    char buf[16384];
+    while (*fd >= 0) {
+        ssize_t n = read(*fd, buf, sizeof(buf));
+        if (n > 0) {
+            take(relay, buf, (size_t)n);
+        } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+            (void)close(*fd);
+            *fd = -1;
+        } else if (errno == EAGAIN) {
+            return;
+        }
+    }
+}
+
+static void set_step(struct run *r, enum step step, double limit)
+{
+    r->step = step;
+    r->step_limit = clock_monotonic() + limit;
+}
+
+/* Before the ranks are up nobody listens to SIGUSR1 (it would kill them, and mpirun too).
+ */
+static void begin_stop(struct run *r, const char *why)
+{
+    if (r->why == NULL)
+        r->why = why;
+    bool listens = r->relay.started;
+    child_signal(&r->child, listens ? SIGUSR1 : SIGTERM);
+    set_step(r, listens ? DRAINING : TERMINATING, listens ? drain_limit : term_limit);
+    tell(r, ENGINE_STOPPING, r->why, NULL);
+}
+
+static void terminate(struct run *r)
+{
+    child_signal(&r->child, SIGTERM);
+    set_step(r, TERMINATING, term_limit);
+}
+
+/* Takes the next step towards the end when it is asked for or due. */
+static void mind_stop(struct run *r, double deadline)
+{
+    unsigned asked = stop_asked();
+    double now = clock_monotonic();
+    if (r->step == RUNNING && asked > 0)
+        begin_stop(r, "stopped on request");
+    else if (r->step == RUNNING && now >= deadline && !r->relay.ended)
+        begin_stop(r, "the job's time is over");
+    else if (r->step == DRAINING && (asked > 1 || now >= r->step_limit))
+        terminate(r);
+    else if (r->step == TERMINATING && now >= r->step_limit) {
+        child_kill(&r->child);
+        set_step(r, KILLED, (double)INFINITY);
+    }
+}
+
+/* Sleeps until there is something to read, the launcher ends, a signal comes or a limit.
+ */
+static void await(const struct run *r, double deadline, const sigset_t *mask)
+{
+    double until = r->step == RUNNING ? deadline : r->step_limit;
+    double left = until - clock_monotonic();
+    bool blind = r->child.pidfd < 0; /* then the end is polled for */
+    double most = blind ? 0.05 : 3600;
+    left = left < 0 ? 0 : left > most ? most : left;
+    struct timespec t = {.tv_sec = (time_t)left,
+                         .tv_nsec = (long)(1e9 * (left - floor(left)))};
+    struct pollfd fds[] = {{.fd = r->child.out, .events = POLLIN},
+                           {.fd = r->child.err, .events = POLLIN},
+                           {.fd = r->child.pidfd, .events = POLLIN}};
+    (void)ppoll(fds, 3, &t, mask);
+}
+
+static void loop(struct run *r, double deadline)
+{
+    /* Signals come in only while ppoll waits: none is lost between the look and the wait.
+     */
+    sigset_t stops, before;
+    (void)sigemptyset(&stops);
+    (void)sigaddset(&stops, SIGINT);
+    (void)sigaddset(&stops, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &stops, &before);
+    bool family = false;
+    while (!r->child.ended) {
+        mind_stop(r, deadline);
+        await(r, deadline, &before);
+        drain(&r->child.out, &r->relay, relay_out);
+        drain(&r->child.err, &r->relay, relay_err);
+        if (r->relay.started && !family) {
+            child_know_family(&r->child);
+            family = true;
+        }
+        child_poll(&r->child);
+    }
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    drain(&r->child.out, &r->relay, relay_out);
+    drain(&r->child.err, &r->relay, relay_err);
+    relay_flush(&r->relay);
+    child_kill(&r->child); /* ranks whose launcher was killed */
+}
+
+static void add_run_phases(struct run *r, double spawned, double over)
+{
+    const struct relay *relay = &r->relay;
+    if (relay->started)
+        add_phase(r, "launch", relay->started_at - spawned);
+    for (unsigned i = 0; i < relay->last.n_phases; i++)
+        add_phase(r, relay->last.phases[i].name, relay->last.phases[i].s);
+    if (relay->ended)
+        add_phase(r, "finalize", over - relay->ended_at);
+}
+
+/* NAME.summary.json beside the results file. A summary that cannot be written is a note:
+ * the results themselves are whole. */
+static void write_summary(const struct run *r, const struct summary *s)
+{
+    AUTO_FREE(char) path = summary_path(r->plan->results);
+    AUTO_FREE(char) text = summary_json(s);
+    struct gm_error err = {0};
+    if (file_write(path, text, strlen(text), &err) != 0) {
+        AUTO_STR note = {0};
+        str_printf(&note, "note: the summary was not written: %s", err.text);
+        struct engine_event e = {.kind = ENGINE_SAID, .text = note.text};
+        relay_tell(&r->relay, &e);
+    }
+}
+
+static enum engine_exit finish(struct run *r, double start, struct gm_error *err)
+{
+    struct outcome o;
+    double over = clock_monotonic();
+    outcome_read(r->plan, &r->relay, &r->child, r->why, &o, err);
+    bool removed = false;
+    bool spent = o.empty || (o.packed && o.code != ENGINE_INCOMPLETE);
+    if (spent)
+        removed = folder_remove(r->folder, NULL) == 0;
+    if (spent && !removed)
+        tell(r, ENGINE_SAID, "note: the job folder could not be removed", NULL);
+    if (o.summary != NULL) {
+        add_phase(r, "outcome", clock_monotonic() - over);
+        add_phase(r, "total", clock_monotonic() - start);
+        summary_add_phases(o.summary, r->phases, r->n_phases);
+        if (o.packed)
+            write_summary(r, o.summary);
+    }
+    tell(r,
+         ENGINE_ENDED,
+         o.code == ENGINE_DONE || err == NULL ? NULL : err->text,
+         o.summary);
+    summary_free(o.summary);
+    return o.code;
+}
+
+static enum engine_exit run(struct run *r, double start, struct gm_error *err)
+{
+    double spawned = clock_monotonic();
+    double deadline = r->spec->time > 0 ? spawned + r->spec->time : (double)INFINITY;
+    int rc = child_start(r->line, &r->child, err);
+    if (rc != 0) {
+        (void)folder_remove(r->folder, NULL);
+        return ENGINE_USAGE;
+    }
+    loop(r, deadline);
+    add_run_phases(r, spawned, clock_monotonic());
+    enum engine_exit code = finish(r, start, err);
+    child_close(&r->child);
+    return code;
+}
+
+int engine_run(const struct jobspec *spec,
+               const struct restree *tree,
+               const struct launch_backend *backend,
+               const struct engine_options *opt,
+               const struct engine_events *events,
+               struct gm_error *err)
+{
+    struct gm_error own = {0};
+    if (err == NULL)
+        err = &own;
+    struct run *r = xcalloc(1, sizeof(*r));
+    *r = (struct run){.spec = spec, .opt = opt};
+    r->relay.events = events;
+    r->relay.verbose = opt->verbosity > 0;
+    r->relay.last.left = -1;
+    for (unsigned i = 0; i < opt->n_before && i < 8; i++)
+        add_phase(r, opt->before[i].name, opt->before[i].s);
+    stop_reset();
+    double start = clock_monotonic();
+    enum engine_exit code = ENGINE_INTERNAL;
+    if (prepare(r, tree, backend, &code, err) == 0) {
+        tell(r, ENGINE_PLANNED, NULL, NULL);
+        code = run(r, start, err);
+    } else if (r->folder != NULL) {
+        (void)folder_remove(r->folder, NULL);
+    }
+    folder_close(r->folder);
+    launch_line_free(r->line);
+    plan_free(r->plan);
+    relay_free(&r->relay);
+    free(r);
+    return (int)code;
+}
