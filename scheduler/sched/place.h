@@ -14,12 +14,13 @@
 
 struct place_request {
     unsigned ranks;        /* 0: as many as fit */
-    unsigned nodes, ranks_per_node; /* 0: not said */
-    unsigned cores;        /* whole cores a rank; 0: one, or with ranks given the free cores
-                              shared evenly is NOT done: still one */
+    unsigned nodes, ranks_per_node; /* 0: not said. nodes: exactly so many hosts, evenly;
+                              ranks_per_node: at most; both: exactly */
+    unsigned cores;        /* whole cores a rank; 0: one */
     unsigned gpus;
-    uint64_t memory;       /* bytes a rank; 0: not said */
+    uint64_t memory;       /* bytes a rank; 0: not said. Checked against a host's memory */
     const char *mapping;   /* "auto" | "pack" | "spread" */
+    bool grouped;          /* ranks work together on a task: auto packs them */
     bool oversubscribe;    /* more ranks than cores: they share, unbound */
 };
 
@@ -38,7 +39,8 @@ struct placement {
 };
 
 /* -ENOSPC: does not fit beside what is held; -EOVERFLOW: never on this machine (the sentence
- * says what is there and how to ask for less); -EINVAL: an unknown mapping. */
+ * says what is there and how to ask for less); -EINVAL: an unknown mapping, or numbers that
+ * contradict each other. */
 int place_map(const struct restree *tree, const struct occupancy *occ,
               const struct place_request *req, struct placement **ret, struct gm_error *err);
 void placement_free(struct placement *p); /* takes NULL */

@@ -1,0 +1,22 @@
+/* One rank's cores and GPUs on one host. */
+#ifndef SCHED_SLOT_H
+#define SCHED_SLOT_H
+
+#include "place.h"
+
+struct slot_request {
+    unsigned cores, gpus;
+    bool spread;
+};
+
+/* Takes a slot on `host`, which must have room for it (asserted), and claims it in *occ.
+ * placed: ranks that stand at or below each node of the host's shape; counted on. Fills the
+ * seat. */
+void slot_take(struct occupancy *occ,
+               const struct restree *tree,
+               unsigned host,
+               const struct slot_request *req,
+               unsigned *placed,
+               struct place_seat *ret);
+
+#endif

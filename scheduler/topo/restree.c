@@ -1,0 +1,257 @@
+/* See restree.h. How a topology is got (this host, XML, synthetic), narrowed to the PUs
+ * that may be used, and how hosts are joined. What is in a shape: shape.c.
+ *
+ * Invariant: no two shapes of a tree have the same digest; each host's shape is in range.
+ */
+#include "restree.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "bind.h"
+#include "shape.h"
+
+#include <dirent.h>
+#include <hwloc.h>
+#include <limits.h>
+
+static void topology_freep(hwloc_topology_t *t)
+{
+    if (*t != NULL)
+        hwloc_topology_destroy(*t);
+}
+
+#define AUTO_TOPOLOGY __attribute__((cleanup(topology_freep))) hwloc_topology_t
+
+/* hwloc prints to standard error when a machine (or a text) contradicts itself; its
+ * documented switch is this variable (2: errors as well as warnings). One the user set is
+ * left. */
+static int start(hwloc_topology_t *ret, bool io, struct gm_error *err)
+{
+    (void)setenv("HWLOC_HIDE_ERRORS", "2", 0);
+    if (hwloc_topology_init(ret) != 0)
+        return gm_fail(err, -ENOMEM, "hwloc does not start: %s", strerror(errno));
+    if (shape_filter(*ret, io) != 0)
+        return gm_fail(err, -EIO, "hwloc refuses the filters: %s", strerror(errno));
+    return 0;
+}
+
+/* Leaves the PUs of `cpus` alone in the topology. */
+static int narrow(hwloc_topology_t t, const struct idset *cpus, struct gm_error *err)
+{
+    hwloc_bitmap_t keep = hwloc_bitmap_alloc();
+    if (keep == NULL)
+        return gm_fail(err, -ENOMEM, "out of memory");
+    for (int64_t i = idset_next(cpus, 0); i >= 0; i = idset_next(cpus, (unsigned)i + 1))
+        (void)hwloc_bitmap_set(keep, (unsigned)i);
+    hwloc_const_bitmap_t all = hwloc_topology_get_topology_cpuset(t);
+    int rc = 0;
+    if (!hwloc_bitmap_intersects(all, keep)) {
+        AUTO_FREE(char) text = idset_format(cpus);
+        rc = gm_fail(
+            err, -EINVAL, "none of the allowed PUs '%s' is on this machine", text);
+    } else if (!hwloc_bitmap_isincluded(all, keep) &&
+               hwloc_topology_restrict(t, keep, HWLOC_RESTRICT_FLAG_REMOVE_CPULESS) !=
+                   0) {
+        rc = gm_fail(err, -EIO, "hwloc cannot restrict the machine: %s", strerror(errno));
+    }
+    hwloc_bitmap_free(keep);
+    return rc;
+}
+
+/* One host of a loaded topology. */
+static int
+finish(hwloc_topology_t t, const char *name, struct restree **ret, struct gm_error *err)
+{
+    AUTO(restree) tree = xcalloc(1, sizeof(*tree));
+    tree->shapes = xcalloc(1, sizeof(*tree->shapes));
+    tree->hosts = xcalloc(1, sizeof(*tree->hosts));
+    int rc = shape_make(t, &tree->shapes[0], err);
+    if (rc != 0)
+        return rc;
+    tree->n_shapes = 1;
+    tree->hosts[0].name = xstrdup(name);
+    tree->n_hosts = 1;
+    if (tree->shapes[0].n_pus == 0)
+        return gm_fail(err, -EINVAL, "%s has no PU that may be used", name);
+    *ret = steal(&tree);
+    return 0;
+}
+
+static unsigned long read_hex(const char *folder, const char *device, const char *name)
+{
+    char path[PATH_MAX], text[32] = "";
+    (void)snprintf(path, sizeof(path), "%s/%s/%s", folder, device, name);
+    AUTO_FILE f = fopen(path, "re");
+    if (f == NULL || fgets(text, sizeof(text), f) == NULL)
+        return 0;
+    return strtoul(text, NULL, 16);
+}
+
+/* hwloc takes some 12 ms for the PCI devices of even a small machine, so they are asked
+ * for only where one is a display controller or an accelerator (PCI classes 03 and 12).
+ */
+static bool has_gpu(void)
+{
+    static const char folder[] = "/sys/bus/pci/devices";
+    DIR *dir = opendir(folder);
+    bool found = false;
+    struct dirent *e;
+    while (dir != NULL && !found && (e = readdir(dir)) != NULL) {
+        unsigned long class =
+            e->d_name[0] == '.' ? 0 : read_hex(folder, e->d_name, "class");
+        found = class >> 16 == 0x03 || class >> 16 == 0x12;
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+    return found;
+}
+
+static int load_here(const struct idset *cpus, struct restree **ret, struct gm_error *err)
+{
+    AUTO_TOPOLOGY t = NULL;
+    int rc = start(&t, has_gpu(), err);
+    if (rc == 0 && hwloc_topology_load(t) != 0)
+        rc = gm_fail(err, -EIO, "hwloc cannot read this machine: %s", strerror(errno));
+    if (rc == 0 && cpus != NULL)
+        rc = narrow(t, cpus, err);
+    if (rc != 0)
+        return rc;
+    char name[HOST_NAME_MAX + 1] = "";
+    if (gethostname(name, sizeof(name)) != 0)
+        return gm_fail(err, -errno, "gethostname: %s", strerror(errno));
+    name[HOST_NAME_MAX] = '\0';
+    return finish(t, name, ret, err);
+}
+
+int restree_load_host(struct restree **ret, struct gm_error *err)
+{
+    AUTO(idset) mine = NULL;
+    int rc = bind_read(0, &mine, err);
+    return rc != 0 ? rc : load_here(mine, ret, err);
+}
+
+int restree_load_machine(struct restree **ret, struct gm_error *err)
+{
+    return load_here(NULL, ret, err);
+}
+
+int restree_load_xml(const char *xml,
+                     size_t len,
+                     const char *host,
+                     const struct idset *cpus,
+                     struct restree **ret,
+                     struct gm_error *err)
+{
+    if (len >= INT_MAX || memchr(xml, '\0', len) != NULL)
+        return gm_fail(err, -EINVAL, "%s: this is no hwloc XML", host);
+    /* hwloc wants the terminating 0 counted in. */
+    AUTO_FREE(char) text = xcalloc(len + 1, 1);
+    if (len > 0)
+        memcpy(text, xml, len);
+    if (strstr(text, "<topology version=\"3") != NULL)
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: hwloc 3 wrote this XML, this build reads hwloc 2's: write it "
+                       "again with `lstopo --export-xml-flags v2 FILE.xml`",
+                       host);
+    AUTO_TOPOLOGY t = NULL;
+    int rc = start(&t, true, err);
+    if (rc != 0)
+        return rc;
+    if (hwloc_topology_set_xmlbuffer(t, text, (int)len + 1) != 0 ||
+        hwloc_topology_load(t) != 0)
+        return gm_fail(err, -EINVAL, "%s: this is no hwloc XML, or a damaged one", host);
+    if (cpus != NULL)
+        rc = narrow(t, cpus, err);
+    if (rc == 0)
+        rc = finish(t, host, ret, err);
+    else
+        (void)gm_prefix(err, "%s", host);
+    return rc;
+}
+
+/* "host:3 rest" -> 3 and rest; without it 1 and the text as it is. 0: too many or none.
+ */
+static unsigned host_count(const char *text, const char **ret_rest)
+{
+    static const char word[] = "host:";
+    *ret_rest = text;
+    if (strncmp(text, word, sizeof(word) - 1) != 0)
+        return 1;
+    char *end;
+    unsigned long n = strtoul(text + sizeof(word) - 1, &end, 10);
+    *ret_rest = end + strspn(end, " ");
+    return n <= 65536 ? (unsigned)n : 0;
+}
+
+int restree_load_synthetic(const char *text, struct restree **ret, struct gm_error *err)
+{
+    const char *rest;
+    unsigned n = host_count(text, &rest);
+    AUTO_TOPOLOGY t = NULL;
+    int rc = start(&t, false, err);
+    if (rc != 0)
+        return rc;
+    if (n == 0 || hwloc_topology_set_synthetic(t, rest) != 0 ||
+        hwloc_topology_load(t) != 0)
+        return gm_fail(err,
+                       -EINVAL,
+                       "'%s' describes no machine (\"pack:2 core:4 pu:2\" does)",
+                       text);
+    AUTO(restree) tree = NULL;
+    rc = finish(t, "n0", &tree, err);
+    if (rc != 0)
+        return rc;
+    tree->hosts = xrealloc(tree->hosts, n, sizeof(*tree->hosts));
+    for (; tree->n_hosts < n; tree->n_hosts++) {
+        struct str name = {0};
+        str_printf(&name, "n%u", tree->n_hosts);
+        tree->hosts[tree->n_hosts] = (struct topo_host){.name = str_steal(&name)};
+    }
+    *ret = steal(&tree);
+    return 0;
+}
+
+/* The place of a shape like *s in the tree; *s is emptied. */
+static unsigned adopt(struct restree *tree, struct topo_shape *s)
+{
+    for (unsigned i = 0; i < tree->n_shapes; i++) {
+        if (strcmp(tree->shapes[i].digest, s->digest) == 0) {
+            shape_clear(s);
+            return i;
+        }
+    }
+    tree->shapes = xrealloc(tree->shapes, tree->n_shapes + 1, sizeof(*tree->shapes));
+    tree->shapes[tree->n_shapes] = *s;
+    *s = (struct topo_shape){0};
+    return tree->n_shapes++;
+}
+
+void restree_join(struct restree *tree, struct restree *more)
+{
+    unsigned *moved = xcalloc(more->n_shapes, sizeof(*moved));
+    for (unsigned i = 0; i < more->n_shapes; i++)
+        moved[i] = adopt(tree, &more->shapes[i]);
+    tree->hosts =
+        xrealloc(tree->hosts, tree->n_hosts + more->n_hosts, sizeof(*tree->hosts));
+    for (unsigned i = 0; i < more->n_hosts; i++) {
+        tree->hosts[tree->n_hosts++] = (struct topo_host){
+            .name = steal(&more->hosts[i].name),
+            .shape = moved[more->hosts[i].shape],
+        };
+    }
+    free(moved);
+    restree_free(more);
+}
+
+void restree_free(struct restree *tree)
+{
+    if (tree == NULL)
+        return;
+    for (unsigned i = 0; i < tree->n_hosts; i++)
+        free(tree->hosts[i].name);
+    for (unsigned i = 0; i < tree->n_shapes; i++)
+        shape_clear(&tree->shapes[i]);
+    free(tree->hosts);
+    free(tree->shapes);
+    free(tree);
+}
