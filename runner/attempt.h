@@ -1,0 +1,57 @@
+/* One attempt at one task, on this rank's part of its group. */
+#ifndef RUNNER_ATTEMPT_H
+#define RUNNER_ATTEMPT_H
+
+#include "comm.h"
+#include "exec.h"
+#include "parcel.h"
+#include "pulse.h"
+#include "source.h"
+
+/* A stage on this rank: its kernel, opened at its first task. */
+struct attempt_stage {
+    bool opened;
+    int code; /* of open */
+    struct gm_error error;
+    void *self;
+    struct arena *arena; /* holds the common parameters */
+};
+
+struct attempt {
+    const struct jobspec *spec;
+    unsigned stage;
+    uint64_t task;
+    unsigned number; /* from 1 */
+    struct comm *comm;
+    struct pulse *pulse;
+    struct source *source;
+    const struct gm_seat *seat;
+    struct attempt_stage *opened; /* this stage's */
+    /* Called while the task runs: after a kernel's first step; after a command's start
+     * with the child's affinity. */
+    void (*look)(void *ctx, const struct idset *child);
+    void *look_ctx;
+};
+
+struct attempt_end {
+    uint32_t reason; /* enum result_reason */
+    int32_t exit_code, signal;
+    double start, end; /* unix s */
+    double user_s, system_s;
+    uint64_t max_rss;
+};
+
+/* 0: done. -ECANCELED: asked to stop, or another rank of the group failed. Other: failed,
+ * err says why. Values go into the parcel. */
+int attempt_kernel(const struct attempt *a,
+                   struct parcel *parcel,
+                   struct attempt_end *ret,
+                   struct gm_error *err);
+int attempt_command(const struct attempt *a,
+                    struct parcel *parcel,
+                    struct attempt_end *ret,
+                    struct gm_error *err);
+
+void attempt_stage_close(struct attempt_stage *s, const struct gm_kernel *kernel);
+
+#endif

@@ -1,0 +1,394 @@
+/* See comm.h.
+ *
+ * The fixed tree: node (k, s) covers the leaves [s, s + 2^k) and is computed by the rank
+ * that owns leaf s (gm_share). A rank's own nodes that are right children of a node
+ * starting before its run are sent to that node's owner, in ascending order; they are
+ * received in the same order, so one tag a group is enough. Data flows from higher ranks
+ * to lower ones only: no cycle of waits. The root ends on group rank 0 and is broadcast
+ * along a binomial tree.
+ *
+ * Invariant: every request is complete or cancelled before a call returns, so buffers may
+ * be reused. */
+#include "comm.h"
+#include "base/memory.h"
+#include <assert.h>
+#include <sched.h>
+
+enum {
+    LEVELS = 64,
+    TAG_DATA = 0, /* tag = 4 * (epoch % EPOCHS) + one of these */
+    TAG_ABANDON = 1,
+    TAG_SETTLE = 2,
+    TAG_DECIDE = 3,
+    EPOCHS = 8000,
+    SPINS = 256
+};
+
+struct settlement {
+    int32_t code;
+    int32_t abandoned; /* 1: the code came from another rank's failure */
+    char text[sizeof(((struct gm_error *)0)->text)];
+};
+
+struct comm {
+    struct gm_comm face;
+    MPI_Comm mpi;
+    bool (*stop)(void *ctx);
+    void *stop_ctx;
+    uint32_t *members;
+    int tag;
+    bool abandoned, aborted; /* by another rank; by this one */
+    void *work[LEVELS];      /* one buffer a level of the tree */
+    size_t work_bytes[LEVELS];
+    void *sends[2 * LEVELS]; /* values in flight to other ranks */
+    size_t send_bytes[2 * LEVELS];
+};
+
+static void *buffer(void **p, size_t *have, size_t want)
+{
+    if (*have < want) {
+        *p = xrealloc(*p, want, 1);
+        *have = want;
+    }
+    return *p;
+}
+
+/* Another rank of the group has failed. */
+static bool group_given_up(struct comm *c)
+{
+    if (c->abandoned)
+        return true;
+    int flag = 0;
+    MPI_Message message;
+    (void)MPI_Improbe(
+        MPI_ANY_SOURCE, c->tag + TAG_ABANDON, c->mpi, &flag, &message, MPI_STATUS_IGNORE);
+    if (flag != 0) {
+        (void)MPI_Mrecv(NULL, 0, MPI_BYTE, &message, MPI_STATUS_IGNORE);
+        c->abandoned = true;
+    }
+    return c->abandoned;
+}
+
+/* Waits for one request. `patient`: the end of a task, where stops and failures do not
+ * end the wait (every member comes to it). */
+static int
+wait_for(struct comm *c, MPI_Request *request, bool patient, struct gm_error *err)
+{
+    for (unsigned spin = 1;; spin++) {
+        int done = 0;
+        if (MPI_Test(request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
+            return gm_fail(err, -EIO, "MPI_Test failed");
+        if (done != 0)
+            return 0;
+        if (spin % SPINS != 0)
+            continue;
+        (void)sched_yield();
+        if (patient)
+            continue;
+        bool given_up = group_given_up(c);
+        if (!given_up && !(c->stop != NULL && c->stop(c->stop_ctx)))
+            continue;
+        (void)MPI_Cancel(request);
+        (void)MPI_Wait(request, MPI_STATUS_IGNORE);
+        return given_up ? gm_fail(err, -ECANCELED, "another rank of the group failed")
+                        : gm_fail(err, -ECANCELED, "asked to stop");
+    }
+}
+
+static int receive(struct comm *c,
+                   uint32_t from,
+                   int tag,
+                   void *buf,
+                   size_t nbytes,
+                   bool patient,
+                   struct gm_error *err)
+{
+    MPI_Request request;
+    if (MPI_Irecv(buf,
+                  (int)nbytes,
+                  MPI_BYTE,
+                  (int)c->members[from],
+                  c->tag + tag,
+                  c->mpi,
+                  &request) != MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Irecv failed");
+    return wait_for(c, &request, patient, err);
+}
+
+static int send(struct comm *c,
+                uint32_t to,
+                int tag,
+                const void *buf,
+                size_t nbytes,
+                bool patient,
+                struct gm_error *err)
+{
+    MPI_Request request;
+    if (MPI_Isend(buf,
+                  (int)nbytes,
+                  MPI_BYTE,
+                  (int)c->members[to],
+                  c->tag + tag,
+                  c->mpi,
+                  &request) != MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Isend failed");
+    return wait_for(c, &request, patient, err);
+}
+
+static void add(uint32_t dtype, size_t n, void *into, const void *more)
+{
+    if (dtype == GM_F32) {
+        float *a = into;
+        const float *b = more;
+        for (size_t i = 0; i < n; i++)
+            a[i] += b[i];
+    } else if (dtype == GM_F64) {
+        double *a = into;
+        const double *b = more;
+        for (size_t i = 0; i < n; i++)
+            a[i] += b[i];
+    } else {
+        int64_t *a = into;
+        const int64_t *b = more;
+        for (size_t i = 0; i < n; i++)
+            a[i] += b[i];
+    }
+}
+
+/* One call of sum: what does not change over the recursion. */
+struct summing {
+    struct comm *c;
+    uint32_t dtype;
+    uint64_t total, end; /* all leaves; this rank's own end before `end` */
+    size_t n, nbytes;
+    int (*leaf)(void *ctx, uint64_t i, void *out, struct gm_error *err);
+    void *ctx;
+};
+
+/* The group rank that owns leaf i: the inverse of gm_share. */
+static uint32_t owner_of(const struct summing *s, uint64_t i)
+{
+    uint32_t n_ranks = s->c->face.n_ranks;
+    uint64_t each = s->total / n_ranks, more = s->total % n_ranks;
+    if (i < more * (each + 1))
+        return (uint32_t)(i / (each + 1));
+    return (uint32_t)(more + (i - more * (each + 1)) / each);
+}
+
+/* out = node (level, start); this rank owns its first leaf. */
+static int node_value(const struct summing *s,
+                      unsigned level,
+                      uint64_t start,
+                      void *out,
+                      struct gm_error *err)
+{
+    if (level == 0)
+        return s->leaf(s->ctx, start, out, err);
+    int rc = node_value(s, level - 1, start, out, err);
+    uint64_t middle = start + (UINT64_C(1) << (level - 1));
+    if (rc < 0 || middle >= s->total)
+        return rc;
+    void *half = buffer(&s->c->work[level - 1], &s->c->work_bytes[level - 1], s->nbytes);
+    if (middle < s->end)
+        rc = node_value(s, level - 1, middle, half, err);
+    else
+        rc = receive(s->c, owner_of(s, middle), TAG_DATA, half, s->nbytes, false, err);
+    if (rc == 0)
+        add(s->dtype, s->n, out, half);
+    return rc;
+}
+
+/* The nodes of this rank's run that belong under nodes of lower ranks. */
+static int send_nodes(const struct summing *s, uint64_t first, struct gm_error *err)
+{
+    MPI_Request requests[2 * LEVELS];
+    unsigned n = 0;
+    int rc = 0;
+    for (uint64_t start = first; start < s->end && rc == 0; n++) {
+        unsigned level = (unsigned)__builtin_ctzll(start);
+        uint64_t parent = start - (UINT64_C(1) << level);
+        void *value = buffer(&s->c->sends[n], &s->c->send_bytes[n], s->nbytes);
+        requests[n] = MPI_REQUEST_NULL;
+        rc = node_value(s, level, start, value, err);
+        if (rc == 0)
+            (void)MPI_Isend(value,
+                            (int)s->nbytes,
+                            MPI_BYTE,
+                            (int)s->c->members[owner_of(s, parent)],
+                            s->c->tag + TAG_DATA,
+                            s->c->mpi,
+                            &requests[n]);
+        start += UINT64_C(1) << level;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        int waited = wait_for(s->c, &requests[i], false, rc == 0 ? err : NULL);
+        rc = rc == 0 ? waited : rc;
+    }
+    return rc;
+}
+
+static int comm_bcast(const struct gm_comm *face,
+                      uint32_t root,
+                      void *buf,
+                      size_t nbytes,
+                      struct gm_error *err)
+{
+    struct comm *c = face->impl;
+    uint32_t n = face->n_ranks, me = (face->rank + n - root) % n;
+    if (nbytes > INT32_MAX)
+        return gm_fail(
+            err, -EOVERFLOW, "a broadcast of %zu bytes: at most 2 GiB", nbytes);
+    uint32_t bit = 1;
+    int rc = 0;
+    while (bit < n && (me & bit) == 0)
+        bit <<= 1;
+    if (me != 0)
+        rc = receive(c, (me - bit + root) % n, TAG_DATA, buf, nbytes, false, err);
+    for (bit >>= 1; bit > 0 && rc == 0; bit >>= 1) {
+        if (me + bit < n)
+            rc = send(c, (me + bit + root) % n, TAG_DATA, buf, nbytes, false, err);
+    }
+    return rc;
+}
+
+static int comm_sum(const struct gm_comm *face,
+                    uint32_t dtype,
+                    uint64_t total,
+                    uint64_t first,
+                    uint64_t count,
+                    size_t n,
+                    int (*leaf)(void *ctx, uint64_t i, void *out, struct gm_error *err),
+                    void *ctx,
+                    void *out,
+                    struct gm_error *err)
+{
+    uint64_t my_first, my_count;
+    size_t nbytes;
+    gm_share(total, face->n_ranks, face->rank, &my_first, &my_count);
+    if (total == 0 || count != my_count || (count > 0 && first != my_first))
+        return gm_fail(err, -EINVAL, "sum: leaves must be shared out as gm_share does");
+    if (dtype != GM_F32 && dtype != GM_F64 && dtype != GM_I64)
+        return gm_fail(err, -EINVAL, "sum: dtype %u cannot be added", dtype);
+    if (__builtin_mul_overflow(n, gm_dtype_size(dtype), &nbytes) || nbytes > INT32_MAX)
+        return gm_fail(err, -EOVERFLOW, "sum: leaves of %zu elements are too large", n);
+    struct summing s = {.c = face->impl,
+                        .dtype = dtype,
+                        .total = total,
+                        .end = first + count,
+                        .n = n,
+                        .nbytes = nbytes,
+                        .leaf = leaf,
+                        .ctx = ctx};
+    int rc = 0;
+    if (count > 0 && first == 0) {
+        unsigned root = 0;
+        while (root < LEVELS - 1 && (UINT64_C(1) << root) < total)
+            root++;
+        rc = node_value(&s, root, 0, out, err);
+    } else if (count > 0) {
+        rc = send_nodes(&s, first, err);
+    }
+    return rc < 0 || face->n_ranks == 1 ? rc : comm_bcast(face, 0, out, nbytes, err);
+}
+
+static int comm_cancelled(const struct gm_comm *face)
+{
+    struct comm *c = face->impl;
+    return c->stop != NULL && c->stop(c->stop_ctx) ? 1 : 0;
+}
+
+struct comm *comm_make(MPI_Comm mpi, bool (*stop)(void *ctx), void *ctx)
+{
+    struct comm *c = xcalloc(1, sizeof(*c));
+    c->mpi = mpi;
+    c->stop = stop;
+    c->stop_ctx = ctx;
+    c->face = (struct gm_comm){.size = sizeof(c->face),
+                               .impl = c,
+                               .sum = comm_sum,
+                               .bcast = comm_bcast,
+                               .cancelled = comm_cancelled};
+    return c;
+}
+
+void comm_free(struct comm *c)
+{
+    if (c == NULL)
+        return;
+    for (unsigned i = 0; i < LEVELS; i++)
+        free(c->work[i]);
+    for (unsigned i = 0; i < 2 * LEVELS; i++)
+        free(c->sends[i]);
+    free(c->members);
+    free(c);
+}
+
+void comm_join(struct comm *c, const uint32_t *members, unsigned n, uint32_t epoch)
+{
+    int world;
+    (void)MPI_Comm_rank(c->mpi, &world);
+    c->members = xrealloc(c->members, n, sizeof(*members));
+    memcpy(c->members, members, n * sizeof(*members));
+    c->face.n_ranks = n;
+    c->face.rank = UINT32_MAX;
+    for (unsigned i = 0; i < n; i++) {
+        if (members[i] == (uint32_t)world)
+            c->face.rank = i;
+    }
+    assert(c->face.rank != UINT32_MAX);
+    c->tag = 4 * (int)(epoch % EPOCHS);
+    c->abandoned = c->aborted = false;
+}
+
+const struct gm_comm *comm_face(const struct comm *c)
+{
+    return &c->face;
+}
+
+void comm_abandon(struct comm *c)
+{
+    if (c->abandoned || c->aborted)
+        return;
+    c->aborted = true;
+    for (uint32_t i = 0; i < c->face.n_ranks; i++) {
+        if (i != c->face.rank)
+            (void)send(c, i, TAG_ABANDON, NULL, 0, true, NULL);
+    }
+}
+
+int comm_settle(struct comm *c, int code, struct gm_error *err)
+{
+    struct settlement mine = {.code = code, .abandoned = c->abandoned && !c->aborted},
+                      theirs;
+    if (code < 0 && err != NULL)
+        memcpy(mine.text, err->text, sizeof(mine.text));
+    if (c->face.n_ranks == 1)
+        return code;
+    if (c->face.rank != 0) {
+        int rc = send(c, 0, TAG_SETTLE, &mine, sizeof(mine), true, NULL);
+        return rc < 0 ? rc : code;
+    }
+    bool have_cause = code < 0 && mine.abandoned == 0;
+    for (uint32_t i = 1; i < c->face.n_ranks; i++) {
+        int rc = receive(c, i, TAG_SETTLE, &theirs, sizeof(theirs), true, err);
+        if (rc < 0)
+            return rc;
+        if (theirs.code >= 0 || have_cause || (theirs.abandoned != 0 && code < 0))
+            continue;
+        have_cause = theirs.abandoned == 0;
+        code = theirs.code;
+        theirs.text[sizeof(theirs.text) - 1] = '\0';
+        (void)gm_fail(err, code, "%s", theirs.text);
+    }
+    return code;
+}
+
+int comm_decide(struct comm *c, int decision)
+{
+    int32_t word = decision;
+    for (uint32_t i = 1; c->face.rank == 0 && i < c->face.n_ranks; i++)
+        (void)send(c, i, TAG_DECIDE, &word, sizeof(word), true, NULL);
+    if (c->face.rank != 0)
+        (void)receive(c, 0, TAG_DECIDE, &word, sizeof(word), true, NULL);
+    return word;
+}

@@ -1,0 +1,36 @@
+/* gm_comm over non-blocking point-to-point messages (architecture decision 1): no MPI
+ * collective, no MPI communicator a group; each wait polls whether the group was given
+ * up. */
+#ifndef RUNNER_COMM_H
+#define RUNNER_COMM_H
+
+#include "base/auto.h"
+#include "gridmill/kernel.h"
+#include <mpi.h>
+#include <stdbool.h>
+
+struct comm;
+
+/* `mpi`: a communicator of all ranks for groups' messages alone. `stop`: asked in each
+ * wait; true ends it with -ECANCELED. One comm serves a rank's groups one after the
+ * other. */
+struct comm *comm_make(MPI_Comm mpi, bool (*stop)(void *ctx), void *ctx);
+void comm_free(struct comm *c); /* takes NULL */
+
+/* Joins the group of these world ranks (this rank is one of them); epoch: a number that
+ * no other group in flight has. */
+void comm_join(struct comm *c, const uint32_t *members, unsigned n, uint32_t epoch);
+/* The face that a kernel sees; valid until the next comm_join. */
+const struct gm_comm *comm_face(const struct comm *c);
+
+/* This rank failed (code < 0): the others' waits end with -ECANCELED. */
+void comm_abandon(struct comm *c);
+/* Ends a task: every member gives its code and sentence, the leader gets the first
+ * failure (by group rank; an abandoned wait is no cause). */
+int comm_settle(struct comm *c, int code, struct gm_error *err);
+/* The leader's decision, on all members. */
+int comm_decide(struct comm *c, int decision);
+
+AUTO_TYPE(comm, comm_free)
+
+#endif

@@ -1,0 +1,144 @@
+/* gridmill-runner: one rank of a job. The steps of main are the life of a rank; every
+ * rank takes each of them together with the others. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "engine/summary.h"
+#include "options.h"
+#include "selftest.h"
+#include "session.h"
+#include <inttypes.h>
+#include <signal.h>
+
+static atomic_int stop_signal;
+
+static void on_signal(int number)
+{
+    atomic_store(&stop_signal, number);
+}
+
+static void catch_signals(void)
+{
+    static const int caught[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    (void)sigemptyset(&act.sa_mask);
+    for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+        (void)sigaction(caught[i], &act, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* A mis-launch, or MPI that does not start: nobody to agree with, so each rank ends by
+ * itself; one line is enough where the launcher said which rank this is. */
+static int refuse(struct rank *r, const struct tell *tell, const struct gm_error *err)
+{
+    if (r->alloc.rank <= 0 && !tell->events)
+        log_error("%s", err->text);
+    struct tell words = *tell;
+    words.silent = r->alloc.rank > 0 || !tell->events;
+    tell_ended(&words, "refused", ENGINE_USAGE, err->text);
+    rank_close(r);
+    return ENGINE_USAGE;
+}
+
+/* What the records say, under a foreign launcher: the summary, or how to read what is
+ * there. */
+static enum engine_exit conclude(const struct plan *plan,
+                                 const struct session_end *end,
+                                 struct tell *tell,
+                                 bool draw)
+{
+    AUTO(summary) summary = NULL;
+    struct gm_error err = {0};
+    AUTO_STR text = {0};
+    if (!end->complete) {
+        char sentence[512];
+        (void)snprintf(sentence,
+                       sizeof(sentence),
+                       "%s: stopped with %" PRIu64 " of %" PRIu64
+                       " tasks done; they are in %s: "
+                       "`gridmill result show %s` reads them",
+                       plan->results,
+                       end->counts.done,
+                       end->counts.total,
+                       plan->folder,
+                       plan->results);
+        tell_ended(tell, "incomplete", ENGINE_INCOMPLETE, sentence);
+        return ENGINE_INCOMPLETE;
+    }
+    enum engine_exit code =
+        end->counts.failed + end->counts.skipped > 0 ? ENGINE_TASK_FAILED : ENGINE_DONE;
+    if (draw && !tell->quiet && summary_load(plan->results, &summary, &err) == 0) {
+        summary_draw(summary, false, false, &text);
+        (void)fputs(str_text(&text), stdout);
+    }
+    tell_ended(tell, code == ENGINE_DONE ? "done" : "failed", code, NULL);
+    return code;
+}
+
+/* A failure that all ranks know. Disk full and the like leave what was committed. */
+static enum engine_exit
+conclude_failure(int code, bool began, struct tell *tell, const struct gm_error *err)
+{
+    enum engine_exit exit_code = engine_exit_for(code);
+    if (began && code != -EINVAL)
+        exit_code = ENGINE_INCOMPLETE;
+    tell_ended(tell, began ? "incomplete" : "refused", exit_code, err->text);
+    return exit_code;
+}
+
+static enum engine_exit
+run(const struct rank *r, const struct options *o, struct tell *tell)
+{
+    struct gm_error err = {0};
+    struct planning p = {0};
+    struct session_end end = {0};
+    double began = clock_monotonic();
+    int rc = planning_make(r, &o->request, &p, &err);
+    if (rc == 0)
+        rc = planning_settle(r, &p, &err);
+    tell_phase(tell, "settle", clock_monotonic() - began);
+    bool ready = rc == 0;
+    struct session_request req = {
+        .rank = r, .planning = &p, .tell = tell, .stop_signal = &stop_signal};
+    if (ready)
+        rc = session_run(&req, &end, &err);
+    enum engine_exit code = ENGINE_DONE;
+    if (r->world == 0)
+        code = rc < 0 ? conclude_failure(rc, ready, tell, &err)
+                      : conclude(p.plan, &end, tell, !tell->events);
+    int shared = code;
+    (void)MPI_Bcast(&shared, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    planning_free(&p);
+    return (enum engine_exit)shared;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {0};
+    struct rank r = {0};
+    struct gm_error err = {0};
+    log_open("gridmill-runner", LOG_NORMAL);
+    if (options_read(argc, argv, &o, &err) < 0) {
+        log_error("%s", err.text);
+        return ENGINE_USAGE;
+    }
+    if (o.mode == OPTIONS_HELP)
+        return fputs(options_help(), stdout) < 0;
+    if (o.mode == OPTIONS_VERSION)
+        return printf("gridmill-runner %s\n", version_build()) < 0;
+    if (o.mode == OPTIONS_SELF_TEST)
+        return selftest_run(&argc, &argv);
+
+    struct tell tell = {.events = o.events, .quiet = o.quiet};
+    catch_signals();
+    if (rank_prepare(&r, &err) < 0 || rank_open(&r, &argc, &argv, &err) < 0)
+        return refuse(&r, &tell, &err);
+    tell.silent = r.world != 0;
+    tell_phase(&tell, "init", r.inited - r.start);
+    enum engine_exit code = run(&r, &o, &tell);
+    bool ours = r.alloc.launcher == ALLOC_OURS;
+    options_free(&o);
+    rank_close(&r);
+    return ours ? ENGINE_DONE : (int)code; /* our engine has read it from the event */
+}

@@ -1,0 +1,27 @@
+/* One attempt's values on their way from the compute thread to the shard. */
+#ifndef RUNNER_PARCEL_H
+#define RUNNER_PARCEL_H
+
+#include "result/shard.h"
+
+struct parcel;
+
+struct parcel *parcel_make(void);
+void parcel_free(struct parcel *p); /* takes NULL */
+
+/* Copies the data. A second record of the same kind and index: -EEXIST. */
+int parcel_add(struct parcel *p, const struct result_record *r, struct gm_error *err);
+/* Rows of a series: dims[0] of them, added to those that are there. */
+int parcel_append(struct parcel *p,
+                  const struct result_record *rows,
+                  struct gm_error *err);
+/* A failed attempt keeps its logs and its message, not its outputs. */
+void parcel_drop_outputs(struct parcel *p);
+uint64_t parcel_bytes(const struct parcel *p); /* takes NULL: 0 */
+/* All records, with the commit's stage and task. */
+int parcel_write(const struct parcel *p,
+                 struct shard *s,
+                 const struct result_commit *c,
+                 struct gm_error *err);
+
+#endif

@@ -1,0 +1,223 @@
+/* See planning.h. Rank 0 alone reads the jobspec; the plan then travels as text and every
+ * rank reads the same. Invariant: after each step all ranks agree, so none is left
+ * waiting. */
+#include "planning.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "engine/engine.h"
+#include "gather.h"
+#include "topo/bind.h"
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+enum { MOST_PLAN = 1 << 30 };
+
+static void print_faults(const struct jobspec_faults *faults)
+{
+    for (size_t i = 0; i < faults->n; i++) {
+        AUTO_FREE(char) text = jobspec_fault_format(faults, i);
+        log_error("%s", text);
+    }
+}
+
+/* Rank 0: the jobspec of a foreign launch, with every fault printed. */
+static int
+load_spec(const struct planning_request *req, struct jobspec **ret, struct gm_error *err)
+{
+    struct jobspec_faults faults = {0};
+    struct jobspec_options opt = {
+        .look = engine_look, .sets = req->sets, .n_sets = req->n_sets};
+    opt.kernels = engine_kernels(&opt.n_kernels);
+    int rc = jobspec_load(req->file, &opt, ret, &faults, err);
+    if (rc < 0 && faults.n > 1)
+        print_faults(&faults);
+    if (rc < 0 && faults.n > 1)
+        (void)gm_fail(err, rc, "%s: %zu faults", req->file, faults.n);
+    jobspec_faults_free(&faults);
+    return rc;
+}
+
+/* Rank 0 of a foreign launch: the plan as text, and its folder. */
+static int make_plan(const struct rank *r,
+                     const struct planning_request *req,
+                     const struct gather *machine,
+                     struct planning *p,
+                     char **ret_text,
+                     struct gm_error *err)
+{
+    AUTO(jobspec) spec = NULL;
+    AUTO(plan) plan = NULL;
+    int rc = load_spec(req, &spec, err);
+    if (rc == 0)
+        rc = gather_plan(machine, spec, (unsigned)r->n_ranks, &plan, err);
+    if (rc == 0)
+        rc = folder_open(plan, req->force, &p->folder, err);
+    if (rc == 0)
+        *ret_text = plan_format(plan);
+    return rc;
+}
+
+static int rank0_text(const struct rank *r,
+                      const struct planning_request *req,
+                      const struct gather *machine,
+                      struct planning *p,
+                      char **ret,
+                      size_t *ret_len,
+                      struct gm_error *err)
+{
+    if (req->plan != NULL)
+        return file_read(req->plan, MOST_PLAN, ret, ret_len, err);
+    int rc = make_plan(r, req, machine, p, ret, err);
+    *ret_len = rc == 0 ? strlen(*ret) : 0;
+    return rc;
+}
+
+static int sources_unchanged(const struct plan *plan, struct gm_error *err)
+{
+    for (unsigned i = 0; i < plan->n_sources; i++) {
+        const struct jobspec_source *s = &plan->sources[i];
+        const char *dataset = strstr(s->path, ":/");
+        AUTO_STR path = {0};
+        str_add_n(&path,
+                  s->path,
+                  dataset != NULL ? (size_t)(dataset - s->path) : strlen(s->path));
+        struct stat st;
+        if (stat(path.text, &st) != 0)
+            return gm_fail(err, -errno, "%s: %s", path.text, strerror(errno));
+        int64_t mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+        if ((uint64_t)st.st_size != s->size || mtime != s->mtime_ns)
+            return gm_fail(
+                err, -EINVAL, "%s has changed since the job was planned", path.text);
+    }
+    return 0;
+}
+
+static int read_plan(const struct rank *r,
+                     const char *text,
+                     size_t len,
+                     struct planning *p,
+                     struct gm_error *err)
+{
+    int rc = plan_parse("plan.json", text, len, &p->plan, err);
+    if (rc < 0)
+        return rc;
+    if (p->plan->n_ranks != (unsigned)r->n_ranks)
+        return gm_fail(err,
+                       -EINVAL,
+                       "the plan is for %u ranks, but %d were started",
+                       p->plan->n_ranks,
+                       r->n_ranks);
+    struct jobspec_faults faults = {0};
+    struct jobspec_options opt = {.known = p->plan->sources,
+                                  .n_known = p->plan->n_sources,
+                                  .sets = p->plan->sets,
+                                  .n_sets = p->plan->n_sets,
+                                  .dir = p->plan->dir};
+    opt.kernels = engine_kernels(&opt.n_kernels);
+    rc = jobspec_parse(
+        p->plan->file, p->plan->text, p->plan->text_len, &opt, &p->spec, &faults, err);
+    jobspec_faults_free(&faults);
+    if (rc == 0 && r->world == 0)
+        rc = sources_unchanged(p->plan, err);
+    if (rc == 0)
+        rc = idset_parse(p->plan->ranks[r->world].cpus, &p->planned, err);
+    return rc;
+}
+
+int planning_make(const struct rank *r,
+                  const struct planning_request *req,
+                  struct planning *ret,
+                  struct gm_error *err)
+{
+    struct planning p = {0};
+    struct gather *machine = NULL;
+    AUTO_FREE(char) text = NULL;
+    size_t len = 0;
+    int rc = req->plan == NULL ? gather_make(r, &machine, err) : 0;
+    if (rc == 0 && r->world == 0)
+        rc = rank0_text(r, req, machine, &p, &text, &len, err);
+    gather_free(machine);
+    rc = rank_agree(r, rc, false, err);
+    if (rc == 0)
+        rc = rank_share_text(r, &text, &len, err);
+    if (rc == 0)
+        rc = rank_agree(r, read_plan(r, text, len, &p, err), false, err);
+    if (rc < 0)
+        planning_free(&p);
+    else
+        *ret = p;
+    return rc;
+}
+
+static int
+check_binding(const struct rank *r, const struct planning *p, struct gm_error *err)
+{
+    if (p->plan->binder == PLAN_BOUND_BY_RUNNER)
+        return bind_set_all(p->planned, err);
+    if (p->plan->binder != PLAN_BOUND_BY_LAUNCHER ||
+        idset_equal(p->planned, r->inherited))
+        return 0;
+    AUTO_FREE(char) planned = idset_format(p->planned);
+    AUTO_FREE(char) inherited = idset_format(r->inherited);
+    return gm_fail(
+        err,
+        -EINVAL,
+        "planned on cpus %s, but the launcher bound it to %s (seen at its start)",
+        planned,
+        inherited);
+}
+
+static int write_token(const struct plan *plan, struct gm_error *err)
+{
+    AUTO_STR path = {0};
+    str_printf(&path, "%s/token", plan->folder);
+    return file_write(path.text, plan->id, strlen(plan->id), err);
+}
+
+/* A network file system may show a new file late: 5 s are given. */
+static int see_token(const struct plan *plan, struct gm_error *err)
+{
+    static const double patience = 5, nap = 0.05;
+    AUTO_STR path = {0};
+    str_printf(&path, "%s/token", plan->folder);
+    double until = clock_monotonic() + patience;
+    for (;;) {
+        AUTO_FREE(char) token = NULL;
+        size_t len;
+        int rc = file_read(path.text, 64, &token, &len, NULL);
+        if (rc == 0 && strcmp(token, plan->id) == 0)
+            return 0;
+        if (clock_monotonic() > until)
+            return gm_fail(
+                err,
+                -ENOENT,
+                "this host does not see the job folder %s: put the results on a "
+                "file system that all hosts share (--results FILE)",
+                plan->folder);
+        clock_sleep(nap);
+    }
+}
+
+int planning_settle(const struct rank *r, const struct planning *p, struct gm_error *err)
+{
+    int rc = check_binding(r, p, err);
+    if (rc == 0 && r->world == 0)
+        rc = write_token(p->plan, err);
+    rc = rank_agree(r, rc, true, err);
+    if (rc < 0 || r->n_ranks == 1)
+        return rc;
+    return rank_agree(r, see_token(p->plan, err), true, err);
+}
+
+void planning_free(struct planning *p)
+{
+    jobspec_free(p->spec);
+    plan_free(p->plan);
+    folder_close(p->folder);
+    idset_free(p->planned);
+    *p = (struct planning){0};
+}

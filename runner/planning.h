@@ -1,0 +1,37 @@
+/* How a rank comes to its plan: reads the one that `gridmill run` wrote, or, under a
+ * foreign launcher, makes it together with the others. All calls are collective. */
+#ifndef RUNNER_PLANNING_H
+#define RUNNER_PLANNING_H
+
+#include "engine/folder.h"
+#include "rank.h"
+#include "spec/plan.h"
+
+struct planning_request {
+    const char *plan; /* --plan FILE; or NULL and: */
+    const char *file; /* the jobspec */
+    const char *const *sets;
+    unsigned n_sets;
+    bool force;
+};
+
+struct planning {
+    struct plan *plan;
+    struct jobspec *spec;
+    struct folder *folder; /* rank 0 under a foreign launcher: the lock is ours */
+    struct idset *planned; /* this rank's cpus */
+};
+
+/* On every rank, or on none: the sentence of the lowest failing rank. Faults of a jobspec
+ * are printed by rank 0. */
+int planning_make(const struct rank *r,
+                  const struct planning_request *req,
+                  struct planning *ret,
+                  struct gm_error *err);
+/* The binding: inherited must be what was planned where our launcher bound; unbound ranks
+ * are bound here where the plan says so. And the token: every rank sees the job folder.
+ */
+int planning_settle(const struct rank *r, const struct planning *p, struct gm_error *err);
+void planning_free(struct planning *p);
+
+#endif

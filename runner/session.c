@@ -1,0 +1,192 @@
+/* See session.h. Three threads a rank: this one computes, `pulse` talks with the farm,
+ * `writer` calls HDF5. Invariant: the shards are closed on every rank before rank 0 packs
+ * them, and the folder goes only when the packed file stands under its name. */
+#include "session.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "engine/summary.h"
+#include "result/pack.h"
+#include "worker.h"
+
+struct session {
+    const struct session_request *req;
+    struct writer *writer;
+    struct pulse *pulse;
+    struct comm *comm;
+    double deadline; /* monotonic s; 0: none */
+    bool timed_out;
+};
+
+static void on_skip(void *ctx, const struct farm_skip *skip)
+{
+    struct session *s = ctx;
+    writer_skip(s->writer, skip);
+}
+
+static void on_stage_over(void *ctx, unsigned stage)
+{
+    struct session *s = ctx;
+    tell_stage_over(s->req->tell, stage);
+}
+
+static void on_progress(void *ctx, const struct farm_counts *c)
+{
+    struct session *s = ctx;
+    tell_progress(s->req->tell, c);
+}
+
+static bool must_stop(void *ctx)
+{
+    const struct session *s = ctx;
+    return atomic_load_explicit(s->req->stop_signal, memory_order_relaxed) != 0 ||
+           (s->deadline > 0 && clock_monotonic() > s->deadline);
+}
+
+/* The job's head, the rank's shard, and who this rank is. */
+static int open_results(struct session *s, struct gm_error *err)
+{
+    const struct rank *r = s->req->rank;
+    const struct planning *p = s->req->planning;
+    struct result_job head = {.plan = p->plan,
+                              .spec = p->spec,
+                              .start = clock_unix(),
+                              .versions = version_libraries()};
+    int rc = writer_start(p->plan->folder,
+                          (unsigned)r->world,
+                          r->world == 0 ? &head : NULL,
+                          &s->writer,
+                          err);
+    if (rc < 0)
+        return rc;
+    AUTO_FREE(char) planned = idset_format(p->planned);
+    AUTO_FREE(char) inherited = idset_format(r->inherited);
+    writer_rank(s->writer,
+                &(struct result_rank){.host = r->host,
+                                      .device = "cpu",
+                                      .planned = planned,
+                                      .inherited = inherited,
+                                      .seen = "",
+                                      .pid = (uint64_t)getpid()});
+    return 0;
+}
+
+static int start_threads(struct session *s, struct gm_error *err)
+{
+    const struct rank *r = s->req->rank;
+    struct pulse_hooks hooks = {.ctx = s,
+                                .skip = on_skip,
+                                .stage_over = on_stage_over,
+                                .progress = on_progress,
+                                .must_stop = must_stop};
+    int rc = pulse_start(s->req->planning->spec, r->farm, &hooks, &s->pulse, err);
+    if (rc < 0)
+        return rc;
+    writer_attach(s->writer, s->pulse);
+    s->comm = comm_make(r->groups, pulse_stopping, s->pulse);
+    return 0;
+}
+
+static int compute(struct session *s, struct gm_error *err)
+{
+    const struct rank *r = s->req->rank;
+    const struct planning *p = s->req->planning;
+    unsigned cores = p->spec->cores > 0 ? p->spec->cores : 1;
+    struct worker_setup setup = {.spec = p->spec,
+                                 .plan = p->plan,
+                                 .rank = (unsigned)r->world,
+                                 .pulse = s->pulse,
+                                 .writer = s->writer,
+                                 .comm = s->comm,
+                                 .planned = p->planned,
+                                 .inherited = r->inherited,
+                                 .host = r->host,
+                                 .seat = {.size = sizeof(struct gm_seat),
+                                          .n_threads = cores,
+                                          .device = "cpu",
+                                          .cpus = p->plan->ranks[r->world].cpus}};
+    return worker_run(&setup, err);
+}
+
+/* Rank 0, after all shards are closed: the one file, its summary, and the folder goes. */
+static int pack(const struct session_request *req,
+                const struct session_end *end,
+                struct gm_error *err)
+{
+    const struct plan *plan = req->planning->plan;
+    struct pack_options opt = {
+        .folder = plan->folder,
+        .file = plan->results,
+        .complete = true,
+        .end = clock_unix(),
+        .outcome = end->counts.failed + end->counts.skipped > 0 ? "failed" : "done"};
+    AUTO(summary) summary = NULL;
+    tell_packing(req->tell);
+    int rc = pack_run(&opt, err);
+    if (rc == 0)
+        rc = summary_load(plan->results, &summary, err);
+    if (rc < 0)
+        return rc;
+    AUTO_FREE(char) json = summary_json(summary);
+    AUTO_FREE(char) path = summary_path(plan->results);
+    rc = file_write(path, json, strlen(json), err);
+    if (rc == 0)
+        rc = file_remove_tree(plan->folder, err);
+    return rc;
+}
+
+/* The end of the threads: every shard is closed when all ranks have agreed. */
+static int
+close_threads(struct session *s, int rc, struct session_end *end, struct gm_error *err)
+{
+    struct gm_error late = {0};
+    int written = writer_finish(s->writer, &late);
+    pulse_finish(s->pulse, &end->counts, &end->complete);
+    comm_free(s->comm);
+    if (written < 0 && (rc == 0 || rc == -ECANCELED)) {
+        rc = written;
+        if (err != NULL)
+            *err = late;
+    }
+    return rank_agree(s->req->rank, rc, true, err);
+}
+
+int session_run(const struct session_request *req,
+                struct session_end *ret,
+                struct gm_error *err)
+{
+    struct session s = {.req = req};
+    struct session_end end = {0};
+    double began = clock_monotonic();
+    int rc = rank_agree(req->rank, open_results(&s, err), true, err);
+    if (rc < 0) {
+        if (s.writer != NULL)
+            (void)writer_finish(s.writer, NULL);
+        return rc;
+    }
+    tell_phase(req->tell, "results", clock_monotonic() - began);
+    tell_started(req->tell, req->planning->spec);
+    began = clock_monotonic();
+    if (req->planning->spec->time > 0)
+        s.deadline = began + req->planning->spec->time;
+    rc = start_threads(&s, err);
+    if (rc <
+        0) { /* the others would wait for this rank: nothing can be settled any more */
+        (void)writer_finish(s.writer, NULL);
+        return rc;
+    }
+    rc = close_threads(&s, compute(&s, err), &end, err);
+    tell_phase(req->tell, "tasks", clock_monotonic() - began);
+    began = clock_monotonic();
+    int complete = end.complete;
+    (void)MPI_Bcast(&complete, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    end.complete = complete != 0;
+    if (rc == 0 && end.complete && req->rank->world == 0)
+        rc = pack(req, &end, err);
+    tell_phase(req->tell, "pack", clock_monotonic() - began);
+    rc = rank_agree(req->rank, rc, false, err);
+    *ret = end;
+    return rc;
+}

@@ -1,0 +1,154 @@
+/* See tell.h. The event lines are read by engine/wire.c. */
+#include "tell.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include <inttypes.h>
+#include <unistd.h>
+
+static const double LINE_EVERY = 5; /* s between progress lines of text */
+
+void tell_phase(struct tell *t, const char *name, double s)
+{
+    if (t->n_phases < TELL_PHASES)
+        t->phases[t->n_phases++] = (struct engine_phase){name, s};
+}
+
+static void begin(struct json *j, const char *event)
+{
+    json_begin(j, '{');
+    json_put_string(j, "gridmill", event);
+}
+
+static void finish(struct json *j)
+{
+    json_end(j, '}');
+    str_add(&j->out, "\n");
+    const char *p = j->out.text;
+    for (size_t left = j->out.len; left > 0;) {
+        ssize_t n = write(STDOUT_FILENO, p, left);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        p += n;
+        left -= (size_t)n;
+    }
+}
+
+static double
+estimate_left(const struct tell *t, const struct farm_counts *c, double elapsed)
+{
+    uint64_t over = c->done + c->failed + c->skipped;
+    (void)t;
+    return over == 0 ? -1 : elapsed / (double)over * (double)(c->total - over);
+}
+
+static void put_counts(struct json *j, const struct tell *t)
+{
+    const struct farm_counts *c = &t->counts;
+    double elapsed = clock_monotonic() - t->start, left = estimate_left(t, c, elapsed);
+    json_put_int(j, "done", (int64_t)c->done);
+    json_put_int(j, "failed", (int64_t)c->failed);
+    json_put_int(j, "skipped", (int64_t)c->skipped);
+    json_put_int(j, "running", (int64_t)c->running);
+    json_put_int(j, "total", (int64_t)c->total);
+    json_put_double(j, "elapsed", elapsed);
+    json_key(j, "left");
+    if (left < 0)
+        json_null(j);
+    else
+        json_double(j, left);
+}
+
+void tell_started(struct tell *t, const struct jobspec *spec)
+{
+    t->spec = spec;
+    t->start = clock_monotonic();
+    t->next_line = t->start + LINE_EVERY;
+    t->counts = (struct farm_counts){.stage = 0};
+    for (unsigned i = 0; i < spec->n_stages; i++)
+        t->counts.total += spec->stages[i].n_tasks;
+    if (t->silent || !t->events)
+        return;
+    AUTO_JSON j = {0};
+    begin(&j, "started");
+    put_counts(&j, t);
+    finish(&j);
+}
+
+void tell_progress(struct tell *t, const struct farm_counts *c)
+{
+    t->counts = *c;
+    if (t->silent)
+        return;
+    const char *stage = c->stage < 0 ? NULL : t->spec->stages[c->stage].name;
+    if (t->events) {
+        AUTO_JSON j = {0};
+        begin(&j, "progress");
+        put_counts(&j, t);
+        json_put_string(&j, "stage", stage);
+        finish(&j);
+        return;
+    }
+    double now = clock_monotonic();
+    if (t->quiet || now < t->next_line)
+        return;
+    char left[32] = "?";
+    double rest = estimate_left(t, c, now - t->start);
+    t->next_line = now + LINE_EVERY;
+    log_note("%" PRIu64 "/%" PRIu64 " tasks done, %" PRIu64
+             " failed, in %s; about %s left",
+             c->done,
+             c->total,
+             c->failed,
+             stage != NULL ? stage : "the end",
+             rest < 0 ? left : str_duration(rest, left));
+}
+
+void tell_stage_over(struct tell *t, unsigned stage)
+{
+    if (t->silent || !t->events)
+        return;
+    AUTO_JSON j = {0};
+    begin(&j, "stage");
+    put_counts(&j, t);
+    json_put_string(&j, "stage", t->spec->stages[stage].name);
+    finish(&j);
+}
+
+void tell_packing(struct tell *t)
+{
+    if (t->silent || !t->events)
+        return;
+    AUTO_JSON j = {0};
+    begin(&j, "packing");
+    put_counts(&j, t);
+    finish(&j);
+}
+
+void tell_ended(struct tell *t,
+                const char *outcome,
+                enum engine_exit code,
+                const char *text)
+{
+    if (t->silent)
+        return;
+    if (!t->events) {
+        if (text != NULL && text[0] != '\0')
+            log_error("%s", text);
+        return;
+    }
+    AUTO_JSON j = {0};
+    begin(&j, "ended");
+    put_counts(&j, t);
+    json_put_string(&j, "outcome", outcome);
+    json_put_int(&j, "code", code);
+    json_put_string(&j, "text", text != NULL ? text : "");
+    json_key(&j, "phases");
+    json_begin(&j, '{');
+    for (unsigned i = 0; i < t->n_phases; i++)
+        json_put_double(&j, t->phases[i].name, t->phases[i].s);
+    json_end(&j, '}');
+    finish(&j);
+}

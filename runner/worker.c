@@ -1,0 +1,198 @@
+/* See worker.h. A task on a group of ranks: each runs its part, all settle on one
+ * outcome, the leader commits it and decides whether there is another attempt. */
+#include "worker.h"
+#include "attempt.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "topo/bind.h"
+#include <inttypes.h>
+
+struct worker {
+    const struct worker_setup *setup;
+    struct source *source;
+    struct attempt_stage *stages;
+    struct idset *seen;      /* NULL until the first task was looked at */
+    struct gm_error binding; /* code < 0: seen is not what was planned */
+    bool looked_at_child;
+};
+
+/* "Seen" is read from the kernel: every thread of this process while its first task runs,
+ * and the first child command. */
+static void look(void *ctx, const struct idset *child)
+{
+    struct worker *w = ctx;
+    const struct worker_setup *s = w->setup;
+    bool new_child = child != NULL && !w->looked_at_child;
+    if (w->seen != NULL && !new_child)
+        return;
+    if (w->seen == NULL && bind_read_all(0, &w->seen, NULL) < 0)
+        return;
+    if (new_child) {
+        w->looked_at_child = true;
+        idset_unite(w->seen, child);
+    }
+    AUTO_FREE(char) seen = idset_format(w->seen);
+    AUTO_FREE(char) planned = idset_format(s->planned);
+    AUTO_FREE(char) inherited = idset_format(s->inherited);
+    struct result_rank about = {.host = s->host,
+                                .device = s->seat.device,
+                                .planned = planned,
+                                .inherited = inherited,
+                                .seen = seen,
+                                .pid = (uint64_t)getpid()};
+    writer_rank(s->writer, &about);
+    if (!idset_equal(w->seen, s->planned) && s->plan->binder != PLAN_UNBOUND &&
+        w->binding.code == 0) {
+        (void)gm_fail(&w->binding,
+                      -EINVAL,
+                      "planned on cpus %s, but the kernel shows %s while its task runs",
+                      planned,
+                      seen);
+        pulse_give_up(s->pulse);
+    }
+}
+
+static bool
+may_retry(const struct jobspec_stage *stage, uint32_t reason, unsigned attempt)
+{
+    uint32_t bit = reason == RESULT_TIMEOUT  ? JOBSPEC_RETRY_TIMEOUT
+                   : reason == RESULT_SIGNAL ? JOBSPEC_RETRY_SIGNAL
+                                             : JOBSPEC_RETRY_EXIT;
+    return attempt <= stage->retry_limit && (stage->retry_on & bit) != 0;
+}
+
+static void commit(struct worker *w,
+                   const struct attempt *a,
+                   const struct attempt_end *end,
+                   int rc,
+                   bool again,
+                   struct parcel *parcel,
+                   const struct gm_error *err)
+{
+    const struct gm_comm *comm = comm_face(a->comm);
+    struct result_commit c = {.stage = a->stage,
+                              .attempt = a->number,
+                              .task = a->task,
+                              .count = 1,
+                              .status = rc == 0 ? RESULT_DONE
+                                        : again ? RESULT_RETRIED
+                                                : RESULT_FAILED,
+                              .reason = end->reason,
+                              .exit_code = end->exit_code,
+                              .signal = end->signal,
+                              .rank = w->setup->rank,
+                              .n_ranks = comm->n_ranks,
+                              .start = end->start,
+                              .end = end->end,
+                              .user_s = end->user_s,
+                              .system_s = end->system_s,
+                              .max_rss = end->max_rss};
+    if (rc < 0) {
+        size_t n = strlen(err->text);
+        struct result_record message = {.kind = RESULT_MESSAGE,
+                                        .dtype = GM_U8,
+                                        .ndim = 1,
+                                        .dims = {n},
+                                        .data = err->text,
+                                        .nbytes = n};
+        parcel_drop_outputs(parcel);
+        (void)parcel_add(parcel, &message, NULL);
+    }
+    (void)writer_commit(w->setup->writer, &c, parcel, !again);
+}
+
+enum { NEXT_TASK, TRY_AGAIN, GIVE_BACK };
+
+/* One attempt: what the whole group does after it. */
+static int run_attempt(struct worker *w, const struct attempt *a)
+{
+    const struct jobspec_stage *stage = &a->spec->stages[a->stage];
+    struct parcel *parcel = parcel_make();
+    struct attempt_end end;
+    struct gm_error err = {0};
+    bool leads = comm_face(a->comm)->rank == 0;
+    int rc;
+    if (stage->kernel != NULL)
+        rc = attempt_kernel(a, parcel, &end, &err);
+    else if (leads)
+        rc = attempt_command(a, parcel, &end, &err);
+    else
+        rc = 0; /* a command runs once, on the first rank of its group */
+    if (rc < 0)
+        comm_abandon(a->comm);
+    rc = comm_settle(a->comm, rc, &err);
+    int decision = NEXT_TASK;
+    if (leads) {
+        if (rc < 0 && end.reason == RESULT_OK) {
+            end.reason = RESULT_ERROR;
+            end.exit_code = -1;
+        }
+        if (rc == -ECANCELED)
+            decision = GIVE_BACK;
+        else if (rc < 0 && may_retry(stage, end.reason, a->number))
+            decision = TRY_AGAIN;
+    }
+    decision = comm_decide(a->comm, decision);
+    if (leads && decision != GIVE_BACK)
+        commit(w, a, &end, rc, decision == TRY_AGAIN, parcel, &err);
+    else
+        parcel_free(parcel);
+    return decision;
+}
+
+static void give_back(struct worker *w, unsigned stage, uint64_t first, uint64_t count)
+{
+    struct farm_report r = {
+        .stage = stage, .outcome = FARM_RETURNED, .first = first, .count = count};
+    if (count > 0)
+        pulse_report(w->setup->pulse, &r);
+}
+
+static void run_assignment(struct worker *w, const struct farm_assign *work)
+{
+    const struct worker_setup *s = w->setup;
+    struct attempt a = {.spec = s->spec,
+                        .stage = work->stage,
+                        .comm = s->comm,
+                        .pulse = s->pulse,
+                        .source = w->source,
+                        .seat = &s->seat,
+                        .opened = &w->stages[work->stage],
+                        .look = look,
+                        .look_ctx = w};
+    bool leads = work->members[0] == s->rank;
+    comm_join(s->comm, work->members, work->n_members, work->epoch);
+    for (uint64_t i = 0; i < work->count; i++) {
+        int next =
+            work->n_members == 1 && pulse_stopping(s->pulse) ? GIVE_BACK : TRY_AGAIN;
+        a.task = work->first + i;
+        for (a.number = 1; next == TRY_AGAIN; a.number++)
+            next = run_attempt(w, &a);
+        if (next == GIVE_BACK) {
+            if (leads)
+                give_back(w, work->stage, a.task, work->count - i);
+            return;
+        }
+    }
+}
+
+int worker_run(const struct worker_setup *setup, struct gm_error *err)
+{
+    struct worker w = {.setup = setup};
+    const struct jobspec *spec = setup->spec;
+    w.source = source_make(spec, setup->writer, setup->plan->folder, setup->rank);
+    w.stages = xcalloc(spec->n_stages, sizeof(*w.stages));
+    for (;;) {
+        struct farm_assign work;
+        pulse_next(setup->pulse, &work);
+        if (work.stop != 0)
+            break;
+        run_assignment(&w, &work);
+    }
+    for (unsigned i = 0; i < spec->n_stages; i++)
+        attempt_stage_close(&w.stages[i], spec->stages[i].kernel);
+    free(w.stages);
+    source_free(w.source);
+    idset_free(w.seen);
+    return w.binding.code < 0 ? gm_fail(err, w.binding.code, "%s", w.binding.text) : 0;
+}

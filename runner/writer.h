@@ -1,0 +1,65 @@
+/* The writer thread of a rank: the only one that ever calls HDF5. It appends what tasks
+ * commit to the rank's shard, flushes, and only then reports the tasks to the farm; and
+ * it reads for the compute thread what other tasks committed. */
+#ifndef RUNNER_WRITER_H
+#define RUNNER_WRITER_H
+
+#include "base/idset.h"
+#include "parcel.h"
+#include "pulse.h"
+#include "result/job.h"
+#include "result/reader.h"
+#include "result/shard.h"
+
+struct writer;
+
+/* Makes this rank's shard (and on rank 0 the head of the results, when job is given).
+ * Returns when both are there. */
+int writer_start(const char *folder,
+                 unsigned rank,
+                 const struct result_job *job,
+                 struct writer **ret,
+                 struct gm_error *err);
+/* Before the first commit: where commits are reported. */
+void writer_attach(struct writer *w, struct pulse *pulse);
+
+/* Hands the attempt over; blocks while more than 64 MiB wait. `final`: the task is over
+ * (done or failed): reported to the farm once it is on file. -ECANCELED: the writer
+ * failed before; the parcel is freed and the task reported as given back. */
+int writer_commit(struct writer *w,
+                  const struct result_commit *c,
+                  struct parcel *p,
+                  bool final);
+/* Skipped tasks: one row (rank 0). */
+void writer_skip(struct writer *w, const struct farm_skip *skip);
+/* What this rank is and saw; the last call counts. */
+void writer_rank(struct writer *w, const struct result_rank *about);
+
+/* The reads: on the writer thread, waited for. */
+int writer_best(struct writer *w,
+                unsigned stage,
+                unsigned scalar,
+                bool least,
+                uint64_t *ret_task,
+                struct gm_error *err);
+int writer_value(struct writer *w,
+                 unsigned stage,
+                 uint64_t task,
+                 unsigned output,
+                 struct reader_value *ret,
+                 struct gm_error *err);
+int writer_table(struct writer *w,
+                 const char *path,
+                 struct reader_value *ret,
+                 struct gm_error *err);
+/* A results file of these stages' committed tasks. */
+int writer_results(struct writer *w,
+                   const struct idset *stages,
+                   const char *file,
+                   struct gm_error *err);
+
+/* Flushes, closes the shard, ends the thread. The first error of the writer's life; frees
+ * always. */
+int writer_finish(struct writer *w, struct gm_error *err);
+
+#endif
