@@ -1,0 +1,28 @@
+/* The truth of softmax with cross-entropy, in double with libm. */
+#include "xent.h"
+
+#include <math.h>
+
+struct xent_score xent_ref_train(size_t m,
+                                 size_t classes,
+                                 const double *logits,
+                                 const int32_t *labels,
+                                 double scale,
+                                 double *dlogits)
+{
+    struct xent_score score = {0};
+    for (size_t i = 0; i < m; i++) {
+        const double *z = logits + i * classes;
+        size_t best = 0, label = (size_t)labels[i];
+        for (size_t c = 1; c < classes; c++)
+            best = z[c] > z[best] ? c : best;
+        double max = z[best], sum = 0;
+        for (size_t c = 0; c < classes; c++)
+            sum += exp(z[c] - max);
+        score.loss += log(sum) + max - z[label];
+        score.correct += best == label;
+        for (size_t c = 0; c < classes; c++)
+            dlogits[i * classes + c] = scale * (exp(z[c] - max) / sum - (c == label));
+    }
+    return score;
+}
