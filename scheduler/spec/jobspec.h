@@ -34,9 +34,10 @@ struct jobspec_source {
     const char *path; /* absolute; for HDF5 with ":/DATASET" */
     uint64_t size;    /* bytes of the file */
     int64_t mtime_ns;
-    char sha256[65]; /* of the file's bytes, hex */
-    uint64_t rows;   /* in the unit asked for; 0 when nobody asked (a plain path) */
-    uint32_t unit;   /* enum gm_slice_unit, or 0 */
+    char sha256[65];     /* of the file's bytes, hex */
+    uint64_t rows;       /* in the unit asked for; 0 when nobody asked (a plain path) */
+    uint32_t unit;       /* enum gm_slice_unit, or 0 */
+    const char *written; /* as the jobspec names it */
 };
 
 /* Fills all of *ret but path. unit 0: do not count. -ENOENT, -EINVAL (truncated,
@@ -89,6 +90,7 @@ struct jobspec_ref {
     unsigned scalar;        /* BEST: the output compared */
     bool least;             /* BEST: @min */
     unsigned line, col;
+    const char *text; /* what stands in the braces: "train.model@max:accuracy" */
 };
 
 /* A scalar of the jobspec, cut at its references: literal, ref, literal, ref... One that
@@ -109,6 +111,9 @@ struct jobspec_arg {
     bool fixed;                   /* equal for all tasks: `value` holds it */
     struct gm_value value;        /* when fixed (type 0: not given and no default) */
     struct jobspec_template from; /* when not fixed */
+    const char *text;             /* a fixed path: as it was written */
+    const char *const *paths;     /* a path over axes: all that it can be, absolute */
+    unsigned n_paths;
 };
 
 struct jobspec_env {
@@ -144,6 +149,7 @@ struct jobspec_stage {
 struct jobspec_need {
     unsigned stage;
     bool strict, same_index;
+    bool said; /* stands under `needs`; else a reference implies it */
 };
 
 enum jobspec_retry {

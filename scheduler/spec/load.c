@@ -1,0 +1,191 @@
+/* See load.h: the small readers that every part uses. Invariant: false is returned only
+ * after a fault was added. */
+#include "load.h"
+#include "units.h"
+#include <ctype.h>
+#include <math.h>
+
+void load_fault(struct load *l,
+                const struct fault_path *at,
+                const struct doc_node *node,
+                const char *fmt,
+                ...)
+{
+    char text[1024];
+    AUTO_STR where = {0};
+    AUTO_STR path = {0};
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    sets_prefix(l, node, &where);
+    faults_path_text(at, &path);
+    str_add(&where, str_text(&path));
+    faults_add_at(l->faults,
+                  str_text(&where),
+                  node->line,
+                  node->line > 0 ? node->col : 0,
+                  "%s",
+                  text);
+}
+
+const char *
+load_hint(const char *word, const char *const *candidates, size_t n, char buf[128])
+{
+    const char *near = str_nearest(word, candidates, n);
+    buf[0] = '\0';
+    if (near != NULL)
+        (void)snprintf(buf, 128, "; did you mean '%.80s'?", near);
+    return buf;
+}
+
+/* The key of an item as a place of its own: faults about keys point at the key. */
+static struct doc_node key_of(const struct doc_node *item)
+{
+    return (struct doc_node){.line = item->key_line,
+                             .col = item->key_line > 0 ? item->key_col : item->col};
+}
+
+void load_unknown_key(struct load *l,
+                      const struct fault_path *at,
+                      const struct doc_node *item,
+                      const struct load_key *keys,
+                      size_t n)
+{
+    const char *names[48];
+    size_t n_names = 0;
+    struct doc_node key = key_of(item);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(keys[i].name, item->key) == 0 && keys[i].later) {
+            load_fault(l,
+                       at,
+                       &key,
+                       "the key '%s' is not supported by this version yet",
+                       item->key);
+            return;
+        }
+        if (!keys[i].later && n_names < sizeof(names) / sizeof(names[0]))
+            names[n_names++] = keys[i].name;
+    }
+    char hint[128];
+    load_fault(l,
+               at,
+               &key,
+               "unknown key '%.80s'%s",
+               item->key,
+               load_hint(item->key, names, n_names, hint));
+}
+
+bool load_check_keys(struct load *l,
+                     const struct fault_path *at,
+                     const struct doc_node *map,
+                     const struct load_key *keys,
+                     size_t n)
+{
+    if (map->kind != DOC_MAP) {
+        load_fault(l, at, map, "must be a mapping, not %s", doc_kind_name(map->kind));
+        return false;
+    }
+    for (unsigned i = 0; i < map->n; i++) {
+        size_t k = 0;
+        while (k < n &&
+               (keys[k].later || strcmp(keys[k].name, map->as.items[i].key) != 0))
+            k++;
+        if (k == n)
+            load_unknown_key(l, at, &map->as.items[i], keys, n);
+    }
+    return true;
+}
+
+bool load_int(struct load *l,
+              const struct fault_path *at,
+              const struct doc_node *node,
+              int64_t min,
+              int64_t max,
+              int64_t *ret)
+{
+    int64_t v;
+    if (node->kind != DOC_INT) {
+        load_fault(l, at, node, "must be an integer, not %s", doc_kind_name(node->kind));
+        return false;
+    }
+    bool fits = doc_int(node, &v) == 0;
+    if (!fits ? node->as.text[0] == '-' : v < min) {
+        load_fault(l, at, node, "must be %lld or more", (long long)min);
+        return false;
+    }
+    if (!fits || v > max) {
+        load_fault(l, at, node, "must be %lld or less", (long long)max);
+        return false;
+    }
+    *ret = v;
+    return true;
+}
+
+bool load_bool(struct load *l,
+               const struct fault_path *at,
+               const struct doc_node *node,
+               bool *ret)
+{
+    if (node->kind != DOC_BOOL) {
+        load_fault(
+            l, at, node, "must be true or false, not %s", doc_kind_name(node->kind));
+        return false;
+    }
+    *ret = doc_bool(node);
+    return true;
+}
+
+bool load_text(struct load *l,
+               const struct fault_path *at,
+               const struct doc_node *node,
+               const char **ret)
+{
+    if (node->kind != DOC_STRING) {
+        load_fault(l, at, node, "must be a string, not %s", doc_kind_name(node->kind));
+        return false;
+    }
+    if (node->n == 0) {
+        load_fault(l, at, node, "must not be empty");
+        return false;
+    }
+    *ret = node->as.text;
+    return true;
+}
+
+bool load_duration(struct load *l,
+                   const struct fault_path *at,
+                   const struct doc_node *node,
+                   double *ret)
+{
+    struct gm_error err = {0};
+    double v;
+    if (node->kind != DOC_STRING && node->kind != DOC_INT && node->kind != DOC_FLOAT) {
+        load_fault(l,
+                   at,
+                   node,
+                   "must be a duration such as 90s or 10m, not %s",
+                   doc_kind_name(node->kind));
+        return false;
+    }
+    if (units_duration(node->as.text, &v, &err) != 0) {
+        load_fault(l, at, node, "%s", err.text);
+        return false;
+    }
+    *ret = isinf(v) ? 0 : v;
+    return true;
+}
+
+bool load_is_name(const char *text, bool dots)
+{
+    size_t n = strlen(text);
+    if (n == 0 || n > 100 || text[0] == '.')
+        return false;
+    for (const char *p = text; *p != '\0'; p++) {
+        bool fine = (isalnum((unsigned char)*p) != 0 && (unsigned char)*p < 0x80) ||
+                    *p == '-' || *p == '_' || (dots && *p == '.');
+        if (!fine)
+            return false;
+    }
+    return true;
+}

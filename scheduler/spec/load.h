@@ -1,0 +1,176 @@
+/* What the files that read a jobspec share: one struct load from the document to the
+ * spec.
+ *
+ *   jobspec.c  the job's own keys           stage.c   a stage's keys
+ *   matrix.c   axes and shards              sources.c files that are looked at
+ *   refs.c     ${...} in texts              args.c    a kernel's arguments
+ *   needs.c    the graph of stages          sets.c    --set
+ *   value.c    text and numbers -> typed parameter values
+ *
+ * Three passes over the stages: heads (name, kernel or command), so that references can
+ * name any stage; shapes (matrix, shards, group), so that they can count tasks; links
+ * (args, command, env, needs). Every reader adds its faults and goes on. */
+#ifndef SPEC_LOAD_H
+#define SPEC_LOAD_H
+
+#include "base/strmap.h"
+#include "doc.h"
+#include "faults.h"
+#include "spec/jobspec.h"
+
+#define LOAD_MAX_AXES 64u
+
+struct load_stage {
+    struct jobspec_stage *s;
+    const struct doc_node *map;
+    const struct fault_path *at; /* in the arena */
+    bool bad_kernel, bad_shape;  /* told already: what follows from it is not */
+    struct jobspec_need *needs;
+    unsigned n_needs;
+};
+
+/* Where a stage's need of another stands, so that repeats are found at once. */
+struct load_slot {
+    const struct load_stage *owner;
+    unsigned at;
+};
+
+struct load {
+    struct arena *arena; /* the jobspec's */
+    const struct jobspec_options *opt;
+    struct jobspec_faults *faults;
+    struct jobspec *spec;
+    struct jobspec_stage *stages;
+    struct load_stage *heads; /* one a stage */
+    unsigned n_stages;
+    struct strmap *stage_index;
+    struct load_slot *need_slots; /* one a stage */
+    struct jobspec_source *sources;
+    unsigned n_sources;
+    struct strmap *source_index, *known_index;
+};
+
+/* faults */
+
+/* At a value. One that a --set made is told as "--set ranks=x: ranks: ...". */
+GM_PRINTF(4, 5)
+void load_fault(struct load *l,
+                const struct fault_path *at,
+                const struct doc_node *node,
+                const char *fmt,
+                ...);
+/* "; did you mean 'ranks'?" or ""; buf holds 128 bytes. */
+const char *
+load_hint(const char *word, const char *const *candidates, size_t n, char buf[128]);
+
+/* Keys of a map. `later`: a word of the language that this version does not obey. */
+struct load_key {
+    const char *name;
+    bool later;
+};
+void load_unknown_key(struct load *l,
+                      const struct fault_path *at,
+                      const struct doc_node *item,
+                      const struct load_key *keys,
+                      size_t n);
+/* Tells every key that is not in `keys`; false when `map` is no map (told). */
+bool load_check_keys(struct load *l,
+                     const struct fault_path *at,
+                     const struct doc_node *map,
+                     const struct load_key *keys,
+                     size_t n);
+
+/* Values; false when the value is wrong (told). */
+bool load_int(struct load *l,
+              const struct fault_path *at,
+              const struct doc_node *node,
+              int64_t min,
+              int64_t max,
+              int64_t *ret);
+bool load_bool(struct load *l,
+               const struct fault_path *at,
+               const struct doc_node *node,
+               bool *ret);
+/* A string that is not empty; borrowed from the document. */
+bool load_text(struct load *l,
+               const struct fault_path *at,
+               const struct doc_node *node,
+               const char **ret);
+/* Seconds; 0: without limit ("inf" and 0). */
+bool load_duration(struct load *l,
+                   const struct fault_path *at,
+                   const struct doc_node *node,
+                   double *ret);
+/* Letters, digits, '-', '_' (and '.' when `dots`), at most 100 of them. */
+bool load_is_name(const char *text, bool dots);
+
+/* sets.c: applies the --set texts to the document. */
+void sets_apply(struct load *l, struct doc_node *root);
+/* Adds "--set PATH=VALUE: " when the node is one that a set made. */
+void sets_prefix(const struct load *l, const struct doc_node *node, struct str *out);
+
+/* stage.c */
+
+/* The keys that may stand at the top level when there is one stage only. */
+bool stage_is_key(const char *key);
+void stage_heads(struct load *l,
+                 const struct doc_node *root,
+                 const struct doc_node *tasks);
+void stage_shapes(struct load *l);
+void stage_links(struct load *l);
+
+/* matrix.c: axes, shards and n_tasks of a stage. */
+void matrix_read(struct load *l,
+                 struct load_stage *h,
+                 const struct fault_path *at,
+                 const struct doc_node *node);
+void matrix_shards(struct load *l,
+                   struct load_stage *h,
+                   const struct fault_path *at,
+                   const struct doc_node *node);
+void matrix_count(struct load *l, struct load_stage *h);
+/* Axis, shard dimensions and counts are the same: task i of one belongs to task i of the
+ * other. */
+bool matrix_same_shape(const struct jobspec_stage *a, const struct jobspec_stage *b);
+
+/* sources.c: looks at a path once, and keeps what was found. NULL: a fault (told). */
+const struct jobspec_source *sources_add(struct load *l,
+                                         const struct fault_path *at,
+                                         const struct doc_node *node,
+                                         const char *written,
+                                         uint32_t unit);
+/* `written` counted from `dir`, an HDF5 dataset's name kept; in `a`. */
+const char *sources_absolute(struct arena *a, const char *dir, const char *written);
+
+/* refs.c: cuts a text at its references and resolves each. False: a fault (told). Needs
+ * that the references imply are added to the stage. */
+bool refs_cut(struct load *l,
+              struct load_stage *h,
+              const struct fault_path *at,
+              const struct doc_node *node,
+              struct jobspec_template *ret);
+/* The reference when the template is one whole, else NULL. */
+const struct jobspec_ref *refs_whole(const struct jobspec_template *t);
+bool refs_any(const struct jobspec_template *t);
+
+/* args.c: the arguments of a kernel (node NULL: none are given). */
+void args_read(struct load *l,
+               struct load_stage *h,
+               const struct fault_path *at,
+               const struct doc_node *node);
+
+/* needs.c */
+void needs_read(struct load *l,
+                struct load_stage *h,
+                const struct fault_path *at,
+                const struct doc_node *node);
+void needs_add(struct load *l, struct load_stage *h, struct jobspec_need need);
+void needs_check_cycles(struct load *l);
+/* The stage of a name, or told with the nearest one. */
+bool needs_find(struct load *l,
+                const struct fault_path *at,
+                const struct doc_node *node,
+                const char *name,
+                unsigned *ret);
+
+#endif
