@@ -69,19 +69,21 @@ static size_t utf8_length(const unsigned char *p, size_t n)
     return overlong || beyond ? 0 : len;
 }
 
-/* Characters that JSON takes as they are and YAML's readers do not: DEL, C1 controls, a
- * byte order mark inside, U+FFFE, U+FFFF. Escaped, so that spec/doc reads what was
- * written. */
-static unsigned unprintable(const unsigned char *p, size_t len)
+/* Characters that JSON takes as they are and YAML's readers refuse or fold: DEL, C1
+ * controls, line and paragraph separators, a byte order mark inside, U+FFFE, U+FFFF.
+ * Escaped, so that spec/doc reads what was written. Returns the code point + 1; 0: as it
+ * is. */
+static unsigned escaped(const unsigned char *p, size_t len)
 {
     if (len == 1)
         return p[0] < 0x20 || p[0] == 0x7f ? p[0] + 1u : 0;
     if (len == 2 && p[0] == 0xc2 && p[1] < 0xa0)
         return p[1] + 1u;
-    if (len != 3 || p[0] != 0xef)
+    if (len != 3)
         return 0;
-    unsigned c = 0xf000u | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
-    return c == 0xfeff || c >= 0xfffe ? c + 1 : 0;
+    unsigned c = (p[0] & 0xfu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    bool separator = c == 0x2028 || c == 0x2029;
+    return separator || c == 0xfeff || c >= 0xfffe ? c + 1 : 0;
 }
 
 static void quote(struct json *j, const char *text, size_t n)
@@ -97,8 +99,8 @@ static void quote(struct json *j, const char *text, size_t n)
             str_add(&j->out, "\xef\xbf\xbd");
         else if (c < sizeof(names) / sizeof(names[0]) && names[c] != NULL)
             str_add(&j->out, names[c]);
-        else if (unprintable(p + i, len) != 0)
-            str_printf(&j->out, "\\u%04x", unprintable(p + i, len) - 1);
+        else if (escaped(p + i, len) != 0)
+            str_printf(&j->out, "\\u%04x", escaped(p + i, len) - 1);
         else
             str_add_n(&j->out, text + i, len);
         i += len == 0 ? 1 : len;
