@@ -1,0 +1,28 @@
+/* The head of a results file, read: /job, /hosts and what the stages declare. job.h5 and the
+ * packed file have the same. Private to scheduler/result. */
+#ifndef RESULT_HEAD_H
+#define RESULT_HEAD_H
+
+#include "base/arena.h"
+#include "h5.h"
+#include "reader.h"
+
+struct head_text {
+    const char *key, *text;
+};
+
+struct head {
+    struct arena *arena;
+    struct reader_stage *stages; /* in the jobspec's order */
+    unsigned n_stages;
+    struct head_text texts[6]; /* reader_job_text */
+    const char *const *rank_hosts; /* of /job/ranks: by the plan */
+    const char *const *rank_planned;
+    size_t n_ranks;
+};
+
+int head_load(hid_t file, struct head *ret, struct gm_error *err);
+void head_free(struct head *h); /* what is inside */
+const char *head_text(const struct head *h, const char *key);
+
+#endif

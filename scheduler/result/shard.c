@@ -1,0 +1,389 @@
+/* See shard.h. Invariant: the file never shows a commit row before the records and the
+ * bytes that it speaks of are in the file: heap and records are written and flushed
+ * first. Buffers bound the memory; a batch that outgrows them is written in part, but not
+ * committed.
+ *
+ * The datasets have no filter and no chunk cache, so a write goes straight to its place
+ * in the chunk: chunks can be large (few index entries, few blocks) while a small flush
+ * stays small, and bytes that were committed are never written again. */
+#include "shard.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "crc.h"
+#include "row.h"
+
+#define HEAP_CHUNK (1u << 20) /* bytes */
+#define ROW_CHUNK  4096u      /* rows */
+#define HEAP_ROOM  (4u << 20) /* bytes buffered */
+#define ROW_ROOM   8192u      /* rows buffered */
+
+struct table { /* one dataset that grows */
+    hid_t set, type;
+    size_t size;      /* bytes of a row */
+    uint64_t written; /* rows in the file */
+    unsigned char *buf;
+    size_t n, room; /* rows buffered */
+};
+
+struct shard {
+    char *path;
+    hid_t file;
+    struct table heap, records, commits;
+    uint32_t rank;
+    uint64_t first;      /* the open task's first record */
+    struct gm_error why; /* code != 0: broken */
+};
+
+static const struct {
+    const char *name, *help;
+    unsigned chunk;
+} tables[] = {
+    {"heap", "bytes of all values, one after the other", HEAP_CHUNK},
+    {"records", "one row a value: what it is and where in the heap", ROW_CHUNK},
+    {"commits", "one row an attempt at a task: valid once it is here", ROW_CHUNK},
+};
+
+static int make_table(hid_t file, unsigned i, hid_t type, struct gm_error *err)
+{
+    hsize_t none = 0, most = H5S_UNLIMITED, chunk = tables[i].chunk;
+    AUTO_ID space = H5Screate_simple(1, &none, &most);
+    AUTO_ID how = H5Pcreate(H5P_DATASET_CREATE);
+    (void)H5Pset_chunk(how, 1, &chunk);
+    (void)H5Pset_fill_time(how, H5D_FILL_TIME_NEVER);
+    (void)H5Pset_obj_track_times(how, false);
+    AUTO_ID set =
+        H5Dcreate2(file, tables[i].name, type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+    if (set < 0)
+        return h5_fail(err, "%s", tables[i].name);
+    int rc = h5_put_text(set, "unit", i == 0 ? "byte" : "row", err);
+    return rc == 0 ? h5_put_text(set, "description", tables[i].help, err) : rc;
+}
+
+static int open_table(hid_t file, unsigned i, struct table *t, struct gm_error *err)
+{
+    AUTO_ID access = H5Pcreate(H5P_DATASET_ACCESS);
+    (void)H5Pset_chunk_cache(access, 1, 0, 1.0);
+    t->set = H5Dopen2(file, tables[i].name, access);
+    return t->set < 0 ? h5_fail(err, "%s", tables[i].name) : 0;
+}
+
+static int write_rows(struct table *t, const void *rows, uint64_t n, struct gm_error *err)
+{
+    hsize_t first = t->written, count = n, end = t->written + n;
+    if (H5Dset_extent(t->set, &end) < 0)
+        return h5_fail(err, "set_extent");
+    AUTO_ID memory = H5Screate_simple(1, &count, NULL);
+    AUTO_ID space = H5Screate_simple(1, &end, NULL);
+    (void)H5Sselect_hyperslab(space, H5S_SELECT_SET, &first, NULL, &count, NULL);
+    if (H5Dwrite(t->set, t->type, memory, space, H5P_DEFAULT, rows) < 0)
+        return h5_fail(err, "write");
+    t->written = end;
+    return 0;
+}
+
+/* Writes what is buffered. */
+static int spill(struct table *t, struct gm_error *err)
+{
+    int rc = t->n > 0 ? write_rows(t, t->buf, t->n, err) : 0;
+    if (rc == 0)
+        t->n = 0;
+    return rc;
+}
+
+static int flush_table(struct table *t, struct gm_error *err)
+{
+    int rc = spill(t, err);
+    return rc == 0 && H5Dflush(t->set) < 0 ? h5_fail(err, "flush") : rc;
+}
+
+/* A failure is remembered: what HDF5 holds in memory may no longer be what the file has.
+ * The inner sentence has the reason; people want the file's name before it. */
+static int broken(const struct shard *s, struct gm_error *err)
+{
+    return s->why.code != 0 ? gm_fail(err, s->why.code, "%s", s->why.text) : 0;
+}
+
+static int fail(struct shard *s, const struct gm_error *why, struct gm_error *err)
+{
+    const char *reason = strstr(why->text, ": ");
+    reason = reason != NULL ? reason + 2 : why->text;
+    (void)gm_fail(&s->why, why->code, "%s: %s", s->path, reason);
+    return broken(s, err);
+}
+
+static void make_buffer(struct table *t, hid_t type, size_t size, size_t room)
+{
+    t->set = -1;
+    t->type = type;
+    t->size = size;
+    t->room = room;
+    t->buf = malloc(xmul(room, size)); /* not cleared: pages come as they are used */
+    if (t->buf == NULL)
+        t->buf = xcalloc(room, size);
+}
+
+static void free_table(struct table *t)
+{
+    h5_release(&t->set);
+    h5_release(&t->type);
+    free(t->buf);
+}
+
+static void free_shard(struct shard *s)
+{
+    free_table(&s->heap);
+    free_table(&s->records);
+    free_table(&s->commits);
+    h5_release(&s->file);
+    free(s->path);
+    free(s);
+}
+
+static struct shard *make_shard(unsigned rank)
+{
+    struct shard *s = xcalloc(1, sizeof(*s));
+    s->rank = rank;
+    s->file = -1;
+    make_buffer(&s->heap, H5Tcopy(H5T_NATIVE_UINT8), 1, HEAP_ROOM);
+    make_buffer(&s->records, row_record_type(), sizeof(struct row_record), ROW_ROOM);
+    make_buffer(&s->commits, row_commit_type(), sizeof(struct row_commit), ROW_ROOM);
+    return s;
+}
+
+/* The file under its temporary name: datasets, then SWMR. They are closed and opened
+ * again around its start, which keeps their access properties on every HDF5 version. */
+static int start_file(struct shard *s, const char *tmp, struct gm_error *err)
+{
+    AUTO_ID access = h5_access(true);
+    s->file = H5Fcreate(tmp, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    if (s->file < 0)
+        return h5_fail(err, "create");
+    int rc = h5_put_text(s->file, "schema", RESULTS_SCHEMA, err);
+    rc = rc == 0 ? h5_put_u64(s->file, "rank", s->rank, err) : rc;
+    struct table *each[] = {&s->heap, &s->records, &s->commits};
+    for (unsigned i = 0; rc == 0 && i < 3; i++)
+        rc = make_table(s->file, i, each[i]->type, err);
+    if (rc == 0 && H5Fstart_swmr_write(s->file) < 0)
+        rc = h5_fail(err, "start_swmr_write");
+    for (unsigned i = 0; rc == 0 && i < 3; i++)
+        rc = open_table(s->file, i, each[i], err);
+    return rc;
+}
+
+/* The first name that no earlier launch took. */
+static char *free_name(const char *folder, unsigned rank)
+{
+    for (unsigned launch = 0;; launch++) {
+        struct str name = {0};
+        str_printf(
+            &name, "%s/shards/%03u/rank-%06u", folder, rank / ROW_SHARDS_A_FOLDER, rank);
+        if (launch > 0)
+            str_printf(&name, ".%u", launch);
+        str_add(&name, ".h5");
+        if (!file_exists(name.text))
+            return str_steal(&name);
+        str_free(&name);
+    }
+}
+
+int shard_create(const char *folder,
+                 unsigned rank,
+                 struct shard **ret,
+                 struct gm_error *err)
+{
+    h5_begin();
+    struct shard *s = make_shard(rank);
+    s->path = free_name(folder, rank);
+    AUTO_FREE(char) dir = file_dirname(s->path);
+    AUTO_STR tmp = {0};
+    str_printf(&tmp, "%s.tmp", s->path);
+    int rc = file_make_folders(dir, err);
+    struct gm_error why = {0};
+    if (rc == 0 && start_file(s, tmp.text, &why) != 0)
+        rc = fail(s, &why, err);
+    if (rc == 0 && rename(tmp.text, s->path) != 0) {
+        rc = -errno;
+        (void)gm_fail(err, rc, "%s: %s", s->path, strerror(-rc));
+    }
+    if (rc != 0) {
+        (void)unlink(tmp.text);
+        free_shard(s);
+        return rc;
+    }
+    *ret = s;
+    return 0;
+}
+
+static int add_bytes(struct shard *s, const void *data, uint64_t n, struct gm_error *err)
+{
+    struct table *t = &s->heap;
+    int rc = n > t->room - t->n ? spill(t, err) : 0;
+    if (rc != 0 || n == 0)
+        return rc;
+    if (n > t->room - t->n)
+        return write_rows(t, data, n, err);
+    memcpy(t->buf + t->n, data, n);
+    t->n += n;
+    return 0;
+}
+
+static int add_row(struct table *t, const void *row, struct gm_error *err)
+{
+    int rc = t->n == t->room ? spill(t, err) : 0;
+    if (rc == 0)
+        memcpy(t->buf + t->n++ * t->size, row, t->size);
+    return rc;
+}
+
+static int add(struct shard *s, const struct result_record *r, struct gm_error *err)
+{
+    struct row_record row = {
+        .task = r->task,
+        .offset = s->heap.written + s->heap.n,
+        .nbytes = r->nbytes,
+        .stage = r->stage,
+        .kind = r->kind,
+        .index = r->index,
+        .dtype = r->dtype,
+        .ndim = r->ndim,
+        .data_crc = crc_extend(0, r->data, r->nbytes),
+    };
+    memcpy(row.dims, r->dims, r->ndim * sizeof(row.dims[0]));
+    row_seal_record(&row);
+    int rc = add_bytes(s, r->data, r->nbytes, err);
+    return rc == 0 ? add_row(&s->records, &row, err) : rc;
+}
+
+int shard_add(struct shard *s, const struct result_record *r, struct gm_error *err)
+{
+    uint64_t n;
+    int rc = broken(s, err);
+    if (rc != 0)
+        return rc;
+    if (r->ndim > GM_MAX_DIMS || gm_dtype_size(r->dtype) == 0 ||
+        !row_bytes(r->dtype, r->ndim, r->dims, &n) || n != r->nbytes)
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: a value of %llu bytes does not have that type and shape",
+                       s->path,
+                       (unsigned long long)r->nbytes);
+    struct gm_error why = {0};
+    return add(s, r, &why) != 0 ? fail(s, &why, err) : 0;
+}
+
+static uint64_t n_records(const struct shard *s)
+{
+    return s->records.written + s->records.n;
+}
+
+static int add_commit(struct shard *s, struct row_commit *row, struct gm_error *err)
+{
+    row_seal_commit(row);
+    int rc = s->commits.n == s->commits.room ? shard_flush(s, err) : 0;
+    struct gm_error why = {0};
+    if (rc == 0 && add_row(&s->commits, row, &why) != 0)
+        rc = fail(s, &why, err);
+    return rc;
+}
+
+int shard_commit(struct shard *s, const struct result_commit *c, struct gm_error *err)
+{
+    int rc = broken(s, err);
+    if (rc != 0)
+        return rc;
+    struct row_commit row = {
+        .task = c->task,
+        .count = c->count,
+        .first = s->first,
+        .n = n_records(s) - s->first,
+        .max_rss = c->max_rss,
+        .start = c->start,
+        .end = c->end,
+        .user_s = c->user_s,
+        .system_s = c->system_s,
+        .stage = c->stage,
+        .attempt = c->attempt,
+        .status = c->status,
+        .reason = c->reason,
+        .exit_code = c->exit_code,
+        .signal = c->signal,
+        .rank = c->rank,
+        .n_ranks = c->n_ranks,
+    };
+    s->first = n_records(s);
+    return add_commit(s, &row, err);
+}
+
+int shard_rank(struct shard *s, const struct result_rank *rank, struct gm_error *err)
+{
+    int rc = broken(s, err);
+    if (rc != 0)
+        return rc;
+    const char *fields[] = {
+        rank->host, rank->device, rank->planned, rank->inherited, rank->seen};
+    AUTO_STR text = {0};
+    for (unsigned i = 0; i < 5; i++)
+        str_add_n(&text,
+                  fields[i] != NULL ? fields[i] : "",
+                  fields[i] != NULL ? strlen(fields[i]) + 1 : 1);
+    str_printf(&text, "%llu", (unsigned long long)rank->pid);
+    struct result_record record = {
+        .stage = ROW_OF_RANK,
+        .kind = RESULT_RANK,
+        .task = s->rank,
+        .dtype = GM_U8,
+        .ndim = 1,
+        .dims = {text.len},
+        .data = text.text,
+        .nbytes = text.len,
+    };
+    bool between = s->first == n_records(s); /* no task is open */
+    rc = shard_add(s, &record, err);
+    if (rc != 0)
+        return rc;
+    struct row_commit row = {
+        .stage = ROW_OF_RANK,
+        .task = s->rank,
+        .count = 1,
+        .rank = s->rank,
+        .first = n_records(s) - 1,
+        .n = 1,
+    };
+    if (between)
+        s->first = n_records(s);
+    return add_commit(s, &row, err);
+}
+
+int shard_flush(struct shard *s, struct gm_error *err)
+{
+    int rc = broken(s, err);
+    if (rc != 0 || s->commits.n == 0)
+        return rc;
+    struct gm_error why = {0};
+    rc = flush_table(&s->heap, &why);
+    rc = rc == 0 ? flush_table(&s->records, &why) : rc;
+    rc = rc == 0 ? flush_table(&s->commits, &why) : rc;
+    return rc == 0 ? 0 : fail(s, &why, err);
+}
+
+uint64_t shard_pending(const struct shard *s)
+{
+    return s->heap.n + s->records.n * s->records.size + s->commits.n * s->commits.size;
+}
+
+int shard_close(struct shard *s, struct gm_error *err)
+{
+    if (s == NULL)
+        return 0;
+    int rc = shard_flush(s, err);
+    h5_release(&s->heap.set);
+    h5_release(&s->records.set);
+    h5_release(&s->commits.set);
+    hid_t file = s->file;
+    s->file = -1;
+    if (H5Fclose(file) < 0 && rc == 0)
+        rc = h5_fail(err, "%s", s->path);
+    free_shard(s);
+    return rc;
+}

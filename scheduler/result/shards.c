@@ -1,0 +1,465 @@
+/* See shards.h. Invariant: the index holds trusted commits alone, each once; `seen` of a
+ * shard is the row after the last good one, so rows that are still being written are
+ * looked at again by the next refresh.
+ *
+ * A task that was committed twice as done counts as the first of them (lowest attempt,
+ * then earliest end); without a done one its last attempt counts. */
+#include "shards.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "commits.h"
+#include "crc.h"
+#include "window.h"
+#include <dirent.h>
+
+#define OPEN_MOST    200u /* files open at once */
+#define RANKS_MOST   (1u << 20)
+#define BUFFER_LEAST 4096u /* bytes of one read buffer */
+#define BUFFER_MOST  (256u << 10)
+
+struct file { /* a shard */
+    char *path;
+    hid_t id; /* -1: closed for now */
+    struct window heap, records, commits;
+    uint64_t seen;
+    uint64_t used; /* when, for closing the one not used for longest */
+};
+
+struct shards {
+    char *folder;
+    const struct head *head;
+    struct file *files; /* by name; never reordered: commits name them by index */
+    unsigned n_files, n_open;
+    struct commits *stages; /* one a stage */
+    struct commits_ranks ranks;
+    hid_t record_type, commit_type;
+    uint64_t clock;
+};
+
+static void close_file(struct shards *s, struct file *f)
+{
+    if (f->id < 0)
+        return;
+    window_close(&f->heap);
+    window_close(&f->records);
+    window_close(&f->commits);
+    h5_release(&f->id);
+    s->n_open--;
+}
+
+static size_t buffer_bytes(const struct shards *s)
+{
+    size_t n = SOURCE_BUFFERS / 3 / (s->n_files + 1u);
+    return n < BUFFER_LEAST ? BUFFER_LEAST : n > BUFFER_MOST ? BUFFER_MOST : n;
+}
+
+static int open_windows(struct shards *s, struct file *f, struct gm_error *err)
+{
+    size_t bytes = buffer_bytes(s);
+    AUTO_ID access = H5Pcreate(H5P_DATASET_ACCESS);
+    (void)H5Pset_chunk_cache(access, 1, 0, 1.0);
+    int rc =
+        window_open(&f->commits, f->id, "commits", access, s->commit_type, 1, bytes, err);
+    rc = rc == 0
+             ? window_open(
+                   &f->records, f->id, "records", access, s->record_type, 1, bytes, err)
+             : rc;
+    return rc == 0 ? window_open(
+                         &f->heap, f->id, "heap", access, H5T_NATIVE_UINT8, 1, bytes, err)
+                   : rc;
+}
+
+/* Opens it if need be; another one may be closed for that. */
+static int use(struct shards *s, struct file *f, struct gm_error *err)
+{
+    f->used = ++s->clock;
+    if (f->id >= 0)
+        return 0;
+    if (s->n_open >= OPEN_MOST) {
+        struct file *oldest = NULL;
+        for (unsigned i = 0; i < s->n_files; i++) {
+            struct file *other = &s->files[i];
+            if (other->id >= 0 && (oldest == NULL || other->used < oldest->used))
+                oldest = other;
+        }
+        close_file(s, oldest);
+    }
+    int rc = h5_open(f->path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, &f->id, err);
+    if (rc != 0)
+        return rc;
+    s->n_open++;
+    rc = open_windows(s, f, err);
+    if (rc != 0) {
+        (void)gm_prefix(err, "%s", f->path);
+        close_file(s, f);
+    }
+    return rc;
+}
+
+static int get_record(struct shards *s,
+                      unsigned file,
+                      uint64_t i,
+                      struct row_record *ret,
+                      struct gm_error *err)
+{
+    struct file *f = &s->files[file];
+    int rc = use(s, f, err);
+    if (rc == 0 && (rc = window_read(&f->records, i, 1, ret, err)) != 0)
+        (void)gm_prefix(err, "%s: records", f->path);
+    return rc;
+}
+
+static int get_commit(struct shards *s,
+                      unsigned file,
+                      uint64_t i,
+                      struct row_commit *ret,
+                      struct gm_error *err)
+{
+    struct file *f = &s->files[file];
+    int rc = use(s, f, err);
+    if (rc == 0 && (rc = window_read(&f->commits, i, 1, ret, err)) != 0)
+        (void)gm_prefix(err, "%s: commits", f->path);
+    return rc;
+}
+
+/* Whether all that the commit speaks of is in the file, and right. */
+static bool trusted(struct shards *s, unsigned file, const struct row_commit *c)
+{
+    const struct file *f = &s->files[file];
+    uint64_t end, past;
+    if (!row_commit_ok(c) || c->rank >= RANKS_MOST ||
+        __builtin_add_overflow(c->first, c->n, &end) || end > f->records.dims[0] ||
+        __builtin_add_overflow(c->task, c->count, &past))
+        return false;
+    if (c->stage != ROW_OF_RANK &&
+        (c->stage >= s->head->n_stages || past > s->head->stages[c->stage].n_tasks ||
+         c->count == 0 || c->status < RESULT_DONE || c->status > RESULT_RETRIED ||
+         (c->count > 1 && c->status != RESULT_SKIPPED)))
+        return false;
+    for (uint64_t i = c->first; i < end; i++) {
+        struct row_record r;
+        if (get_record(s, file, i, &r, NULL) != 0 || !row_record_ok(&r, f->heap.dims[0]))
+            return false;
+        if (r.kind != RESULT_RANK && (r.stage != c->stage || r.task != c->task))
+            return false;
+    }
+    return true;
+}
+
+/* What shard_rank wrote: five texts, each ended by a 0, and the pid. */
+static int take_rank(struct shards *s,
+                     unsigned file,
+                     const struct row_commit *c,
+                     struct gm_error *err)
+{
+    struct row_record r;
+    int rc = get_record(s, file, c->first, &r, err);
+    if (rc != 0)
+        return rc;
+    struct source_value v = {
+        .part = file, .offset = r.offset, .nbytes = r.nbytes, .crc = r.data_crc};
+    if (r.kind != RESULT_RANK || r.nbytes > (64u << 20))
+        return 0;
+    AUTO_FREE(char) text = xcalloc(r.nbytes + 1, 1);
+    rc = shards_read(s, &v, text, err);
+    if (rc == 0)
+        commits_rank_said(&s->ranks, c->rank, text, r.nbytes);
+    return rc;
+}
+
+static int take_commit(struct shards *s,
+                       unsigned file,
+                       uint64_t row,
+                       const struct row_commit *c,
+                       struct gm_error *err)
+{
+    if (c->stage == ROW_OF_RANK)
+        return c->n == 1 ? take_rank(s, file, c, err) : 0;
+    commits_add(&s->stages[c->stage], c, file, row);
+    if (c->status != RESULT_SKIPPED)
+        commits_rank_ran(&s->ranks, c->rank, c->end - c->start);
+    return 0;
+}
+
+static int refresh_file(struct shards *s, unsigned i, struct gm_error *err)
+{
+    struct file *f = &s->files[i];
+    bool fresh = f->id < 0;
+    int rc = use(s, f, err);
+    if (rc == 0 &&
+        !fresh) { /* commits first: what they speak of is older than they are */
+        rc = window_refresh(&f->commits, err);
+        if (rc == 0 && f->commits.dims[0] > f->seen)
+            rc = window_refresh(&f->records, err);
+        if (rc == 0 && f->commits.dims[0] > f->seen)
+            rc = window_refresh(&f->heap, err);
+        if (rc != 0)
+            (void)gm_prefix(err, "%s", f->path);
+    }
+    uint64_t n = rc == 0 ? f->commits.dims[0] : 0;
+    for (uint64_t row = f->seen; rc == 0 && row < n; row++) {
+        struct row_commit c;
+        rc = get_commit(s, i, row, &c, err);
+        if (rc != 0 || !trusted(s, i, &c))
+            continue;
+        rc = take_commit(s, i, row, &c, err);
+        f->seen = row + 1;
+    }
+    return rc;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The entries of a folder that end in `suffix`, sorted. A folder that is not there is
+ * empty. */
+static int list(const char *folder,
+                const char *suffix,
+                char ***ret,
+                size_t *ret_n,
+                struct gm_error *err)
+{
+    char **names = NULL;
+    size_t n = 0, tail = strlen(suffix);
+    DIR *dir = opendir(folder);
+    if (dir == NULL && errno != ENOENT && errno != ENOTDIR) {
+        int code = -errno;
+        return gm_fail(err, code, "%s: %s", folder, strerror(-code));
+    }
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        size_t len = strlen(entry->d_name);
+        if (entry->d_name[0] == '.' || len < tail ||
+            strcmp(entry->d_name + len - tail, suffix) != 0)
+            continue;
+        struct str path = {0};
+        str_printf(&path, "%s/%s", folder, entry->d_name);
+        names = xrealloc(names, n + 1, sizeof(*names));
+        names[n++] = str_steal(&path);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+    if (n > 0)
+        qsort(names, n, sizeof(*names), by_name);
+    *ret = names;
+    *ret_n = n;
+    return 0;
+}
+
+/* Takes over `path` unless it is known. */
+static void add_file(struct shards *s, char *path)
+{
+    for (unsigned i = 0; i < s->n_files; i++) {
+        if (strcmp(s->files[i].path, path) == 0) {
+            free(path);
+            return;
+        }
+    }
+    s->files = xrealloc(s->files, s->n_files + 1u, sizeof(*s->files));
+    s->files[s->n_files++] = (struct file){.path = path, .id = -1};
+}
+
+static int find_files(struct shards *s, struct gm_error *err)
+{
+    AUTO_STR top = {0};
+    str_printf(&top, "%s/shards", s->folder);
+    char **folders = NULL;
+    size_t n = 0;
+    int rc = list(top.text, "", &folders, &n, err);
+    for (size_t i = 0; i < n; i++) {
+        char **names = NULL;
+        size_t n_names = 0;
+        rc = rc == 0 ? list(folders[i], ".h5", &names, &n_names, err) : rc;
+        for (size_t k = 0; k < n_names; k++)
+            add_file(s, names[k]);
+        free(names);
+        free(folders[i]);
+    }
+    free(folders);
+    return rc;
+}
+
+int shards_refresh(struct shards *s, struct gm_error *err)
+{
+    int rc = find_files(s, err);
+    for (unsigned i = 0; rc == 0 && i < s->n_files; i++)
+        rc = refresh_file(s, i, err);
+    for (unsigned i = 0; rc == 0 && i < s->head->n_stages; i++)
+        commits_sort(&s->stages[i]);
+    return rc;
+}
+
+int shards_open(const char *folder,
+                const struct head *head,
+                struct shards **ret,
+                struct gm_error *err)
+{
+    struct shards *s = xcalloc(1, sizeof(*s));
+    s->folder = xstrdup(folder);
+    s->head = head;
+    s->stages = xcalloc(head->n_stages + 1u, sizeof(*s->stages));
+    s->record_type = row_record_type();
+    s->commit_type = row_commit_type();
+    int rc = shards_refresh(s, err);
+    if (rc == 0)
+        *ret = s;
+    else
+        shards_close(s);
+    return rc;
+}
+
+void shards_close(struct shards *s)
+{
+    if (s == NULL)
+        return;
+    for (unsigned i = 0; i < s->n_files; i++) {
+        close_file(s, &s->files[i]);
+        free(s->files[i].path);
+    }
+    for (unsigned i = 0; i < s->head->n_stages; i++)
+        commits_free(&s->stages[i]);
+    commits_free_ranks(&s->ranks);
+    h5_release(&s->record_type);
+    h5_release(&s->commit_type);
+    free(s->stages);
+    free(s->files);
+    free(s->folder);
+    free(s);
+}
+
+int shards_task(struct shards *s,
+                unsigned stage,
+                uint64_t task,
+                struct reader_task *ret,
+                struct gm_error *err)
+{
+    const struct commit *at = commits_find(&s->stages[stage], task);
+    if (at == NULL) {
+        *ret = (struct reader_task){0};
+        return 0;
+    }
+    struct row_commit c;
+    int rc = get_commit(s, at->file, at->row, &c, err);
+    if (rc == 0)
+        *ret = (struct reader_task){
+            .status = c.status,
+            .reason = c.reason,
+            .exit_code = c.exit_code,
+            .signal = c.signal,
+            .attempts = commits_attempts(&s->stages[stage], task),
+            .rank = c.rank,
+            .n_ranks = c.n_ranks,
+            .start = c.start,
+            .end = c.end,
+        };
+    return rc;
+}
+
+static void describe(const struct row_record *r, unsigned file, struct source_value *ret)
+{
+    *ret = (struct source_value){
+        .dtype = r->dtype,
+        .ndim = r->ndim,
+        .nbytes = r->nbytes,
+        .part = file,
+        .offset = r->offset,
+        .crc = r->data_crc,
+    };
+    memcpy(ret->dims, r->dims, r->ndim * sizeof(r->dims[0]));
+}
+
+int shards_find(struct shards *s,
+                unsigned stage,
+                uint64_t task,
+                uint32_t kind,
+                uint32_t index,
+                struct source_value *ret,
+                struct gm_error *err)
+{
+    const struct commit *at = commits_find(&s->stages[stage], task);
+    if (at == NULL || (source_needs_done(kind) && at->status != RESULT_DONE))
+        return -ENOENT;
+    struct row_commit c;
+    int rc = get_commit(s, at->file, at->row, &c, err);
+    for (uint64_t i = 0; rc == 0 && i < c.n; i++) {
+        struct row_record r;
+        rc = get_record(s, at->file, c.first + i, &r, err);
+        if (rc != 0 || r.kind != kind || (source_needs_done(kind) && r.index != index))
+            continue;
+        if (kind != RESULT_OUTPUT && r.nbytes == 0)
+            return -ENOENT;
+        describe(&r, at->file, ret);
+        return 0;
+    }
+    return rc == 0 ? -ENOENT : rc;
+}
+
+int shards_part(struct shards *s,
+                const struct source_value *v,
+                uint64_t first,
+                uint64_t n,
+                void *out,
+                struct gm_error *err)
+{
+    struct file *f = &s->files[v->part];
+    int rc = use(s, f, err);
+    if (rc == 0 && (rc = window_read(&f->heap, v->offset + first, n, out, err)) != 0)
+        (void)gm_prefix(err, "%s: heap", f->path);
+    return rc;
+}
+
+int shards_damaged(const struct shards *s,
+                   const struct source_value *v,
+                   struct gm_error *err)
+{
+    return gm_fail(err,
+                   -EBADMSG,
+                   "%s: the bytes at %llu of the heap do not match their checksum",
+                   s->files[v->part].path,
+                   (unsigned long long)v->offset);
+}
+
+int shards_read(struct shards *s,
+                const struct source_value *v,
+                void *out,
+                struct gm_error *err)
+{
+    int rc = shards_part(s, v, 0, v->nbytes, out, err);
+    if (rc == 0 && crc_extend(0, out, v->nbytes) != v->crc)
+        rc = shards_damaged(s, v, err);
+    return rc;
+}
+
+uint64_t shards_n_attempts(struct shards *s, unsigned stage)
+{
+    return s->stages[stage].n;
+}
+
+int shards_attempt(struct shards *s,
+                   unsigned stage,
+                   uint64_t i,
+                   struct row_commit *ret,
+                   struct gm_error *err)
+{
+    const struct commit *at = &s->stages[stage].items[i];
+    return get_commit(s, at->file, at->row, ret, err);
+}
+
+unsigned shards_n_ranks(const struct shards *s)
+{
+    size_t planned = s->head->n_ranks;
+    return s->ranks.n > planned ? s->ranks.n : (unsigned)planned;
+}
+
+void shards_rank(const struct shards *s, unsigned rank, struct reader_rank *ret)
+{
+    *ret = (struct reader_rank){
+        .host = "", .device = "", .planned = "", .inherited = "", .seen = ""};
+    if (rank < s->head->n_ranks) {
+        ret->host = s->head->rank_hosts[rank];
+        ret->planned = s->head->rank_planned[rank];
+    }
+    commits_rank(&s->ranks, rank, ret);
+}

@@ -1,0 +1,232 @@
+/* See window.h. Invariant: a row is handed out only when it lies inside the dataset's
+ * extent as it was last seen, and rows reach the file in order, each once. */
+#include "window.h"
+#include "base/memory.h"
+#include "column.h"
+
+#define STREAM_BYTES (256u << 10)
+
+/* Bytes under one index of the first dimension. */
+static bool row_size(const hsize_t *dims, unsigned ndim, size_t element, size_t *ret)
+{
+    size_t n = element;
+    for (unsigned i = 1; i < ndim; i++) {
+        if (__builtin_mul_overflow(n, dims[i], &n) || n > SSIZE_MAX)
+            return false;
+    }
+    *ret = n;
+    return true;
+}
+
+static int get_dims(struct window *w, struct gm_error *err)
+{
+    AUTO_ID space = H5Dget_space(w->set);
+    if (H5Sget_simple_extent_ndims(space) != (int)w->ndim)
+        return gm_fail(err, -EINVAL, "must have %u dimensions", w->ndim);
+    (void)H5Sget_simple_extent_dims(space, w->dims, NULL);
+    if (!row_size(w->dims, w->ndim, H5Tget_size(w->type), &w->row_bytes))
+        return gm_fail(err, -EINVAL, "its extent is impossible");
+    return 0;
+}
+
+static int check_type(const struct window *w, struct gm_error *err)
+{
+    AUTO_ID type = H5Dget_type(w->set);
+    H5T_class_t class = H5Tget_class(type);
+    bool same = class == H5T_COMPOUND ? H5Tequal(type, w->type) > 0
+                                      : class == H5Tget_class(w->type) &&
+                                            H5Tget_size(type) == H5Tget_size(w->type);
+    return same ? 0 : gm_fail(err, -EINVAL, "its type is not what this version writes");
+}
+
+int window_open(struct window *w,
+                hid_t at,
+                const char *name,
+                hid_t access,
+                hid_t type,
+                unsigned ndim,
+                size_t bytes,
+                struct gm_error *err)
+{
+    struct window made = {.type = type, .ndim = ndim, .first = UINT64_MAX};
+    AUTO_ID set = H5Dopen2(at, name, access);
+    if (set < 0)
+        return h5_fail(err, "%s", name);
+    made.set = set;
+    int rc = check_type(&made, err);
+    rc = rc == 0 ? get_dims(&made, err) : rc;
+    if (rc != 0) {
+        (void)gm_prefix(err, "%s", name);
+        return rc;
+    }
+    made.room = made.row_bytes > 0 ? bytes / made.row_bytes : 1;
+    set = -1;
+    *w = made;
+    return 0;
+}
+
+int window_refresh(struct window *w, struct gm_error *err)
+{
+    if (H5Drefresh(w->set) < 0)
+        return h5_fail(err, "refresh");
+    w->n = 0;
+    return get_dims(w, err);
+}
+
+static int select_rows(
+    const hsize_t *dims, unsigned ndim, uint64_t first, uint64_t count, hid_t *ret)
+{
+    hsize_t start[GM_MAX_DIMS + 1] = {first}, n[GM_MAX_DIMS + 1];
+    memcpy(n, dims, ndim * sizeof(n[0]));
+    n[0] = count;
+    *ret = H5Screate_simple((int)ndim, dims, NULL);
+    return H5Sselect_hyperslab(*ret, H5S_SELECT_SET, start, NULL, n, NULL) < 0 ? -1 : 0;
+}
+
+static int read_rows(
+    struct window *w, uint64_t first, uint64_t count, void *out, struct gm_error *err)
+{
+    hsize_t n = count * (w->row_bytes / H5Tget_size(w->type));
+    AUTO_ID memory = H5Screate_simple(1, &n, NULL);
+    AUTO_ID space = -1;
+    if (select_rows(w->dims, w->ndim, first, count, &space) != 0 ||
+        H5Dread(w->set, w->type, memory, space, H5P_DEFAULT, out) < 0)
+        return h5_fail(err, "read");
+    return 0;
+}
+
+int window_read(
+    struct window *w, uint64_t first, uint64_t count, void *out, struct gm_error *err)
+{
+    uint64_t end;
+    if (__builtin_add_overflow(first, count, &end) || end > w->dims[0])
+        return gm_fail(err, -EINVAL, "rows that are not there");
+    if (count == 0 || w->row_bytes == 0)
+        return 0;
+    if (count > w->room / 2)
+        return read_rows(w, first, count, out, err);
+    if (w->n == 0 || first < w->first || end > w->first + w->n) {
+        uint64_t n = w->dims[0] - first < w->room ? w->dims[0] - first : w->room;
+        if (w->buf == NULL)
+            w->buf = xcalloc(w->room, w->row_bytes); /* pages come as they are used */
+        w->n = 0;
+        int rc = read_rows(w, first, n, w->buf, err);
+        if (rc != 0)
+            return rc;
+        w->first = first;
+        w->n = n;
+    }
+    memcpy(out, w->buf + (first - w->first) * w->row_bytes, count * w->row_bytes);
+    return 0;
+}
+
+void window_close(struct window *w)
+{
+    if (w->ndim > 0)
+        h5_release(&w->set);
+    free(w->buf);
+    *w = (struct window){0};
+}
+
+int stream_open(struct stream *s, hid_t at, const struct column *c, struct gm_error *err)
+{
+    struct stream made = {.type = c->type, .name = c->name, .ndim = c->ndim};
+    for (unsigned i = 0; i < c->ndim; i++)
+        made.dims[i] = c->dims[i];
+    int rc = column_create(at, c, &made.set, err);
+    if (rc != 0)
+        return rc;
+    (void)row_size(made.dims, made.ndim, H5Tget_size(c->type), &made.row_bytes);
+    made.room = made.row_bytes > 0 ? STREAM_BYTES / made.row_bytes : 0;
+    if (made.room > made.dims[0])
+        made.room = made.dims[0];
+    *s = made;
+    return 0;
+}
+
+static int
+write_rows(struct stream *s, const void *rows, uint64_t count, struct gm_error *err)
+{
+    hsize_t n = count * (s->row_bytes / H5Tget_size(s->type));
+    AUTO_ID memory = H5Screate_simple(1, &n, NULL);
+    AUTO_ID space = -1;
+    if (select_rows(s->dims, s->ndim, s->at, count, &space) != 0 ||
+        H5Dwrite(s->set, s->type, memory, space, H5P_DEFAULT, rows) < 0)
+        return h5_fail(err, "%s", s->name);
+    s->at += count;
+    return 0;
+}
+
+static int write_buffered(struct stream *s, struct gm_error *err)
+{
+    int rc = s->n > 0 ? write_rows(s, s->buf, s->n, err) : 0;
+    s->n = 0;
+    return rc;
+}
+
+int stream_add(struct stream *s, const void *rows, uint64_t count, struct gm_error *err)
+{
+    int rc = s->n + count > s->room ? write_buffered(s, err) : 0;
+    if (rc != 0)
+        return rc;
+    if (s->row_bytes == 0 || count == 0) {
+        s->at += count;
+        return 0;
+    }
+    if (count > s->room)
+        return write_rows(s, rows, count, err);
+    if (s->buf == NULL)
+        s->buf = xcalloc(s->room, s->row_bytes);
+    memcpy(s->buf + s->n * s->row_bytes, rows, count * s->row_bytes);
+    s->n += count;
+    return 0;
+}
+
+int stream_skip(struct stream *s, uint64_t count, struct gm_error *err)
+{
+    int rc = write_buffered(s, err);
+    s->at += count;
+    return rc;
+}
+
+int stream_part(struct stream *s,
+                const hsize_t *first,
+                const hsize_t *count,
+                const void *data,
+                struct gm_error *err)
+{
+    hsize_t start[GM_MAX_DIMS + 1] = {s->at}, n[GM_MAX_DIMS + 1] = {1};
+    hsize_t total = 1;
+    if (s->n > 0)
+        return gm_fail(err, -EINVAL, "%s: a part before its row's turn", s->name);
+    for (unsigned i = 1; i < s->ndim; i++) {
+        start[i] = first[i - 1];
+        n[i] = count[i - 1];
+        total *= n[i];
+    }
+    AUTO_ID memory = H5Screate_simple(1, &total, NULL);
+    AUTO_ID space = H5Screate_simple((int)s->ndim, s->dims, NULL);
+    if (H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, n, NULL) < 0 ||
+        H5Dwrite(s->set, s->type, memory, space, H5P_DEFAULT, data) < 0)
+        return h5_fail(err, "%s", s->name);
+    return 0;
+}
+
+int stream_close(struct stream *s, struct gm_error *err)
+{
+    if (s->ndim == 0)
+        return 0;
+    int rc = write_buffered(s, err);
+    if (rc == 0)
+        rc = column_close(&s->set, s->name, err);
+    stream_drop(s);
+    return rc;
+}
+
+void stream_drop(struct stream *s)
+{
+    if (s->ndim > 0)
+        h5_release(&s->set);
+    free(s->buf);
+    *s = (struct stream){0};
+}
