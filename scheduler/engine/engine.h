@@ -68,6 +68,10 @@ jobspec_look_fn engine_look;
 /* The kernels that are linked in. */
 const struct gm_kernel *const *engine_kernels(unsigned *ret_n);
 
+/* The path of gridmill-runner, which stands beside this program in the build tree and
+ * once installed (given: that one, if it is there); yours to free. */
+int engine_find_runner(const char *given, char **ret, struct gm_error *err);
+
 /* Places the job on the tree and makes its plan (nothing is written). */
 int engine_plan(const struct jobspec *spec,
                 const struct restree *tree,

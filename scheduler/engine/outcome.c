@@ -72,6 +72,9 @@ static void tell(const struct plan *plan,
                        all = summary_tasks(o->summary);
     if (o->code == ENGINE_TASK_FAILED)
         (void)gm_fail(err, -ECHILD, "%s: %s", plan->results, summary_verdict(o->summary));
+    else if (strstr(cause_text, plan->folder) != NULL &&
+             strstr(cause_text, "result show") != NULL)
+        (void)gm_fail(err, -ECANCELED, "%s", cause_text); /* the runner has said it all */
     else if (o->packed)
         (void)gm_fail(err,
                       -ECANCELED,

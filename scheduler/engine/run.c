@@ -11,7 +11,6 @@
 #include "relay.h"
 #include "stop.h"
 #include "summary.h"
-#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -57,31 +56,6 @@ static void tell(struct run *r,
     relay_tell(&r->relay, &e);
 }
 
-/* gridmill-runner stands beside this program, in the build tree and once installed. */
-static int find_runner(const char *given, char **ret, struct gm_error *err)
-{
-    AUTO_STR path = {0};
-    if (given != NULL) {
-        str_add(&path, given);
-    } else {
-        char self[PATH_MAX];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        if (n < 0)
-            return gm_fail(err, -errno, "/proc/self/exe: %s", strerror(errno));
-        self[n] = '\0';
-        AUTO_FREE(char) dir = file_dirname(self);
-        str_printf(&path, "%s/gridmill-runner", dir);
-    }
-    if (access(path.text, X_OK) != 0)
-        return gm_fail(err,
-                       -errno,
-                       "%s: %s: gridmill-runner belongs beside gridmill (install both)",
-                       path.text,
-                       strerror(errno));
-    *ret = str_steal(&path);
-    return 0;
-}
-
 /* Everything that can be refused is, before anything is written; then the folder is
  * taken. */
 static int prepare(struct run *r,
@@ -97,7 +71,7 @@ static int prepare(struct run *r,
         return rc;
     AUTO_FREE(char) runner = NULL;
     *ret_code = ENGINE_USAGE;
-    rc = find_runner(r->opt->runner, &runner, err);
+    rc = engine_find_runner(r->opt->runner, &runner, err);
     if (rc == 0)
         rc = backend->line(r->plan, runner, &r->line, err);
     if (rc != 0)
@@ -221,8 +195,14 @@ static void loop(struct run *r, double deadline)
 static void add_run_phases(struct run *r, double spawned, double over)
 {
     const struct relay *relay = &r->relay;
+    double launch = relay->started_at - spawned;
+    for (unsigned i = 0; i < relay->last.n_phases; i++) {
+        const struct wire_phase *p = &relay->last.phases[i];
+        bool later = strcmp(p->name, "tasks") == 0 || strcmp(p->name, "pack") == 0;
+        launch -= later ? 0 : p->s; /* what the ranks did before they were up */
+    }
     if (relay->started)
-        add_phase(r, "launch", relay->started_at - spawned);
+        add_phase(r, "launch", launch);
     for (unsigned i = 0; i < relay->last.n_phases; i++)
         add_phase(r, relay->last.phases[i].name, relay->last.phases[i].s);
     if (relay->ended)

@@ -2,6 +2,7 @@
  * that are done, and it is left out (n == 0) rather than guessed where no task gave one.
  */
 #include "summary.h"
+#include "base/memory.h"
 #include "summary_data.h"
 #include <assert.h>
 #include <inttypes.h>
@@ -193,6 +194,26 @@ static void add_failure(struct summary *s,
     };
 }
 
+/* What commands printed: the failed ones' first, else the first ones'. */
+static void
+read_prints(struct summary *s, struct reader *r, unsigned stage, uint32_t status)
+{
+    const struct reader_stage *from = reader_stage(r, stage);
+    unsigned kept = 0;
+    for (uint64_t t = 0; t < from->n_tasks && kept < SUMMARY_PRINTS; t++) {
+        struct reader_task task;
+        if (reader_task(r, stage, t, &task, NULL) != 0 || task.status != status)
+            continue;
+        kept++;
+        struct summary_print p = {.stage = stage,
+                                  .task = t,
+                                  .out = task_text(s, r, stage, t, RESULT_STDOUT),
+                                  .err = task_text(s, r, stage, t, RESULT_STDERR)};
+        if (*p.out != '\0' || *p.err != '\0')
+            s->prints[s->n_prints++] = p;
+    }
+}
+
 static void count_task(struct summary_stage *to, const struct reader_task *task)
 {
     to->done += task->status == RESULT_DONE;
@@ -226,6 +247,8 @@ read_stage(struct summary *s, struct reader *r, unsigned stage, struct gm_error 
         if (task.status == RESULT_FAILED)
             add_failure(s, r, stage, t, &task);
     }
+    if (*to->kernel == '\0')
+        read_prints(s, r, stage, to->failed > 0 ? RESULT_FAILED : RESULT_DONE);
     return read_outputs(s, r, stage, err);
 }
 
@@ -289,6 +312,8 @@ static int fill(struct summary *s, struct reader *r, struct gm_error *err)
     s->build = job_text(s, r, "build");
     s->n_stages = reader_n_stages(r);
     s->stages = arena_alloc(s->arena, s->n_stages, sizeof(*s->stages));
+    s->prints =
+        arena_alloc(s->arena, xmul(s->n_stages, SUMMARY_PRINTS), sizeof(*s->prints));
     for (unsigned i = 0; i < s->n_stages; i++) {
         int rc = read_stage(s, r, i, err);
         if (rc != 0)

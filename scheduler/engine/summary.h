@@ -27,6 +27,8 @@ char *summary_json(const struct summary *s); /* yours to free */
 /* For people: outcome, time a stage, each stage's outputs, what each rank did, a
  * confusion matrix, where the file is. colour and utf8 as the terminal can. */
 void summary_draw(const struct summary *s, bool colour, bool utf8, struct str *out);
+/* Where the time of the run went, one line a part. */
+void summary_draw_phases(const struct summary *s, struct str *out);
 /* "digits.summary.json" for "digits.h5"; yours to free. */
 char *summary_path(const char *results);
 

@@ -42,7 +42,15 @@ struct summary_failure {
     const char *params, *message;
 };
 
+/* What a command printed: its first lines. */
+struct summary_print {
+    unsigned stage;
+    uint64_t task;
+    const char *out, *err; /* "" for none */
+};
+
 #define SUMMARY_FAILURES 8 /* as many are kept */
+#define SUMMARY_PRINTS   4 /* a stage */
 
 struct summary {
     struct arena *arena;
@@ -56,6 +64,8 @@ struct summary {
     unsigned n_ranks;
     struct summary_failure failures[SUMMARY_FAILURES];
     unsigned n_failures;
+    struct summary_print *prints;
+    unsigned n_prints;
     const char *verdict;
     struct engine_phase *phases;
     unsigned n_phases;

@@ -6,7 +6,8 @@
 #include <math.h>
 
 enum {
-    RANKS_MOST = 16 /* lines of ranks; a large job shows its ends */
+    RANKS_MOST = 16, /* lines of ranks */
+    LINES_MOST = 10  /* of what a command printed */
 };
 
 struct style {
@@ -288,6 +289,48 @@ draw_failures(const struct summary *s, const struct style *st, struct str *out)
         str_printf(out, "  and %" PRIu64 " more\n", all - s->n_failures);
 }
 
+/* A command's text, indented, its first lines; control bytes would play with the
+ * terminal. */
+static void draw_lines(const char *text, const struct style *st, struct str *out)
+{
+    unsigned lines = 0;
+    while (*text != '\0' && lines++ < LINES_MOST) {
+        size_t n = strcspn(text, "\n"), shown = n < 200 ? n : 200;
+        str_add(out, "    ");
+        for (size_t i = 0; i < shown; i++) {
+            unsigned char c = (unsigned char)text[i];
+            bool plain = (c >= 0x20 && c != 0x7f && (c < 0x80 || st->utf8)) || c == '\t';
+            str_add_n(out, plain ? &text[i] : "?", 1);
+        }
+        str_add(out, "\n");
+        text += n + (text[n] == '\n');
+    }
+    if (*text != '\0')
+        str_printf(out, "    %s(more in the results file)%s\n", st->dim, st->off);
+}
+
+static void draw_prints(const struct summary *s, const struct style *st, struct str *out)
+{
+    for (unsigned i = 0; i < s->n_prints; i++) {
+        const struct summary_print *p = &s->prints[i];
+        const struct summary_stage *stage = &s->stages[p->stage];
+        str_printf(out, "\n  %s%s", st->dim, stage->name);
+        if (stage->n_tasks > 1)
+            str_printf(out, "[%" PRIu64 "]", p->task);
+        str_printf(out, " printed%s\n", st->off);
+        draw_lines(p->out, st, out);
+        draw_lines(p->err, st, out);
+    }
+}
+
+void summary_draw_phases(const struct summary *s, struct str *out)
+{
+    if (s->n_phases > 0)
+        str_add(out, "\n  time\n");
+    for (unsigned i = 0; i < s->n_phases; i++)
+        str_printf(out, "  %-10s %10.2f ms\n", s->phases[i].name, 1e3 * s->phases[i].s);
+}
+
 void summary_draw(const struct summary *s, bool colour, bool utf8, struct str *out)
 {
     struct style st = style_of(colour, utf8);
@@ -298,6 +341,7 @@ void summary_draw(const struct summary *s, bool colour, bool utf8, struct str *o
     draw_matrices(s, colour, &st, out);
     draw_ranks(s, &st, out);
     draw_failures(s, &st, out);
+    draw_prints(s, &st, out);
     if (s->packed)
         str_printf(out,
                    "\n  results  %s  %s%s%s\n",

@@ -1,0 +1,58 @@
+/* gridmill help: the verbs, one verb, or a shell's completion. */
+#include "base/log.h"
+#include "engine/engine.h"
+#include "help.h"
+
+static int completion(const char *shell, struct str *out)
+{
+    if (strcmp(shell, "bash") == 0)
+        help_bash(out);
+    else if (strcmp(shell, "zsh") == 0)
+        help_zsh(out);
+    else
+        return -EINVAL;
+    return 0;
+}
+
+static int run(const struct cli *cli)
+{
+    AUTO_STR out = {0};
+    const char *shell = args_value(&cli->args, "completion");
+    if (shell != NULL && completion(shell, &out) != 0) {
+        log_error("--completion %s: bash or zsh", shell);
+        return ENGINE_USAGE;
+    }
+    if (shell == NULL && cli->args.n_words == 0)
+        help_overview(&out);
+    if (shell == NULL && cli->args.n_words == 1) {
+        const struct command *c = command_find(cli->args.words[0]);
+        if (c == NULL) {
+            const char *near = command_nearest(cli->args.words[0]);
+            log_error("help: %s: no such verb%s%s%s",
+                      cli->args.words[0],
+                      near != NULL ? ", did you mean " : "",
+                      near != NULL ? near : "",
+                      near != NULL ? "?" : ": gridmill help lists them");
+            return ENGINE_USAGE;
+        }
+        help_command(c, &out);
+    }
+    terminal_print(str_text(&out));
+    return ENGINE_DONE;
+}
+
+static const struct option_spec options[] = {
+    {"completion", 0, "SHELL", "print the completion for bash or zsh"},
+};
+
+const struct command cmd_help = {
+    .name = "help",
+    .usage = "[VERB]",
+    .summary = "explain a verb and its options",
+    .help = "Completion: eval \"$(gridmill help --completion bash)\"\n",
+    .words = "@verb",
+    .options = options,
+    .n_options = N_OF(options),
+    .max_words = 1,
+    .run = run,
+};

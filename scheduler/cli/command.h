@@ -1,0 +1,62 @@
+/* The verbs of gridmill as data: parsing, --help, `gridmill help VERB` and the shells'
+ * completion are all made from these tables. One file a verb, cmd_<verb>.c. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "args.h"
+#include "terminal.h"
+
+struct cli {
+    const struct command *command;
+    struct args args;
+    struct terminal terminal;
+    bool json;
+    int verbosity; /* as base/log.h */
+};
+
+struct command {
+    const char *name;
+    const char *usage;   /* what follows the name: "[OPTIONS] FILE" */
+    const char *summary; /* one line, no full stop */
+    const char *help;    /* paragraphs for --help; lines up to 80 columns */
+    const char *words;   /* what completes a word: "@file", "@kernel", "@verb" and literal
+                            words, separated by blanks; "" for none */
+    const struct option_spec *options;
+    unsigned n_options;
+    unsigned min_words, max_words;
+    int (*run)(const struct cli *cli); /* an exit code */
+};
+
+/* All of them, in the order of the help; ends with NULL. */
+extern const struct command *const commands[];
+const struct command *command_find(const char *name); /* NULL: no such */
+const char *command_nearest(const char *name);        /* NULL: none is near */
+
+extern const struct command cmd_run, cmd_plan, cmd_check, cmd_topo, cmd_kernels,
+    cmd_result, cmd_doctor, cmd_version, cmd_help;
+
+#define N_OF(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
+
+/* Options that several verbs share. */
+#define OPTION_JSON                                                                      \
+    {                                                                                    \
+        "json", 0, NULL, "print one JSON value instead of text"                          \
+    }
+#define OPTION_SET                                                                       \
+    {                                                                                    \
+        "set", 0, "PATH=VALUE", "set a key of the jobspec: tasks.train.args.lr=0.1"      \
+    }
+#define OPTION_RANKS                                                                     \
+    {                                                                                    \
+        "ranks", 0, "N", "start N ranks, whatever the jobspec says"                      \
+    }
+#define OPTION_RESULTS                                                                   \
+    {                                                                                    \
+        "results", 0, "FILE", "write the results to FILE"                                \
+    }
+#define OPTION_OVERSUBSCRIBE                                                             \
+    {                                                                                    \
+        "oversubscribe", 0, NULL, "allow more ranks than cores: they share"              \
+    }
+
+#endif

@@ -1,0 +1,20 @@
+/* What the two output streams can show. */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include <stdbool.h>
+
+struct terminal {
+    bool out, err;               /* is a terminal */
+    bool colour_out, colour_err; /* and may be coloured (NO_COLOR, TERM=dumb) */
+    bool utf8;                   /* by the locale */
+    int width;                   /* columns of the one on stderr; 80 when unknown */
+};
+
+void terminal_read(struct terminal *ret);
+/* Writes to standard output; a reader that went away is no error. */
+void terminal_print(const char *text);
+/* Writes to standard error, in one piece. */
+void terminal_note(const char *text);
+
+#endif
