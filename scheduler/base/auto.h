@@ -30,7 +30,7 @@ static inline void auto_freep(void *p)
     free(*(void **)p);
 }
 
-static inline void auto_closep(int *fd)
+static inline void auto_closep(const int *fd)
 {
     if (*fd >= 0)
         (void)close(*fd);

@@ -52,6 +52,11 @@ static inline int gm_fail(struct gm_error *err, int code, const char *fmt, ...)
     return code;
 }
 
+/* clang's analyzer does not look into variadic functions: this tells it what is returned. */
+#ifdef __clang_analyzer__
+#define gm_fail(err, code, ...) ((void)(gm_fail)(err, code, __VA_ARGS__), (code))
+#endif
+
 /* Puts "what: " in front of the sentence that is there; returns err's code (0 without err). */
 GM_PRINTF(2, 3)
 static inline int gm_prefix(struct gm_error *err, const char *fmt, ...)
