@@ -63,7 +63,8 @@ int job_read(const struct cli *cli,
              struct gm_error *err)
 {
     AUTO(arena) a = arena_make();
-    struct jobspec_options opt = {.look = engine_look};
+    AUTO(looks) looks = looks_make();
+    struct jobspec_options opt = {.look = engine_look, .look_ctx = looks};
     opt.kernels = engine_kernels(&opt.n_kernels);
     const char **sets = NULL;
     int rc = make_sets(&cli->args, a, &sets, &opt.n_sets, err);

@@ -63,8 +63,11 @@ struct engine_events {
 };
 
 /* The look function for jobspec_options: rows and digests of CSV, npy, IDX, text, HDF5.
- */
+ * Its context is a struct looks, so that a file is read once a job; or NULL. */
 jobspec_look_fn engine_look;
+struct looks;
+struct looks *looks_make(void);
+void looks_free(struct looks *l); /* takes NULL */
 /* The kernels that are linked in. */
 const struct gm_kernel *const *engine_kernels(unsigned *ret_n);
 
@@ -109,5 +112,7 @@ int engine_run(const struct jobspec *spec,
 /* Asks the running engine_run to drain (from a signal handler: async-signal-safe). The
  * second call ends the ranks at once. */
 void engine_stop(void);
+
+AUTO_TYPE(looks, looks_free)
 
 #endif

@@ -1,5 +1,6 @@
-/* What the engine knows without a job: exit codes, the kernels that are linked in, where the
- * runner is. Invariant: what a program exits with is decided here and in outcome.c. */
+/* What the engine knows without a job: exit codes, the kernels that are linked in, where
+ * the runner is. Invariant: what a program exits with is decided here and in outcome.c.
+ */
 #include "base/file.h"
 #include "base/str.h"
 #include "engine.h"
