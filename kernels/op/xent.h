@@ -28,6 +28,9 @@ struct xent_score xent_train(size_t m,
 void xent_infer(
     size_t m, size_t classes, const float *logits, float *p, int32_t *predicted);
 
+/* The class of one row of scores. */
+int32_t xent_class(size_t classes, const float *logits);
+
 struct xent_score xent_ref_train(size_t m,
                                  size_t classes,
                                  const double *logits,

@@ -14,6 +14,11 @@ static size_t argmax(const float *z, size_t n)
     return best;
 }
 
+int32_t xent_class(size_t classes, const float *logits)
+{
+    return (int32_t)argmax(logits, classes);
+}
+
 LANES_CLONES
 static void exponentials(size_t n, const float *z, float max, float *e)
 {

@@ -1,0 +1,434 @@
+/* Threads as ranks. The sum is as plain as its contract: all ranks write their leaves
+ * side by side, then each adds them up by itself, recursively. One rank alone, which is
+ * what bench times, adds as it goes and keeps a partial sum a level. */
+#include "rehearse.h"
+
+#include "base/arena.h"
+#include "base/memory.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEVELS 64
+
+struct group {
+    const struct rehearse_task *task;
+    struct gm_params params;
+    struct rehearse_output *outputs;
+    pthread_barrier_t barrier;
+    atomic_uint questions;
+    atomic_int failed;
+    unsigned char *leaves; /* [total][n], shared by the ranks of a sum */
+    void *cast;            /* what bcast sends */
+};
+
+struct rank {
+    struct group *group;
+    struct gm_comm comm;
+    pthread_t thread;
+    unsigned char *level[LEVELS]; /* partial sums of one rank alone */
+    size_t level_bytes;
+    int rc;
+    struct gm_error err;
+};
+
+static void add(uint32_t dtype, size_t n, const void *from, void *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (dtype == GM_F32)
+            ((float *)to)[i] += ((const float *)from)[i];
+        else if (dtype == GM_F64)
+            ((double *)to)[i] += ((const double *)from)[i];
+        else
+            ((int64_t *)to)[i] += ((const int64_t *)from)[i];
+    }
+}
+
+/* The node of `span` leaves from `from` on, into out. */
+static void add_tree(uint32_t dtype,
+                     const unsigned char *leaves,
+                     uint64_t total,
+                     uint64_t from,
+                     uint64_t span,
+                     size_t n,
+                     void *out)
+{
+    size_t bytes = n * gm_dtype_size(dtype);
+    if (span == 1) {
+        memcpy(out, leaves + from * bytes, bytes);
+        return;
+    }
+    add_tree(dtype, leaves, total, from, span / 2, n, out);
+    if (from + span / 2 >= total)
+        return;
+    void *right = xcalloc(1, bytes);
+    add_tree(dtype, leaves, total, from + span / 2, span / 2, n, right);
+    add(dtype, n, right, out);
+    free(right);
+}
+
+/* One rank: a full node is added to its left sibling at once; what is left over at the
+ * end is added from the smallest node up. The same tree. */
+static int sum_alone(struct rank *r,
+                     uint32_t dtype,
+                     uint64_t total,
+                     size_t n,
+                     int (*leaf)(void *, uint64_t, void *, struct gm_error *),
+                     void *ctx,
+                     void *out,
+                     struct gm_error *err)
+{
+    size_t bytes = n * gm_dtype_size(dtype);
+    if (bytes > r->level_bytes) {
+        for (unsigned l = 0; l < LEVELS; l++) {
+            free(r->level[l]);
+            r->level[l] = NULL;
+        }
+        r->level_bytes = bytes;
+    }
+    uint64_t full = 0; /* bit l: level l holds a node */
+    for (uint64_t i = 0; i < total; i++) {
+        unsigned top = (unsigned)__builtin_ctzll(~full);
+        for (unsigned l = 0; l <= top; l++)
+            r->level[l] = r->level[l] == NULL ? xcalloc(1, r->level_bytes) : r->level[l];
+        int rc = leaf(ctx, i, r->level[top], err);
+        if (rc != 0)
+            return rc;
+        for (unsigned l = 0; l < top; l++) { /* left + right, the right one in hand */
+            add(dtype, n, r->level[top], r->level[l]);
+            unsigned char *swap = r->level[l];
+            r->level[l] = r->level[top];
+            r->level[top] = swap;
+        }
+        full++;
+    }
+    memset(out, 0, bytes);
+    bool started = false;
+    for (unsigned l = 0; l < LEVELS; l++) {
+        if (!(full >> l & 1))
+            continue;
+        if (started)
+            add(dtype, n, out, r->level[l]);
+        memcpy(out, r->level[l], bytes);
+        started = true;
+    }
+    return 0;
+}
+
+static int sum_together(struct rank *r,
+                        uint32_t dtype,
+                        uint64_t total,
+                        uint64_t first,
+                        uint64_t count,
+                        size_t n,
+                        int (*leaf)(void *, uint64_t, void *, struct gm_error *),
+                        void *ctx,
+                        void *out,
+                        struct gm_error *err)
+{
+    struct group *g = r->group;
+    size_t bytes = n * gm_dtype_size(dtype);
+    if (r->comm.rank == 0)
+        g->leaves = xcalloc(total + 1, bytes);
+    (void)pthread_barrier_wait(&g->barrier);
+    int rc = 0;
+    for (uint64_t i = first; i < first + count && rc == 0; i++)
+        rc = leaf(ctx, i, g->leaves + i * bytes, err);
+    if (rc != 0)
+        atomic_store(&g->failed, 1);
+    (void)pthread_barrier_wait(&g->barrier);
+    bool lost = atomic_load(&g->failed) != 0;
+    uint64_t span = 1;
+    while (span < total)
+        span *= 2;
+    if (total > 0 && !lost)
+        add_tree(dtype, g->leaves, total, 0, span, n, out);
+    (void)pthread_barrier_wait(&g->barrier);
+    if (r->comm.rank == 0) {
+        free(g->leaves);
+        g->leaves = NULL;
+    }
+    if (rc == 0 && lost)
+        return gm_fail(err, -EOWNERDEAD, "another rank failed");
+    return rc;
+}
+
+static int sum(const struct gm_comm *comm,
+               uint32_t dtype,
+               uint64_t total,
+               uint64_t first,
+               uint64_t count,
+               size_t n,
+               int (*leaf)(void *, uint64_t, void *, struct gm_error *),
+               void *ctx,
+               void *out,
+               struct gm_error *err)
+{
+    struct rank *r = comm->impl;
+    if (comm->n_ranks == 1)
+        return sum_alone(r, dtype, total, n, leaf, ctx, out, err);
+    return sum_together(r, dtype, total, first, count, n, leaf, ctx, out, err);
+}
+
+static int bcast(const struct gm_comm *comm,
+                 uint32_t root,
+                 void *buf,
+                 size_t nbytes,
+                 struct gm_error *err)
+{
+    (void)err;
+    struct group *g = ((struct rank *)comm->impl)->group;
+    if (comm->n_ranks == 1)
+        return 0;
+    if (comm->rank == root)
+        g->cast = buf;
+    (void)pthread_barrier_wait(&g->barrier);
+    if (comm->rank != root)
+        memcpy(buf, g->cast, nbytes);
+    (void)pthread_barrier_wait(&g->barrier);
+    return 0;
+}
+
+static int cancelled(const struct gm_comm *comm)
+{
+    struct group *g = ((struct rank *)comm->impl)->group;
+    unsigned asked = atomic_fetch_add(&g->questions, 1);
+    return g->task->cancel_after > 0 && asked >= g->task->cancel_after;
+}
+
+static int put(const struct gm_sink *sink,
+               unsigned output,
+               uint32_t ndim,
+               const uint64_t *dims,
+               const void *data,
+               struct gm_error *err)
+{
+    struct rank *r = sink->impl;
+    if (r->comm.rank != 0)
+        return 0;
+    struct rehearse_output *o = &r->group->outputs[output];
+    const struct gm_output_spec *spec = &r->group->task->kernel->outputs[output];
+    if (o->data != NULL || ndim != spec->ndim)
+        return gm_fail(
+            err, -EINVAL, "output %s: put twice, or of %u dimensions", spec->name, ndim);
+    size_t n = gm_dtype_size(spec->dtype);
+    for (uint32_t d = 0; d < ndim; d++) {
+        n = xmul(n, dims[d]);
+        o->dims[d] = dims[d];
+    }
+    o->ndim = ndim;
+    o->data = xcalloc(1, n + 1);
+    o->nbytes = n;
+    memcpy(o->data, data, n);
+    return 0;
+}
+
+static int append(const struct gm_sink *sink,
+                  unsigned output,
+                  uint64_t n_rows,
+                  const void *rows,
+                  struct gm_error *err)
+{
+    (void)err;
+    struct rank *r = sink->impl;
+    if (r->comm.rank != 0)
+        return 0;
+    struct rehearse_output *o = &r->group->outputs[output];
+    size_t n = xmul(n_rows, gm_dtype_size(r->group->task->kernel->outputs[output].dtype));
+    o->data = xrealloc(o->data, 1, o->nbytes + n);
+    memcpy((char *)o->data + o->nbytes, rows, n);
+    o->nbytes += n;
+    o->rows += n_rows;
+    return 0;
+}
+
+/* "[1, 2.5]" or "1" as numbers; how many, or -1. */
+static int numbers(const char *text, struct arena *a, double **ret)
+{
+    double *v = arena_alloc(a, strlen(text) + 1, sizeof(*v));
+    int n = 0;
+    for (const char *p = text + (*text == '['); *p != '\0' && *p != ']';) {
+        char *end;
+        v[n++] = strtod(p, &end);
+        if (end == p)
+            return -1;
+        p = end + strspn(end, ", ");
+    }
+    *ret = v;
+    return n;
+}
+
+static int value(const struct gm_param_spec *spec,
+                 const char *text,
+                 struct arena *a,
+                 struct gm_value *ret,
+                 struct gm_error *err)
+{
+    struct gm_value v = {.type = spec->type};
+    double *list = NULL;
+    int n = 1;
+    switch (spec->type) {
+    case GM_PARAM_BOOL:
+        v.as.b = strcmp(text, "true") == 0;
+        break;
+    case GM_PARAM_INT:
+    case GM_PARAM_FLOAT:
+    case GM_PARAM_INT_LIST:
+    case GM_PARAM_FLOAT_LIST:
+        n = numbers(text, a, &list);
+        break;
+    default:
+        v.as.s = text;
+        break;
+    }
+    if (n < 0 || (list != NULL && n == 0))
+        return gm_fail(err, -EINVAL, "%s: '%s' is no number", spec->name, text);
+    v.n = (uint32_t)n;
+    if (spec->type == GM_PARAM_INT)
+        v.as.i = (int64_t)list[0];
+    if (spec->type == GM_PARAM_FLOAT)
+        v.as.f = list[0];
+    if (spec->type == GM_PARAM_FLOAT_LIST)
+        v.as.floats = list;
+    if (spec->type == GM_PARAM_INT_LIST) {
+        int64_t *ints = arena_alloc(a, v.n, sizeof(*ints));
+        for (uint32_t i = 0; i < v.n; i++)
+            ints[i] = (int64_t)list[i];
+        v.as.ints = ints;
+    }
+    *ret = v;
+    return 0;
+}
+
+static int make_params(const struct rehearse_task *task,
+                       struct arena *a,
+                       struct gm_params *ret,
+                       struct gm_error *err)
+{
+    const struct gm_kernel *k = task->kernel;
+    struct gm_value *values = arena_alloc(a, k->n_params, sizeof(*values));
+    for (unsigned i = 0; i < k->n_params; i++) {
+        const char *text = k->params[i].preset;
+        for (const struct rehearse_arg *arg = task->args; arg != NULL && arg->name; arg++)
+            text = strcmp(arg->name, k->params[i].name) == 0 ? arg->value : text;
+        int rc = text == NULL ? 0 : value(&k->params[i], text, a, &values[i], err);
+        if (rc != 0)
+            return rc;
+    }
+    *ret = (struct gm_params){.specs = k->params, .values = values, .n = k->n_params};
+    return 0;
+}
+
+static int run_task(struct rank *r, void *self, struct gm_error *err)
+{
+    const struct rehearse_task *t = r->group->task;
+    const struct gm_task task = {.size = sizeof(task),
+                                 .params = &r->group->params,
+                                 .comm = &r->comm,
+                                 .shard = t->shard,
+                                 .inputs = t->inputs,
+                                 .n_inputs = t->n_inputs};
+    const struct gm_sink sink = {
+        .size = sizeof(sink), .impl = r, .put = put, .append = append};
+    int rc = t->kernel->begin(self, &task, &sink, err);
+    if (rc != 0)
+        return rc;
+    do
+        rc = t->kernel->step(self, err);
+    while (rc == 1);
+    t->kernel->end(self, rc);
+    return rc;
+}
+
+static void *run_rank(void *arg)
+{
+    struct rank *r = arg;
+    const struct rehearse_task *t = r->group->task;
+    const struct gm_seat seat = {.size = sizeof(seat),
+                                 .n_threads = t->n_threads == 0 ? 1 : t->n_threads,
+                                 .device = "cpu",
+                                 .cpus = "0"};
+    void *self = NULL;
+    r->rc = t->kernel->open(&r->group->params, &seat, &self, &r->err);
+    if (r->rc == 0) {
+        r->rc = run_task(r, self, &r->err);
+        t->kernel->close(self);
+    }
+    return NULL;
+}
+
+/* Rank 0 is this thread. Returns the lowest failed rank's code. */
+static int run_group(struct group *g, unsigned n_ranks, struct gm_error *err)
+{
+    struct rank *ranks = xcalloc(n_ranks, sizeof(*ranks));
+    for (unsigned i = 0; i < n_ranks; i++) {
+        ranks[i].group = g;
+        ranks[i].comm = (struct gm_comm){.size = sizeof(struct gm_comm),
+                                         .rank = i,
+                                         .n_ranks = n_ranks,
+                                         .impl = &ranks[i],
+                                         .sum = sum,
+                                         .bcast = bcast,
+                                         .cancelled = cancelled};
+    }
+    for (unsigned i = 1; i < n_ranks; i++) {
+        if (pthread_create(&ranks[i].thread, NULL, run_rank, &ranks[i]) != 0)
+            abort(); /* the others wait for it */
+    }
+    (void)run_rank(&ranks[0]);
+    int rc = 0;
+    for (unsigned i = 0; i < n_ranks; i++) {
+        if (i > 0)
+            (void)pthread_join(ranks[i].thread, NULL);
+        if (rc == 0 && ranks[i].rc != 0) {
+            rc = ranks[i].rc;
+            if (err != NULL)
+                *err = ranks[i].err;
+        }
+        for (unsigned l = 0; l < LEVELS; l++)
+            free(ranks[i].level[l]);
+    }
+    free(ranks);
+    return rc;
+}
+
+int rehearse_run(const struct rehearse_task *task,
+                 struct rehearse_output **ret,
+                 struct gm_error *err)
+{
+    AUTO(arena) a = arena_make();
+    struct group g = {.task = task};
+    unsigned n_ranks = task->n_ranks == 0 ? 1 : task->n_ranks;
+    int rc = make_params(task, a, &g.params, err);
+    if (rc != 0)
+        return rc;
+    g.outputs = xcalloc(task->kernel->n_outputs, sizeof(*g.outputs));
+    if (pthread_barrier_init(&g.barrier, NULL, n_ranks) != 0)
+        abort();
+    rc = run_group(&g, n_ranks, err);
+    (void)pthread_barrier_destroy(&g.barrier);
+    if (rc == 0)
+        *ret = g.outputs;
+    else
+        rehearse_free(task->kernel, g.outputs);
+    return rc;
+}
+
+void rehearse_free(const struct gm_kernel *kernel, struct rehearse_output *outputs)
+{
+    for (unsigned i = 0; outputs != NULL && i < kernel->n_outputs; i++)
+        free(outputs[i].data);
+    free(outputs);
+}
+
+const struct rehearse_output *rehearse_find(const struct gm_kernel *kernel,
+                                            const struct rehearse_output *outputs,
+                                            const char *name)
+{
+    for (unsigned i = 0; i < kernel->n_outputs; i++) {
+        if (strcmp(kernel->outputs[i].name, name) == 0)
+            return outputs[i].data == NULL ? NULL : &outputs[i];
+    }
+    return NULL;
+}
