@@ -1,0 +1,377 @@
+/* See plan.h: a plan as JSON, written by base/json and read by doc (JSON is YAML).
+ * Invariant: plan_parse(plan_format(p)) equals p, byte for byte once formatted again; a
+ * plan that lacks a key or breaks a rule is refused with its line and column. */
+#include "spec/plan.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "doc.h"
+#include "faults.h"
+#include <stdlib.h>
+
+enum { PLAN_MAX_BYTES = 256 << 20 };
+
+static const char *const binder_names[] = {[PLAN_BOUND_BY_LAUNCHER] = "launcher",
+                                           [PLAN_BOUND_BEFORE] = "before",
+                                           [PLAN_BOUND_BY_RUNNER] = "runner",
+                                           [PLAN_UNBOUND] = "unbound"};
+
+const char *plan_binder_name(enum plan_binder b)
+{
+    return b >= PLAN_BOUND_BY_LAUNCHER && b <= PLAN_UNBOUND ? binder_names[b] : "?";
+}
+
+/* writing */
+
+static void put_uint(struct json *j, const char *key, uint64_t v)
+{
+    json_key(j, key);
+    json_uint(j, v);
+}
+
+/* An absent text is an empty one. */
+static void put_text(struct json *j, const char *key, const char *text)
+{
+    json_put_string(j, key, text != NULL ? text : "");
+}
+
+static void put_machine(struct json *j, const struct plan *p)
+{
+    json_key(j, "ranks");
+    json_begin(j, '[');
+    for (unsigned i = 0; i < p->n_ranks; i++) {
+        const struct plan_rank *r = &p->ranks[i];
+        json_begin(j, '{');
+        put_text(j, "host", r->host);
+        put_text(j, "cpus", r->cpus);
+        put_text(j, "gpus", r->gpus);
+        put_text(j, "reason", r->reason);
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+    json_key(j, "hosts");
+    json_begin(j, '[');
+    for (unsigned i = 0; i < p->n_hosts; i++) {
+        json_begin(j, '{');
+        put_text(j, "name", p->hosts[i].name);
+        put_uint(j, "topology", p->hosts[i].topology);
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+    json_key(j, "topologies");
+    json_begin(j, '[');
+    for (unsigned i = 0; i < p->n_topologies; i++) {
+        json_begin(j, '{');
+        put_text(j, "digest", p->topologies[i].digest);
+        put_text(j, "xml", p->topologies[i].xml);
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+}
+
+static void put_sources(struct json *j, const struct plan *p)
+{
+    json_key(j, "sources");
+    json_begin(j, '[');
+    for (unsigned i = 0; i < p->n_sources; i++) {
+        const struct jobspec_source *s = &p->sources[i];
+        json_begin(j, '{');
+        put_text(j, "path", s->path);
+        put_text(j, "written", s->written);
+        put_uint(j, "unit", s->unit);
+        put_uint(j, "rows", s->rows);
+        put_uint(j, "size", s->size);
+        json_put_int(j, "mtime_ns", s->mtime_ns);
+        put_text(j, "sha256", s->sha256);
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+}
+
+char *plan_format(const struct plan *p)
+{
+    AUTO_JSON j = {.pretty = true};
+    json_begin(&j, '{');
+    put_text(&j, "schema", PLAN_SCHEMA);
+    put_text(&j, "id", p->id);
+    put_text(&j, "build", p->build);
+    put_text(&j, "file", p->file);
+    put_text(&j, "dir", p->dir);
+    json_key(&j, "text");
+    json_string_n(&j, p->text, p->text_len);
+    json_key(&j, "sets");
+    json_begin(&j, '[');
+    for (unsigned i = 0; i < p->n_sets; i++)
+        json_string(&j, p->sets[i]);
+    json_end(&j, ']');
+    put_text(&j, "canonical", p->canonical);
+    put_text(&j, "results", p->results);
+    put_text(&j, "folder", p->folder);
+    put_text(&j, "mapping", p->mapping);
+    json_put_bool(&j, "oversubscribe", p->oversubscribe);
+    put_text(&j, "binder", plan_binder_name(p->binder));
+    put_text(&j, "launcher", p->launcher);
+    put_machine(&j, p);
+    put_sources(&j, p);
+    json_end(&j, '}');
+    return str_steal(&j.out);
+}
+
+/* reading: each getter tells what is wrong, once, and goes on with an empty value */
+
+struct reading {
+    struct arena *a;
+    struct jobspec_faults *faults;
+};
+
+static void wrong(const struct reading *r,
+                  const struct fault_path *at,
+                  const struct doc_node *node,
+                  const char *what)
+{
+    faults_add(r->faults, at, node->line, node->col, "%s", what);
+}
+
+/* The value of a key; NULL: told. */
+static const struct doc_node *get(const struct reading *r,
+                                  const struct fault_path *up,
+                                  const struct doc_node *map,
+                                  const char *key)
+{
+    const struct doc_node *n = doc_get(map, key);
+    struct fault_path at = {.up = up, .key = key};
+    if (n == NULL)
+        wrong(
+            r, &at, map, map->kind == DOC_MAP ? "is missing" : "must stand in a mapping");
+    return n;
+}
+
+static const char *get_text(const struct reading *r,
+                            const struct fault_path *up,
+                            const struct doc_node *map,
+                            const char *key,
+                            size_t *ret_len)
+{
+    const struct doc_node *n = get(r, up, map, key);
+    struct fault_path at = {.up = up, .key = key};
+    if (n != NULL && n->kind != DOC_STRING)
+        wrong(r, &at, n, "must be a string");
+    if (n == NULL || n->kind != DOC_STRING)
+        return "";
+    if (ret_len != NULL)
+        *ret_len = n->n;
+    return n->as.text;
+}
+
+static uint64_t get_uint(const struct reading *r,
+                         const struct fault_path *up,
+                         const struct doc_node *map,
+                         const char *key,
+                         uint64_t most)
+{
+    const struct doc_node *n = get(r, up, map, key);
+    struct fault_path at = {.up = up, .key = key};
+    uint64_t v = 0;
+    if (n != NULL && (n->kind != DOC_INT || doc_uint(n, &v) != 0 || v > most))
+        wrong(r, &at, n, "must be an integer in its range");
+    return v > most ? 0 : v;
+}
+
+static int64_t get_int(const struct reading *r,
+                       const struct fault_path *up,
+                       const struct doc_node *map,
+                       const char *key)
+{
+    const struct doc_node *n = get(r, up, map, key);
+    struct fault_path at = {.up = up, .key = key};
+    int64_t v = 0;
+    if (n != NULL && (n->kind != DOC_INT || doc_int(n, &v) != 0))
+        wrong(r, &at, n, "must be an integer");
+    return v;
+}
+
+/* The items of a list; their number in *ret_n (0: none, or told). */
+static const struct doc_node *get_list(const struct reading *r,
+                                       const struct doc_node *root,
+                                       const char *key,
+                                       unsigned *ret_n)
+{
+    const struct doc_node *n = get(r, NULL, root, key);
+    struct fault_path at = {.key = key};
+    if (n != NULL && n->kind != DOC_LIST)
+        wrong(r, &at, n, "must be a list");
+    bool list = n != NULL && n->kind == DOC_LIST;
+    *ret_n = list ? n->n : 0;
+    return list ? n->as.items : NULL;
+}
+
+static void
+read_ranks(const struct reading *r, const struct doc_node *root, struct plan *p)
+{
+    const struct fault_path up = {.key = "ranks"};
+    const struct doc_node *items = get_list(r, root, "ranks", &p->n_ranks);
+    struct plan_rank *ranks = arena_alloc(r->a, p->n_ranks, sizeof(*ranks));
+    for (unsigned i = 0; i < p->n_ranks; i++) {
+        struct fault_path at = {.up = &up, .index = i};
+        ranks[i].host = get_text(r, &at, &items[i], "host", NULL);
+        ranks[i].cpus = get_text(r, &at, &items[i], "cpus", NULL);
+        ranks[i].gpus = get_text(r, &at, &items[i], "gpus", NULL);
+        ranks[i].reason = get_text(r, &at, &items[i], "reason", NULL);
+    }
+    if (p->n_ranks == 0)
+        wrong(r, &up, root, "must hold one rank or more");
+    p->ranks = ranks;
+}
+
+static void
+read_hosts(const struct reading *r, const struct doc_node *root, struct plan *p)
+{
+    const struct fault_path up = {.key = "topologies"}, hosts_up = {.key = "hosts"};
+    const struct doc_node *items = get_list(r, root, "topologies", &p->n_topologies);
+    struct plan_topology *all = arena_alloc(r->a, p->n_topologies, sizeof(*all));
+    for (unsigned i = 0; i < p->n_topologies; i++) {
+        struct fault_path at = {.up = &up, .index = i};
+        all[i].digest = get_text(r, &at, &items[i], "digest", NULL);
+        all[i].xml = get_text(r, &at, &items[i], "xml", NULL);
+    }
+    items = get_list(r, root, "hosts", &p->n_hosts);
+    struct plan_host *hosts = arena_alloc(r->a, p->n_hosts, sizeof(*hosts));
+    for (unsigned i = 0; i < p->n_hosts; i++) {
+        struct fault_path at = {.up = &hosts_up, .index = i};
+        struct fault_path topology_at = {.up = &at, .key = "topology"};
+        hosts[i].name = get_text(r, &at, &items[i], "name", NULL);
+        hosts[i].topology = (unsigned)get_uint(r, &at, &items[i], "topology", UINT32_MAX);
+        if (hosts[i].topology >= p->n_topologies)
+            wrong(r, &topology_at, &items[i], "names no topology of the plan");
+    }
+    p->topologies = all;
+    p->hosts = hosts;
+}
+
+static bool is_digest(const char *text)
+{
+    size_t n = strspn(text, "0123456789abcdef");
+    return text[n] == '\0' && (n == 64 || n == 0);
+}
+
+static void
+read_sources(const struct reading *r, const struct doc_node *root, struct plan *p)
+{
+    const struct fault_path up = {.key = "sources"};
+    const struct doc_node *items = get_list(r, root, "sources", &p->n_sources);
+    struct jobspec_source *all = arena_alloc(r->a, p->n_sources, sizeof(*all));
+    for (unsigned i = 0; i < p->n_sources; i++) {
+        struct fault_path at = {.up = &up, .index = i};
+        struct fault_path digest_at = {.up = &at, .key = "sha256"};
+        const char *digest = get_text(r, &at, &items[i], "sha256", NULL);
+        all[i].path = get_text(r, &at, &items[i], "path", NULL);
+        all[i].written = get_text(r, &at, &items[i], "written", NULL);
+        all[i].unit = (uint32_t)get_uint(r, &at, &items[i], "unit", UINT32_MAX);
+        all[i].rows = get_uint(r, &at, &items[i], "rows", UINT64_MAX);
+        all[i].size = get_uint(r, &at, &items[i], "size", UINT64_MAX);
+        all[i].mtime_ns = get_int(r, &at, &items[i], "mtime_ns");
+        if (is_digest(digest))
+            memcpy(all[i].sha256, digest, strlen(digest) + 1);
+        else
+            wrong(r, &digest_at, &items[i], "must be 64 hex digits");
+    }
+    p->sources = all;
+}
+
+static void
+read_sets(const struct reading *r, const struct doc_node *root, struct plan *p)
+{
+    const struct fault_path up = {.key = "sets"};
+    const struct doc_node *items = get_list(r, root, "sets", &p->n_sets);
+    const char **sets = arena_alloc(r->a, p->n_sets, sizeof(*sets));
+    for (unsigned i = 0; i < p->n_sets; i++) {
+        struct fault_path at = {.up = &up, .index = i};
+        sets[i] = items[i].kind == DOC_STRING ? items[i].as.text : "";
+        if (items[i].kind != DOC_STRING)
+            wrong(r, &at, &items[i], "must be a string");
+    }
+    p->sets = sets;
+}
+
+static void
+read_binder(const struct reading *r, const struct doc_node *root, struct plan *p)
+{
+    const struct fault_path at = {.key = "binder"};
+    const char *name = get_text(r, NULL, root, "binder", NULL);
+    for (unsigned b = PLAN_BOUND_BY_LAUNCHER; b <= PLAN_UNBOUND; b++) {
+        if (strcmp(binder_names[b], name) == 0)
+            p->binder = (enum plan_binder)b;
+    }
+    if (p->binder == 0)
+        wrong(r, &at, root, "must be one of launcher, before, runner, unbound");
+}
+
+static void
+read_plan(const struct reading *r, const struct doc_node *root, struct plan *p)
+{
+    const struct fault_path schema_at = {.key = "schema"},
+                            over_at = {.key = "oversubscribe"};
+    if (strcmp(get_text(r, NULL, root, "schema", NULL), PLAN_SCHEMA) != 0) {
+        wrong(r,
+              &schema_at,
+              root,
+              "must be " PLAN_SCHEMA ": made by another version of Gridmill");
+        return;
+    }
+    const struct doc_node *over = get(r, NULL, root, "oversubscribe");
+    if (over != NULL && over->kind != DOC_BOOL)
+        wrong(r, &over_at, over, "must be true or false");
+    p->oversubscribe = over != NULL && over->kind == DOC_BOOL && doc_bool(over);
+    p->id = get_text(r, NULL, root, "id", NULL);
+    p->build = get_text(r, NULL, root, "build", NULL);
+    p->file = get_text(r, NULL, root, "file", NULL);
+    p->dir = get_text(r, NULL, root, "dir", NULL);
+    p->text = get_text(r, NULL, root, "text", &p->text_len);
+    p->canonical = get_text(r, NULL, root, "canonical", NULL);
+    p->results = get_text(r, NULL, root, "results", NULL);
+    p->folder = get_text(r, NULL, root, "folder", NULL);
+    p->mapping = get_text(r, NULL, root, "mapping", NULL);
+    p->launcher = get_text(r, NULL, root, "launcher", NULL);
+    read_binder(r, root, p);
+    read_sets(r, root, p);
+    read_ranks(r, root, p);
+    read_hosts(r, root, p);
+    read_sources(r, root, p);
+}
+
+int plan_parse(const char *file,
+               const char *text,
+               size_t len,
+               struct plan **ret,
+               struct gm_error *err)
+{
+    struct arena *a = arena_make();
+    AUTO(plan) p = arena_alloc(a, 1, sizeof(*p));
+    struct jobspec_faults faults;
+    struct doc_node *root = NULL;
+    p->arena = a;
+    faults_init(&faults, file);
+    struct reading r = {.a = a, .faults = &faults};
+    int rc = doc_parse(a, text, len, &faults, &root);
+    if (rc == 0)
+        read_plan(&r, root, p);
+    if (faults.n > 0)
+        rc = faults_first(&faults, -EINVAL, err);
+    jobspec_faults_free(&faults);
+    if (rc == 0)
+        *ret = steal(&p);
+    return rc;
+}
+
+int plan_load(const char *file, struct plan **ret, struct gm_error *err)
+{
+    AUTO_FREE(char) text = NULL;
+    size_t len = 0;
+    int rc = file_read(file, PLAN_MAX_BYTES, &text, &len, err);
+    return rc == 0 ? plan_parse(file, text, len, ret, err) : rc;
+}
+
+void plan_free(struct plan *p)
+{
+    if (p != NULL)
+        arena_free(p->arena);
+}
