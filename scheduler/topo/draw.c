@@ -2,6 +2,8 @@
  * that follow each other with the same ranks on them are one line (a run), and on a large
  * machine runs that follow each other with one rank each are one line too.
  *
+ * Is there only one run below a domain, it stands on the domain's line.
+ *
  * Invariant: every core of a drawn host is in exactly one line. */
 #include "draw.h"
 #include "base/memory.h"
@@ -176,10 +178,9 @@ static void begin_line(struct painter *p, bool last)
     str_add(p->out, last ? p->glyphs->last : p->glyphs->tee);
 }
 
-static void draw_run(struct painter *p, const struct run *r, bool last, size_t width)
+static void add_run(struct painter *p, const struct run *r, size_t width)
 {
     AUTO_FREE(char) cpus = cpu_text(p, r->first, r->last);
-    begin_line(p, last);
     str_printf(p->out, "cpu %-*s  ", (int)width, cpus);
     if (p->seats != NULL)
         add_owners(p, r);
@@ -212,14 +213,14 @@ static void add_label(struct painter *p, unsigned node)
 {
     const struct topo_node *n = &p->shape->nodes[node];
     char bytes[32];
-    if (n->kind == GM_PACKAGE)
-        str_printf(p->out, "package %u", n->os_index);
-    else if (n->kind == GM_NUMA)
-        str_printf(p->out, "NUMA %u %s", n->os_index, str_bytes(n->bytes, bytes));
+    if (n->kind == GM_CACHE)
+        str_printf(p->out, "L%u %u", n->level, n->os_index);
     else
-        str_printf(p->out, "L%u %s", n->level, str_bytes(n->bytes, bytes));
+        str_printf(p->out, "%s %u", n->kind == GM_NUMA ? "NUMA" : "package", n->os_index);
+    if (n->bytes > 0)
+        str_printf(p->out, " (%s)", str_bytes(n->bytes, bytes));
     if (n->n_pus == 0)
-        str_add(p->out, n->kind == GM_NUMA ? " (memory alone)" : " (no cores)");
+        str_add(p->out, n->kind == GM_NUMA ? " memory alone" : " no cores");
 }
 
 /* The one child that holds all there is below a node, or 0. */
@@ -256,6 +257,15 @@ static size_t widest_run(const struct painter *p, unsigned node)
     return widest;
 }
 
+/* Is there nothing below a node but one run of cores? */
+static bool only_run(const struct painter *p, unsigned node, struct run *ret)
+{
+    const struct topo_node *nodes = p->shape->nodes;
+    unsigned first = node + 1, end = nodes[node].end;
+    return first < end && nodes[first].kind == GM_CORE &&
+           after(p, first, end, ret) == end;
+}
+
 /* What is below a node, each line indented under it. As deep as the tree. */
 static void draw_below(struct painter *p, unsigned node)
 {
@@ -267,7 +277,8 @@ static void draw_below(struct painter *p, unsigned node)
         next = after(p, i, end, &r);
         bool last = next == end;
         if (s->nodes[i].kind == GM_CORE) {
-            draw_run(p, &r, last, width);
+            begin_line(p, last);
+            add_run(p, &r, width);
             continue;
         }
         if (s->nodes[i].kind == GM_GPU) {
@@ -280,6 +291,11 @@ static void draw_below(struct painter *p, unsigned node)
         for (unsigned c; (c = only_child(s, inner)) != 0; inner = c) {
             str_add(p->out, p->glyphs->dot);
             add_label(p, c);
+        }
+        if (only_run(p, inner, &r)) {
+            str_add(p->out, p->glyphs->dot);
+            add_run(p, &r, 0);
+            continue;
         }
         str_add(p->out, "\n");
         size_t before = p->prefix.len;

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <hwloc.h>
+#include <hwloc/plugins.h>
 #include <limits.h>
 
 static void topology_freep(hwloc_topology_t *t)
@@ -21,14 +22,41 @@ static void topology_freep(hwloc_topology_t *t)
 
 #define AUTO_TOPOLOGY __attribute__((cleanup(topology_freep))) hwloc_topology_t
 
-/* hwloc prints to standard error when a machine (or a text) contradicts itself; its
- * documented switch is this variable (2: errors as well as warnings). One the user set is
- * left. */
+/* An environment variable for as long as hwloc starts; one that the user set is left
+ * alone. */
+struct setting {
+    const char *name, *value;
+    bool ours;
+};
+
+static void set(struct setting *s)
+{
+    s->ours = getenv(s->name) == NULL && setenv(s->name, s->value, 0) == 0;
+}
+
+static void unset(const struct setting *s)
+{
+    if (s->ours)
+        (void)unsetenv(s->name);
+}
+
+/* hwloc's documented switches. It prints to standard error when a machine (or a text)
+ * contradicts itself: HIDE_ERRORS=2 stops errors as well as warnings. Its plugins
+ * (OpenCL, X11 displays, libxml2) are linked against large libraries, 4 ms for nothing
+ * that is used here. Both are read when the first topology of a process starts. */
 static int start(hwloc_topology_t *ret, bool io, struct gm_error *err)
 {
-    (void)setenv("HWLOC_HIDE_ERRORS", "2", 0);
-    if (hwloc_topology_init(ret) != 0)
-        return gm_fail(err, -ENOMEM, "hwloc does not start: %s", strerror(errno));
+    struct setting quiet = {.name = "HWLOC_HIDE_ERRORS", .value = "2"};
+    struct setting bare = {.name = "HWLOC_PLUGINS_PATH", .value = "/dev/null"};
+    set(&quiet);
+    set(&bare);
+    int rc = hwloc_topology_init(ret);
+    int code = errno;
+    (void)hwloc_hide_errors(); /* it remembers the first answer */
+    unset(&bare);
+    unset(&quiet);
+    if (rc != 0)
+        return gm_fail(err, -ENOMEM, "hwloc does not start: %s", strerror(code));
     if (shape_filter(*ret, io) != 0)
         return gm_fail(err, -EIO, "hwloc refuses the filters: %s", strerror(errno));
     return 0;

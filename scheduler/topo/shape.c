@@ -240,7 +240,10 @@ static char *cpu_model(hwloc_topology_t topology)
         name = hwloc_obj_get_info_by_name(package, "CPUModel");
     if (name == NULL)
         name = hwloc_obj_get_info_by_name(root, "CPUModel");
-    return xstrdup(name != NULL ? name : "");
+    char *copy = xstrdup(name != NULL ? name : "");
+    for (size_t n = strlen(copy); n > 0 && copy[n - 1] == ' '; n--)
+        copy[n - 1] = '\0'; /* firmware pads it */
+    return copy;
 }
 
 int shape_make(hwloc_topology_t topology, struct topo_shape *ret, struct gm_error *err)

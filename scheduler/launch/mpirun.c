@@ -1,0 +1,370 @@
+/* Open MPI's mpirun: which flags a plan needs, each with its reason, as one table. The
+ * figures behind the reasons, and the flags that were tried and gained nothing, are in
+ * docs/design/launch.md.
+ *
+ * Which mpirun: GRIDMILL_MPIRUN, else the first in PATH. It is taken for the version this
+ * was built against (asking it would cost 20 ms a run; another MPI is caught by the
+ * ranks' guard, alloc_check).
+ *
+ * Invariant: a bound rank's line in the rankfile names the very PUs of the plan, by the
+ * kernel's numbers; nothing is left for mpirun to choose. */
+#include "alloc.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "base/version.h"
+#include "line.h"
+#include "topo/restree.h"
+
+#include <limits.h>
+
+enum when {
+    ALWAYS,
+    AS_ROOT,
+    ONE_HOST,
+    SEVERAL_HOSTS,
+    BOUND,  /* by the rankfile */
+    UNBOUND /* ranks share cores */
+};
+
+/* In the texts %f is the plan's folder, %n the number of ranks, %h the hosts with their
+ * slots. */
+struct rule {
+    unsigned from, to; /* Open MPI's major versions */
+    enum when when;
+    const char *parameter; /* left out where the user set this MCA parameter; or NULL */
+    const char *text, *reason;
+};
+
+static const struct rule rules[] = {
+    {4, 99, ALWAYS, NULL, "-n %n", "so many ranks"},
+    {4, 99, AS_ROOT, NULL, "--allow-run-as-root", "you are root, mpirun wants that said"},
+    {4, 99, SEVERAL_HOSTS, NULL, "--host %h", "the plan's hosts and their ranks"},
+    {4, 4, BOUND, NULL, "--rankfile %f/rankfile", "each rank on the cores of the plan"},
+    {4,
+     4,
+     BOUND,
+     NULL,
+     "--mca rmaps_rank_file_physical 1",
+     "the rankfile has the kernel's CPU numbers, not mpirun's own"},
+    {4,
+     4,
+     BOUND,
+     NULL,
+     "--use-hwthread-cpus",
+     "exactly these hardware threads, also where the plan has part of a core"},
+    {5,
+     99,
+     BOUND,
+     NULL,
+     "--map-by rankfile:file=%f/rankfile:hwtcpus",
+     "each rank on the cores of the plan"},
+    {4, 4, UNBOUND, NULL, "--oversubscribe", "more ranks than cores, as the job allows"},
+    {5,
+     99,
+     UNBOUND,
+     NULL,
+     "--map-by :oversubscribe",
+     "more ranks than cores, as the job allows"},
+    {4,
+     99,
+     UNBOUND,
+     NULL,
+     "--bind-to none",
+     "ranks share the cores: the kernel schedules"},
+    {4,
+     99,
+     ONE_HOST,
+     "pml",
+     "--mca pml ob1",
+     "one host: no search for a network (-200 ms)"},
+    {4, 4, ONE_HOST, "btl", "--mca btl self,vader", "one host: shared memory alone"},
+    {5, 99, ONE_HOST, "btl", "--mca btl self,sm", "one host: shared memory alone"},
+    {4,
+     4,
+     ONE_HOST,
+     "plm",
+     "--mca plm isolated",
+     "one host: no srun or ssh to start daemons"},
+    {4,
+     4,
+     ONE_HOST,
+     "ras",
+     "--mca ras ^slurm",
+     "one host: the plan counts, not Slurm's list of nodes"},
+    {5, 99, ONE_HOST, NULL, "--prtemca plm ssh", "one host: no srun to start daemons"},
+    {5,
+     99,
+     ONE_HOST,
+     NULL,
+     "--prtemca ras ^slurm",
+     "one host: the plan counts, not Slurm's list of nodes"},
+    {4,
+     4,
+     ALWAYS,
+     "odls_base_sigkill_timeout",
+     "--mca odls_base_sigkill_timeout 4",
+     "ranks that must stop have 4 s to write what they have"},
+    {5,
+     99,
+     ALWAYS,
+     NULL,
+     "--prtemca odls_base_sigkill_timeout 4",
+     "ranks that must stop have 4 s to write what they have"},
+};
+
+struct facts {
+    const struct plan *plan;
+    unsigned major;
+    bool as_root, several_hosts, bound;
+    char hosts[4096]; /* "n0:4,n1:4" */
+};
+
+/* 4 when it cannot be told: what this was written and tested with. */
+static unsigned built_against(void)
+{
+    for (const char *const *p = version_libraries(); *p != NULL; p += 2) {
+        if (strcmp(p[0], "openmpi") == 0)
+            return (unsigned)strtoul(p[1], NULL, 10);
+    }
+    return 4;
+}
+
+static bool applies(const struct rule *r, const struct facts *f)
+{
+    const bool holds[] = {
+        [ALWAYS] = true,
+        [AS_ROOT] = f->as_root,
+        [ONE_HOST] = !f->several_hosts,
+        [SEVERAL_HOSTS] = f->several_hosts,
+        [BOUND] = f->bound,
+        [UNBOUND] = !f->bound,
+    };
+    return f->major >= r->from && f->major <= r->to && holds[r->when] &&
+           (r->parameter == NULL || !alloc_user_set(r->parameter));
+}
+
+/* Adds a rule's words. The folder may hold blanks, so words are cut before it is put in.
+ */
+static void add_rule(struct line *l, const struct rule *r, const struct facts *f)
+{
+    struct str all = {0};
+    for (const char *p = r->text; *p != '\0';) {
+        struct str word = {0};
+        for (; *p != '\0' && *p != ' '; p++) {
+            if (*p != '%')
+                str_add_n(&word, p, 1);
+            else if (*++p == 'n')
+                str_printf(&word, "%u", f->plan->n_ranks);
+            else
+                str_add(&word, *p == 'f' ? f->plan->folder : f->hosts);
+        }
+        line_word(l, str_text(&word));
+        str_printf(&all, "%s%s", all.len > 0 ? " " : "", str_text(&word));
+        str_free(&word);
+        p += strspn(p, " ");
+    }
+    line_explain(l, str_text(&all), r->reason);
+    str_free(&all);
+}
+
+static bool is_executable(const char *path)
+{
+    return strchr(path, '/') != NULL ? access(path, X_OK) == 0 : false;
+}
+
+/* The mpirun to start, as a path; allocated in the arena. */
+static int find_mpirun(struct arena *a, const char **ret, struct gm_error *err)
+{
+    const char *named = alloc_mpirun();
+    if (named != NULL && strchr(named, '/') != NULL) {
+        if (!is_executable(named))
+            return gm_fail(
+                err, -ENOENT, "GRIDMILL_MPIRUN: %s: %s", named, strerror(errno));
+        *ret = named;
+        return 0;
+    }
+    const char *name = named != NULL ? named : "mpirun", *path = getenv("PATH");
+    for (const char *p = path != NULL ? path : "/usr/local/bin:/usr/bin:/bin";
+         *p != '\0';) {
+        size_t n = strcspn(p, ":");
+        char *full = arena_printf(a, "%.*s/%s", (int)n, n > 0 ? p : ".", name);
+        if (is_executable(full)) {
+            *ret = full;
+            return 0;
+        }
+        p += n + (p[n] == ':');
+    }
+    return gm_fail(
+        err,
+        -ENOENT,
+        "%s is not in PATH: install Open MPI (apt-get install openmpi-bin), or name "
+        "it in GRIDMILL_MPIRUN",
+        name);
+}
+
+/* Ranks of the plan that stand on a host. */
+static unsigned ranks_on(const struct plan *plan, const char *host)
+{
+    unsigned n = 0;
+    for (unsigned r = 0; r < plan->n_ranks; r++)
+        n += strcmp(plan->ranks[r].host, host) == 0;
+    return n;
+}
+
+static int find_facts(const struct plan *plan, struct facts *ret, struct gm_error *err)
+{
+    struct facts f = {.plan = plan, .major = built_against()};
+    f.as_root = geteuid() == 0;
+    f.bound = plan->binder == PLAN_BOUND_BY_LAUNCHER && !plan->oversubscribe;
+    size_t used = 0;
+    unsigned n_used = 0;
+    for (unsigned h = 0; h < plan->n_hosts; h++) {
+        unsigned n = ranks_on(plan, plan->hosts[h].name);
+        if (n == 0)
+            continue;
+        int len = snprintf(f.hosts + used,
+                           sizeof(f.hosts) - used,
+                           "%s%s:%u",
+                           n_used > 0 ? "," : "",
+                           plan->hosts[h].name,
+                           n);
+        used += (size_t)len;
+        if (len < 0 || used >= sizeof(f.hosts))
+            return gm_fail(err, -E2BIG, "too many hosts for one mpirun line");
+        n_used++;
+    }
+    f.several_hosts = n_used > 1;
+    *ret = f;
+    return 0;
+}
+
+/* Open MPI cuts a host's own name at its first dot, unless told otherwise; "localhost" is
+ * this host in any case. */
+static const char *rankfile(struct arena *a, const struct facts *f)
+{
+    AUTO_STR text = {0};
+    for (unsigned r = 0; r < f->plan->n_ranks; r++)
+        str_printf(&text,
+                   "rank %u=%s slot=%s\n",
+                   r,
+                   f->several_hosts ? f->plan->ranks[r].host : "localhost",
+                   f->plan->ranks[r].cpus);
+    return arena_strdup(a, str_text(&text));
+}
+
+/* Whole cores among a rank's PUs; the PUs themselves where the plan's topology is not
+ * read. */
+static unsigned
+cores_of(const struct plan *plan, const struct restree *tree, unsigned rank)
+{
+    AUTO(idset) cpus = NULL;
+    if (idset_parse(plan->ranks[rank].cpus, &cpus, NULL) != 0)
+        return 1;
+    if (tree == NULL)
+        return idset_count(cpus);
+    const struct topo_shape *s = &tree->shapes[0];
+    unsigned cores = 0;
+    for (unsigned i = 0; i < s->n_nodes; i++) {
+        const struct topo_node *n = &s->nodes[i];
+        cores +=
+            n->kind == GM_CORE && n->n_pus > 0 && idset_has(cpus, s->pus[n->first_pu]);
+    }
+    return cores > 0 ? cores : 1;
+}
+
+static const char *xml_of(const struct plan *plan, unsigned rank)
+{
+    for (unsigned h = 0; h < plan->n_hosts; h++) {
+        if (strcmp(plan->hosts[h].name, plan->ranks[rank].host) == 0 &&
+            plan->hosts[h].topology < plan->n_topologies)
+            return plan->topologies[plan->hosts[h].topology].xml;
+    }
+    return NULL;
+}
+
+/* Threads a rank may use: the cores of the poorest one, one where ranks share them. */
+static unsigned threads_a_rank(const struct plan *plan, bool bound)
+{
+    unsigned least = UINT_MAX;
+    const char *xml = NULL;
+    AUTO(restree) tree = NULL;
+    for (unsigned r = 0; r < plan->n_ranks; r++) {
+        const char *mine = xml_of(plan, r);
+        if (mine != xml) {
+            restree_free(steal(&tree));
+            if (mine != NULL)
+                (void)restree_load_xml(mine, strlen(mine), "plan", NULL, &tree, NULL);
+            xml = mine;
+        }
+        unsigned cores = cores_of(plan, tree, r);
+        least = cores < least ? cores : least;
+    }
+    return bound && least < UINT_MAX ? least : 1;
+}
+
+static void add_environment(struct line *l, const struct facts *f)
+{
+    unsigned threads = threads_a_rank(f->plan, f->bound);
+    line_env(l,
+             "what a rank compares MPI's own count with",
+             "GRIDMILL_LAUNCH_RANKS=%u",
+             f->plan->n_ranks);
+    line_env(l, "which launch a rank belongs to", "GRIDMILL_LAUNCH_ID=%s", f->plan->id);
+    line_env(l, "threads as the rank has cores", "OMP_NUM_THREADS=%u", threads);
+    line_env(l, "threads as the rank has cores", "OPENBLAS_NUM_THREADS=%u", threads);
+    if (f->several_hosts)
+        return;
+    line_env(l,
+             "PMIx keeps a few words a rank in memory, not files (-18 ms)",
+             "PMIX_MCA_gds=hash");
+    line_env(l,
+             "hwloc needs no X11, OpenCL or libxml2 here (-8 ms)",
+             "HWLOC_PLUGINS_PATH=/dev/null");
+}
+
+/* Ranks of other hosts get what mpirun is told to hand on. */
+static void add_exports(struct line *l)
+{
+    static const char *const names[] = {"GRIDMILL_LAUNCH_RANKS",
+                                        "GRIDMILL_LAUNCH_ID",
+                                        "OMP_NUM_THREADS",
+                                        "OPENBLAS_NUM_THREADS"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        line_word(l, "-x");
+        line_word(l, names[i]);
+    }
+    line_explain(
+        l, "-x GRIDMILL_LAUNCH_RANKS ...", "ranks on other hosts get these as well");
+}
+
+static int mpirun_line(const struct plan *plan,
+                       const char *runner,
+                       struct launch_line **ret,
+                       struct gm_error *err)
+{
+    AUTO(line) l = line_make();
+    struct facts facts;
+    const char *mpirun = NULL;
+    int rc = find_facts(plan, &facts, err);
+    if (rc == 0)
+        rc = find_mpirun(line_arena(l), &mpirun, err);
+    if (rc != 0)
+        return rc;
+    line_word(l, mpirun);
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (applies(&rules[i], &facts))
+            add_rule(l, &rules[i], &facts);
+    }
+    if (facts.several_hosts)
+        add_exports(l);
+    line_word(l, runner);
+    line_word(l, "--plan");
+    line_word(l, arena_printf(line_arena(l), "%s/plan.json", plan->folder));
+    line_word(l, "--events");
+    add_environment(l, &facts);
+    const char *text = facts.bound ? rankfile(line_arena(l), &facts) : NULL;
+    *ret = line_finish(steal(&l), text);
+    return 0;
+}
+
+const struct launch_backend launch_mpirun = {"mpirun", mpirun_line};
