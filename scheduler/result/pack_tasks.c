@@ -75,7 +75,7 @@ static int open_columns(hid_t at,
                         const struct spec *specs,
                         unsigned n,
                         uint64_t rows,
-                        struct stream *ret,
+                        struct feed *ret,
                         struct gm_error *err)
 {
     int rc = 0;
@@ -88,35 +88,35 @@ static int open_columns(hid_t at,
             .ndim = 1,
             .dims = {rows},
         };
-        rc = stream_open(&ret[i], at, &c, err);
+        rc = feed_open(&ret[i], at, &c, err);
     }
     return rc;
 }
 
 static int
-add_row(struct stream *columns, const union cell *row, unsigned n, struct gm_error *err)
+add_row(struct feed *columns, const union cell *row, unsigned n, struct gm_error *err)
 {
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < n; i++)
-        rc = stream_add(&columns[i], &row[i], 1, err);
+        rc = feed_add(&columns[i], &row[i], 1, err);
     return rc;
 }
 
 /* Closes all, or only frees them after a failure. */
-static int close_columns(struct stream *columns, unsigned n, int rc, struct gm_error *err)
+static int close_columns(struct feed *columns, unsigned n, int rc, struct gm_error *err)
 {
     for (unsigned i = 0; i < n; i++) {
         if (rc == 0)
-            rc = stream_close(&columns[i], err);
+            rc = feed_close(&columns[i], err);
         else
-            stream_drop(&columns[i]);
+            feed_drop(&columns[i]);
     }
     return rc;
 }
 
 static int fill_tasks(struct packing *p,
                       unsigned stage,
-                      struct stream *columns,
+                      struct feed *columns,
                       struct gm_error *err)
 {
     int rc = 0;
@@ -169,12 +169,12 @@ texts_size(struct packing *p, uint32_t kind, uint64_t *ret, struct gm_error *err
 
 static int fill_texts(struct packing *p,
                       uint32_t kind,
-                      struct stream *data,
-                      struct stream *offset,
+                      struct feed *data,
+                      struct feed *offset,
                       struct gm_error *err)
 {
     uint64_t at = 0;
-    int rc = stream_add(offset, &at, 1, err);
+    int rc = feed_add(offset, &at, 1, err);
     for (unsigned s = 0; s < p->head->n_stages; s++) {
         for (uint64_t i = 0; rc == 0 && i < p->n[s]; i++) {
             struct source_value v;
@@ -185,7 +185,7 @@ static int fill_texts(struct packing *p,
             } else if (rc == -ENOENT) {
                 rc = 0;
             }
-            rc = rc == 0 ? stream_add(offset, &at, 1, err) : rc;
+            rc = rc == 0 ? feed_add(offset, &at, 1, err) : rc;
         }
     }
     return rc;
@@ -196,7 +196,7 @@ put_texts(struct packing *p, hid_t tasks, const struct texts *t, struct gm_error
 {
     AUTO_ID group = -1;
     uint64_t bytes = 0;
-    struct stream streams[2] = {{0}, {0}};
+    struct feed streams[2] = {{0}, {0}};
     int rc = h5_group(tasks, t->name, t->help, &group, err);
     rc = rc == 0 ? h5_put_text(group, "layout", "heap", err) : rc;
     rc = rc == 0 ? texts_size(p, t->kind, &bytes, err) : rc;
@@ -212,8 +212,8 @@ put_texts(struct packing *p, hid_t tasks, const struct texts *t, struct gm_error
                             .type = H5T_NATIVE_UINT64,
                             .ndim = 1,
                             .dims = {p->n_rows + 1}};
-    rc = rc == 0 ? stream_open(&streams[0], group, &data, err) : rc;
-    rc = rc == 0 ? stream_open(&streams[1], group, &offset, err) : rc;
+    rc = rc == 0 ? feed_open(&streams[0], group, &data, err) : rc;
+    rc = rc == 0 ? feed_open(&streams[1], group, &offset, err) : rc;
     rc = rc == 0 ? fill_texts(p, t->kind, &streams[0], &streams[1], err) : rc;
     return close_columns(streams, 2, rc, err);
 }
@@ -224,7 +224,7 @@ int packing_tasks(struct packing *p, struct gm_error *err)
         {RESULT_PARAMS, "params", "what varies from task to task, canonical JSON"},
         {RESULT_MESSAGE, "message", "the sentence of a failure"},
     };
-    struct stream columns[TASK_COLS];
+    struct feed columns[TASK_COLS];
     memset(columns, 0, sizeof(columns));
     AUTO_ID at = -1;
     int rc = h5_group(p->file, "tasks", "one row a task, all stages in order", &at, err);
@@ -240,8 +240,8 @@ int packing_tasks(struct packing *p, struct gm_error *err)
 
 static int fill_attempts(struct packing *p,
                          unsigned stage,
-                         struct stream *columns,
-                         struct stream *rss,
+                         struct feed *columns,
+                         struct feed *rss,
                          struct gm_error *err)
 {
     uint64_t n = p->n[stage] > 0 ? shards_n_attempts(p->shards, stage) : 0;
@@ -266,14 +266,14 @@ static int fill_attempts(struct packing *p,
             {.d = c.system_s},
         };
         rc = add_row(columns, row, ATTEMPT_COLS, err);
-        rc = rc == 0 ? stream_add(rss, &c.max_rss, 1, err) : rc;
+        rc = rc == 0 ? feed_add(rss, &c.max_rss, 1, err) : rc;
     }
     return rc;
 }
 
 int packing_attempts(struct packing *p, struct gm_error *err)
 {
-    struct stream columns[ATTEMPT_COLS + 1];
+    struct feed columns[ATTEMPT_COLS + 1];
     memset(columns, 0, sizeof(columns));
     uint64_t n = 0;
     for (unsigned s = 0; s < p->head->n_stages; s++)
@@ -287,7 +287,7 @@ int packing_attempts(struct packing *p, struct gm_error *err)
     AUTO_ID at = -1;
     int rc = h5_group(p->file, "attempts", "one row an attempt at a task", &at, err);
     rc = rc == 0 ? open_columns(at, attempt_columns, ATTEMPT_COLS, n, columns, err) : rc;
-    rc = rc == 0 ? stream_open(&columns[ATTEMPT_COLS], at, &rss, err) : rc;
+    rc = rc == 0 ? feed_open(&columns[ATTEMPT_COLS], at, &rss, err) : rc;
     for (unsigned s = 0; rc == 0 && s < p->head->n_stages; s++)
         rc = fill_attempts(p, s, columns, &columns[ATTEMPT_COLS], err);
     return close_columns(columns, ATTEMPT_COLS + 1, rc, err);

@@ -59,11 +59,11 @@ static int append_piece(
     void *ctx, uint64_t first, const void *data, uint64_t n, struct gm_error *err)
 {
     (void)first;
-    return stream_add(ctx, data, n, err);
+    return feed_add(ctx, data, n, err);
 }
 
 int packing_copy(struct packing *p,
-                 struct stream *to,
+                 struct feed *to,
                  const struct source_value *v,
                  struct gm_error *err)
 {
@@ -75,7 +75,7 @@ int packing_copy(struct packing *p,
 /* A row that is too large to hold: boxes along its first dimension that does not fit
  * whole. */
 struct boxes {
-    struct stream *to;
+    struct feed *to;
     unsigned axis;      /* boxes span part of this one, one index of those before it */
     uint64_t per_outer; /* units along axis */
     const uint64_t *dims;
@@ -94,7 +94,7 @@ static int write_box(
     count[b->axis] = n;
     for (unsigned i = b->axis + 1; i + 1 < b->to->ndim; i++)
         count[i] = b->dims[i];
-    return stream_part(b->to, start, count, data, err);
+    return feed_part(b->to, start, count, data, err);
 }
 
 /* A piece may go over the end of the axis: then it is more than one box. */
@@ -120,7 +120,7 @@ write_piece(void *ctx, uint64_t first, const void *data, uint64_t n, struct gm_e
 }
 
 static int copy_row(struct packing *p,
-                    struct stream *to,
+                    struct feed *to,
                     const struct source_value *v,
                     struct gm_error *err)
 {
@@ -131,9 +131,9 @@ static int copy_row(struct packing *p,
     while (unit > PIECE && b.axis + 1 < v->ndim)
         unit /= v->dims[++b.axis];
     b.per_outer = v->dims[b.axis];
-    int rc = stream_skip(to, 0, err); /* what is buffered comes before this row */
+    int rc = feed_skip(to, 0, err); /* what is buffered comes before this row */
     rc = rc == 0 ? each_piece(p, v, unit, write_piece, &b, err) : rc;
-    return rc == 0 ? stream_skip(to, 1, err) : rc;
+    return rc == 0 ? feed_skip(to, 1, err) : rc;
 }
 
 static int
@@ -222,27 +222,27 @@ static int put_stacked(struct values *o, hid_t group, struct gm_error *err)
              : o->dtype == GM_F32 ? (const void *)&nan32
                                   : NULL;
     memcpy(c.dims + 1, o->one, o->one_ndim * sizeof(o->one[0]));
-    struct stream to = {0};
-    int rc = stream_open(&to, group, &c, err);
+    struct feed to = {0};
+    int rc = feed_open(&to, group, &c, err);
     rc = rc == 0 ? put_layout(to.set, o, "stacked", err) : rc;
     for (uint64_t i = 0; rc == 0 && i < c.dims[0]; i++) {
         struct source_value v;
         rc = find(o, i, &v, err);
         if (rc == -ENOENT)
-            rc = stream_skip(&to, 1, err);
+            rc = feed_skip(&to, 1, err);
         else if (rc == 0)
             rc = copy_row(o->p, &to, &v, err);
     }
     if (rc == 0)
-        return stream_close(&to, err);
-    stream_drop(&to);
+        return feed_close(&to, err);
+    feed_drop(&to);
     return rc;
 }
 
-static int fill_heap(struct values *o, struct stream s[3], struct gm_error *err)
+static int fill_heap(struct values *o, struct feed s[3], struct gm_error *err)
 {
     uint64_t at = 0, each = s[0].row_bytes;
-    int rc = stream_add(&s[1], &at, 1, err);
+    int rc = feed_add(&s[1], &at, 1, err);
     for (uint64_t i = 0; rc == 0 && i < o->p->n[o->stage]; i++) {
         struct source_value v = {0};
         rc = find(o, i, &v, err);
@@ -253,9 +253,9 @@ static int fill_heap(struct values *o, struct stream s[3], struct gm_error *err)
             rc = packing_copy(o->p, &s[0], &v, err);
             at += each > 0 ? v.nbytes / each : 0;
         }
-        rc = rc == 0 ? stream_add(&s[1], &at, 1, err) : rc;
+        rc = rc == 0 ? feed_add(&s[1], &at, 1, err) : rc;
         if (rc == 0 && s[2].ndim > 0)
-            rc = stream_add(&s[2], v.dims, 1, err);
+            rc = feed_add(&s[2], v.dims, 1, err);
     }
     return rc;
 }
@@ -266,7 +266,7 @@ static int put_heap(struct values *o, hid_t at, const char *layout, struct gm_er
     bool series = strcmp(layout, "series") == 0, shaped = strcmp(layout, "ragged") == 0;
     uint64_t n = o->p->n[o->stage];
     AUTO_ID group = -1;
-    struct stream s[3] = {{0}, {0}, {0}};
+    struct feed s[3] = {{0}, {0}, {0}};
     struct column data = {.name = "data",
                           .unit = o->unit,
                           .help = o->help,
@@ -290,15 +290,15 @@ static int put_heap(struct values *o, hid_t at, const char *layout, struct gm_er
     int rc = h5_group(at, o->name, o->help, &group, err);
     rc = rc == 0 ? h5_put_text(group, "unit", o->unit, err) : rc;
     rc = rc == 0 ? put_layout(group, o, layout, err) : rc;
-    rc = rc == 0 ? stream_open(&s[0], group, &data, err) : rc;
-    rc = rc == 0 ? stream_open(&s[1], group, &offset, err) : rc;
-    rc = rc == 0 && shaped ? stream_open(&s[2], group, &shape, err) : rc;
+    rc = rc == 0 ? feed_open(&s[0], group, &data, err) : rc;
+    rc = rc == 0 ? feed_open(&s[1], group, &offset, err) : rc;
+    rc = rc == 0 && shaped ? feed_open(&s[2], group, &shape, err) : rc;
     rc = rc == 0 ? fill_heap(o, s, err) : rc;
     for (unsigned i = 0; i < 3; i++) {
         if (rc == 0)
-            rc = stream_close(&s[i], err);
+            rc = feed_close(&s[i], err);
         else
-            stream_drop(&s[i]);
+            feed_drop(&s[i]);
     }
     return rc;
 }

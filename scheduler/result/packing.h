@@ -21,7 +21,7 @@ int packing_values(struct packing *p, struct gm_error *err);
 
 /* Appends a value's bytes to a one-dimensional stream (or whole rows of them), through a
  * buffer when they are many, and compares their checksum. */
-int packing_copy(struct packing *p, struct stream *to, const struct source_value *v,
+int packing_copy(struct packing *p, struct feed *to, const struct source_value *v,
                  struct gm_error *err);
 
 #endif

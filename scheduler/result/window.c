@@ -128,9 +128,9 @@ void window_close(struct window *w)
     *w = (struct window){0};
 }
 
-int stream_open(struct stream *s, hid_t at, const struct column *c, struct gm_error *err)
+int feed_open(struct feed *s, hid_t at, const struct column *c, struct gm_error *err)
 {
-    struct stream made = {.type = c->type, .name = c->name, .ndim = c->ndim};
+    struct feed made = {.type = c->type, .name = c->name, .ndim = c->ndim};
     for (unsigned i = 0; i < c->ndim; i++)
         made.dims[i] = c->dims[i];
     int rc = column_create(at, c, &made.set, err);
@@ -145,7 +145,7 @@ int stream_open(struct stream *s, hid_t at, const struct column *c, struct gm_er
 }
 
 static int
-write_rows(struct stream *s, const void *rows, uint64_t count, struct gm_error *err)
+write_rows(struct feed *s, const void *rows, uint64_t count, struct gm_error *err)
 {
     hsize_t n = count * (s->row_bytes / H5Tget_size(s->type));
     AUTO_ID memory = H5Screate_simple(1, &n, NULL);
@@ -157,14 +157,14 @@ write_rows(struct stream *s, const void *rows, uint64_t count, struct gm_error *
     return 0;
 }
 
-static int write_buffered(struct stream *s, struct gm_error *err)
+static int write_buffered(struct feed *s, struct gm_error *err)
 {
     int rc = s->n > 0 ? write_rows(s, s->buf, s->n, err) : 0;
     s->n = 0;
     return rc;
 }
 
-int stream_add(struct stream *s, const void *rows, uint64_t count, struct gm_error *err)
+int feed_add(struct feed *s, const void *rows, uint64_t count, struct gm_error *err)
 {
     int rc = s->n + count > s->room ? write_buffered(s, err) : 0;
     if (rc != 0)
@@ -182,18 +182,18 @@ int stream_add(struct stream *s, const void *rows, uint64_t count, struct gm_err
     return 0;
 }
 
-int stream_skip(struct stream *s, uint64_t count, struct gm_error *err)
+int feed_skip(struct feed *s, uint64_t count, struct gm_error *err)
 {
     int rc = write_buffered(s, err);
     s->at += count;
     return rc;
 }
 
-int stream_part(struct stream *s,
-                const hsize_t *first,
-                const hsize_t *count,
-                const void *data,
-                struct gm_error *err)
+int feed_part(struct feed *s,
+              const hsize_t *first,
+              const hsize_t *count,
+              const void *data,
+              struct gm_error *err)
 {
     hsize_t start[GM_MAX_DIMS + 1] = {s->at}, n[GM_MAX_DIMS + 1] = {1};
     hsize_t total = 1;
@@ -212,21 +212,21 @@ int stream_part(struct stream *s,
     return 0;
 }
 
-int stream_close(struct stream *s, struct gm_error *err)
+int feed_close(struct feed *s, struct gm_error *err)
 {
     if (s->ndim == 0)
         return 0;
     int rc = write_buffered(s, err);
     if (rc == 0)
         rc = column_close(&s->set, s->name, err);
-    stream_drop(s);
+    feed_drop(s);
     return rc;
 }
 
-void stream_drop(struct stream *s)
+void feed_drop(struct feed *s)
 {
     if (s->ndim > 0)
         h5_release(&s->set);
     free(s->buf);
-    *s = (struct stream){0};
+    *s = (struct feed){0};
 }

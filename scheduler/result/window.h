@@ -1,6 +1,6 @@
-/* Sequential access to the rows of a dataset through one buffer: window reads ahead, stream
- * writes behind. A row is all that lies under one index of the first dimension. Private to
- * scheduler/result. */
+/* Sequential access to the rows of a dataset through one buffer: window reads ahead, feed
+ * writes behind. A row is all that lies under one index of the first dimension. Private
+ * to scheduler/result. */
 #ifndef RESULT_WINDOW_H
 #define RESULT_WINDOW_H
 
@@ -16,18 +16,24 @@ struct window {
     uint64_t first, n, room; /* rows in buf; how many fit */
 };
 
-/* Opens at/name, whose elements must be of the class and size of `type` and which must have
- * ndim dimensions. access: H5P_DEFAULT or how. bytes: how much to read at once. */
-int window_open(struct window *w, hid_t at, const char *name, hid_t access, hid_t type,
-                unsigned ndim, size_t bytes, struct gm_error *err);
+/* Opens at/name, whose elements must be of the class and size of `type` and which must
+ * have ndim dimensions. access: H5P_DEFAULT or how. bytes: how much to read at once. */
+int window_open(struct window *w,
+                hid_t at,
+                const char *name,
+                hid_t access,
+                hid_t type,
+                unsigned ndim,
+                size_t bytes,
+                struct gm_error *err);
 /* Sees that the dataset grew. */
 int window_refresh(struct window *w, struct gm_error *err);
 /* Copies rows [first, first + count) into out: -EINVAL when they are not there. */
-int window_read(struct window *w, uint64_t first, uint64_t count, void *out,
-                struct gm_error *err);
+int window_read(
+    struct window *w, uint64_t first, uint64_t count, void *out, struct gm_error *err);
 void window_close(struct window *w); /* also one that is all zero */
 
-struct stream {
+struct feed {
     hid_t set, type; /* owned; borrowed */
     const char *name;
     unsigned ndim;
@@ -40,16 +46,19 @@ struct stream {
 struct column;
 
 /* A new dataset that is written from its first row to its last. */
-int stream_open(struct stream *s, hid_t at, const struct column *c, struct gm_error *err);
-int stream_add(struct stream *s, const void *rows, uint64_t count, struct gm_error *err);
+int feed_open(struct feed *s, hid_t at, const struct column *c, struct gm_error *err);
+int feed_add(struct feed *s, const void *rows, uint64_t count, struct gm_error *err);
 /* Leaves out `count` rows: they read as the fill value. */
-int stream_skip(struct stream *s, uint64_t count, struct gm_error *err);
+int feed_skip(struct feed *s, uint64_t count, struct gm_error *err);
 /* Part of the next row, where one alone is too large for memory: the box [first, first +
- * count) over the other dimensions. stream_skip(1) goes on to the row after it. */
-int stream_part(struct stream *s, const hsize_t *first, const hsize_t *count, const void *data,
-                struct gm_error *err);
+ * count) over the other dimensions. feed_skip(1) goes on to the row after it. */
+int feed_part(struct feed *s,
+              const hsize_t *first,
+              const hsize_t *count,
+              const void *data,
+              struct gm_error *err);
 /* Writes the rest and closes; takes one that is all zero. */
-int stream_close(struct stream *s, struct gm_error *err);
-void stream_drop(struct stream *s); /* after a failure */
+int feed_close(struct feed *s, struct gm_error *err);
+void feed_drop(struct feed *s); /* after a failure */
 
 #endif
