@@ -164,6 +164,7 @@ read_outputs(struct summary *s, struct reader *r, unsigned stage, struct gm_erro
                           ? arena_strdup(s->arena, out->weight)
                           : NULL,
             .kind = out->summary,
+            .measured = (out->flags & GM_MEASURED) != 0,
             .integral = out->dtype < GM_F32 && out->summary != GM_SUM_MEAN,
             .value = (double)NAN,
             .params = "",

@@ -78,19 +78,34 @@ double summary_wall(const struct summary *s)
     return end > start ? end - start : 0;
 }
 
-const struct summary_output *summary_headline(const struct summary *s,
-                                              unsigned *ret_stage)
+/* A computed number says what the job found; of measured ones only a best is worth the first
+ * line (GFLOP/s), not a mean time. */
+static bool is_headline(const struct summary_output *o, bool measured)
+{
+    if (o->n == 0 || o->measured != measured)
+        return false;
+    return o->kind == GM_SUM_BEST || o->kind == GM_SUM_LEAST ||
+           (o->kind == GM_SUM_MEAN && !measured);
+}
+
+static const struct summary_output *
+find_headline(const struct summary *s, bool measured, unsigned *ret_stage)
 {
     for (unsigned i = s->n_stages; i-- > 0;) {
         for (unsigned k = 0; k < s->stages[i].n_outputs; k++) {
-            const struct summary_output *o = &s->stages[i].outputs[k];
-            if (o->n > 0 && o->kind > GM_SUM_TOTAL && o->kind < GM_SUM_MATRIX) {
-                *ret_stage = i;
-                return o;
-            }
+            if (!is_headline(&s->stages[i].outputs[k], measured))
+                continue;
+            *ret_stage = i;
+            return &s->stages[i].outputs[k];
         }
     }
     return NULL;
+}
+
+const struct summary_output *summary_headline(const struct summary *s, unsigned *ret_stage)
+{
+    const struct summary_output *o = find_headline(s, false, ret_stage);
+    return o != NULL ? o : find_headline(s, true, ret_stage);
 }
 
 const char *summary_kind_name(uint32_t kind)

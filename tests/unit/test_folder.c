@@ -1,0 +1,147 @@
+#include "engine/folder.h"
+#include "base/file.h"
+#include "base/str.h"
+#include <criterion/criterion.h>
+#include <sys/stat.h>
+
+static char dir[64], results[96], folder_path[112];
+
+static struct plan plan_for(const char *file)
+{
+    (void)snprintf(folder_path, sizeof(folder_path), "%s.gm", file);
+    return (struct plan){.id = "0123456789abcdef0123456789abcdef",
+                         .file = "job.yaml",
+                         .dir = dir,
+                         .text = "kernel: sleep\n",
+                         .text_len = 14,
+                         .canonical = "{}",
+                         .results = file,
+                         .folder = folder_path,
+                         .mapping = "pack",
+                         .binder = PLAN_BOUND_BY_LAUNCHER,
+                         .launcher = "mpirun",
+                         .build = "test"};
+}
+
+static void setup(void)
+{
+    (void)snprintf(dir, sizeof(dir), "/tmp/gridmill-folder-XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+    (void)snprintf(results, sizeof(results), "%s/job.h5", dir);
+}
+
+static void teardown(void)
+{
+    (void)file_remove_tree(dir, NULL);
+}
+
+TestSuite(folder, .init = setup, .fini = teardown);
+
+static void write_text(const char *path, const char *text)
+{
+    cr_assert_eq(file_write(path, text, strlen(text), NULL), 0);
+}
+
+static bool holds(const char *path, const char *text)
+{
+    AUTO_FREE(char) found = NULL;
+    size_t len;
+    return file_read(path, 4096, &found, &len, NULL) == 0 && strcmp(found, text) == 0;
+}
+
+Test(folder, a_fresh_one_has_a_plan_that_reads_back_and_goes_without_a_trace)
+{
+    struct plan plan = plan_for(results);
+    AUTO(folder) f = NULL;
+    AUTO(plan) again = NULL;
+    AUTO_STR name = {0};
+    struct gm_error err = {0};
+    cr_assert_eq(folder_open(&plan, false, &f, &err), 0, "%s", err.text);
+    str_printf(&name, "%s/plan.json", plan.folder);
+    cr_assert_eq(plan_load(name.text, &again, &err), 0, "%s", err.text);
+    cr_expect_str_eq(again->id, plan.id);
+    cr_assert_eq(folder_remove(f, &err), 0);
+    cr_expect_not(file_exists(plan.folder));
+    cr_expect_not(file_exists(results));
+}
+
+Test(folder, a_second_run_is_refused_while_the_first_holds_the_lock_even_with_force)
+{
+    struct plan plan = plan_for(results);
+    AUTO(folder) first = NULL;
+    struct folder *second = NULL;
+    struct gm_error err = {0};
+    cr_assert_eq(folder_open(&plan, false, &first, &err), 0, "%s", err.text);
+    for (int force = 0; force < 2; force++) {
+        cr_expect_eq(folder_open(&plan, force == 1, &second, &err), -EBUSY);
+        cr_expect_null(second);
+        cr_expect_not_null(strstr(err.text, plan.folder), "%s", err.text);
+    }
+    cr_expect(file_exists(plan.folder));
+}
+
+Test(folder, results_that_are_there_are_refused_and_with_force_kept_as_old)
+{
+    struct plan plan = plan_for(results);
+    AUTO(folder) f = NULL;
+    AUTO_STR old = {0};
+    struct gm_error err = {0};
+    str_printf(&old, "%s.old", results);
+    write_text(results, "precious");
+    write_text(old.text, "older");
+    cr_expect_eq(folder_open(&plan, false, &f, &err), -EEXIST);
+    cr_expect_not_null(strstr(err.text, "--force"), "%s", err.text);
+    cr_expect(holds(results, "precious"));
+    cr_expect_not(file_exists(plan.folder), "a refusal leaves nothing");
+    cr_assert_eq(folder_open(&plan, true, &f, &err), 0, "%s", err.text);
+    cr_expect_not(file_exists(results));
+    cr_expect(holds(old.text, "precious"));
+}
+
+Test(folder, an_unfinished_run_is_refused_and_with_force_kept_as_old)
+{
+    struct plan plan = plan_for(results);
+    AUTO_STR shard = {0};
+    AUTO_STR moved = {0};
+    struct folder *f = NULL;
+    struct gm_error err = {0};
+    cr_assert_eq(folder_open(&plan, false, &f, &err), 0, "%s", err.text);
+    str_printf(&shard, "%s/shard", plan.folder);
+    str_printf(&moved, "%s.old/shard", plan.folder);
+    write_text(shard.text, "committed");
+    folder_close(f);
+    f = NULL;
+    cr_expect_eq(folder_open(&plan, false, &f, &err), -EEXIST);
+    cr_expect_not_null(strstr(err.text, "result show"), "%s", err.text);
+    cr_expect(holds(shard.text, "committed"));
+    cr_assert_eq(folder_open(&plan, true, &f, &err), 0, "%s", err.text);
+    cr_expect(holds(moved.text, "committed"));
+    cr_expect_not(file_exists(shard.text));
+    folder_close(f);
+}
+
+Test(folder, a_place_that_cannot_hold_results_is_named)
+{
+    AUTO_STR nowhere = {0};
+    AUTO_STR below_file = {0};
+    AUTO_STR is_folder = {0};
+    str_printf(&nowhere, "%s/none/job.h5", dir);
+    str_printf(&below_file, "%s/file/job.h5", dir);
+    str_printf(&is_folder, "%s/sub", dir);
+    cr_assert_eq(mkdir(is_folder.text, 0777), 0);
+    AUTO_STR file = {0};
+    str_printf(&file, "%s/file", dir);
+    write_text(file.text, "x");
+    const struct {
+        const char *path;
+        int code;
+    } cases[] = {{nowhere.text, -ENOENT}, {below_file.text, -ENOTDIR}, {is_folder.text, -EISDIR}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct plan plan = plan_for(cases[i].path);
+        struct folder *f = NULL;
+        struct gm_error err = {0};
+        cr_expect_eq(folder_open(&plan, true, &f, &err), cases[i].code, "%s: %s", cases[i].path, err.text);
+        cr_expect_null(f);
+        cr_expect_not_null(strstr(err.text, dir), "%s", err.text);
+    }
+}
