@@ -260,7 +260,8 @@ static const char **make_env(const struct attempt *a,
         n_stage++;
     const char **env = arena_alloc(arena, n_ours + n_stage + 5, sizeof(*env));
     for (size_t i = 0; i < n_ours; i++) {
-        if (!alloc_is_private(environ[i]))
+        const char *name = arena_copy(arena, environ[i], strcspn(environ[i], "="));
+        if (!alloc_is_private(name))
             env[n++] = environ[i];
     }
     env[n++] = arena_printf(arena, "GRIDMILL_STAGE=%s", a->spec->stages[a->stage].name);

@@ -32,10 +32,8 @@ static void catch_signals(void)
  * itself; one line is enough where the launcher said which rank this is. */
 static int refuse(struct rank *r, const struct tell *tell, const struct gm_error *err)
 {
-    if (r->alloc.rank <= 0 && !tell->events)
-        log_error("%s", err->text);
     struct tell words = *tell;
-    words.silent = r->alloc.rank > 0 || !tell->events;
+    words.silent = !alloc_speaks(&r->alloc);
     tell_ended(&words, "refused", ENGINE_USAGE, err->text);
     rank_close(r);
     return ENGINE_USAGE;

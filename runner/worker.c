@@ -189,6 +189,7 @@ int worker_run(const struct worker_setup *setup, struct gm_error *err)
             break;
         run_assignment(&w, &work);
     }
+    look(&w, NULL); /* a rank that got no task is looked at, too */
     for (unsigned i = 0; i < spec->n_stages; i++)
         attempt_stage_close(&w.stages[i], spec->stages[i].kernel);
     free(w.stages);
