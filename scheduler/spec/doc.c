@@ -51,7 +51,8 @@ static unsigned col_of(const yaml_event_t *e)
     return (unsigned)e->start_mark.column + 1;
 }
 
-/* "tasks[0].args" of the innermost open container, or of a key in it. */
+/* "tasks[0].args.lr": the value that is being read, or a key of the innermost container.
+ */
 static void
 path_of(const struct parser *p, unsigned depth, const char *key, struct str *out)
 {
@@ -63,8 +64,13 @@ path_of(const struct parser *p, unsigned depth, const char *key, struct str *out
             str_printf(
                 out, "%s%.80s", out->len > 0 ? "." : "", f->have_key ? f->key : "?");
     }
+    const struct frame *f = depth > 0 ? &p->frames[depth - 1] : NULL;
+    if (key == NULL && f != NULL && f->node.kind == DOC_MAP && f->have_key)
+        key = f->key;
     if (key != NULL)
         str_printf(out, "%s%.80s", out->len > 0 ? "." : "", key);
+    else if (f != NULL && f->node.kind == DOC_LIST)
+        str_printf(out, "[%zu]", p->n_done - f->first);
 }
 
 GM_PRINTF(5, 6)

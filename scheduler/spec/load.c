@@ -20,7 +20,8 @@ void load_fault(struct load *l,
     va_end(args);
     sets_prefix(l, node, &where);
     faults_path_text(at, &path);
-    str_add(&where, str_text(&path));
+    str_printf(
+        &where, "%s%s", where.len > 0 && path.len > 0 ? ": " : "", str_text(&path));
     faults_add_at(l->faults,
                   str_text(&where),
                   node->line,

@@ -106,7 +106,7 @@ bool load_is_name(const char *text, bool dots);
 
 /* sets.c: applies the --set texts to the document. */
 void sets_apply(struct load *l, struct doc_node *root);
-/* Adds "--set PATH=VALUE: " when the node is one that a set made. */
+/* Adds "--set PATH=VALUE" when the node is one that a set made. */
 void sets_prefix(const struct load *l, const struct doc_node *node, struct str *out);
 
 /* stage.c */

@@ -134,7 +134,7 @@ double doc_float(const struct doc_node *n)
 
 const char *doc_kind_name(enum doc_kind kind)
 {
-    static const char *const names[] = {[DOC_NULL] = "empty",
+    static const char *const names[] = {[DOC_NULL] = "null",
                                         [DOC_BOOL] = "a boolean",
                                         [DOC_INT] = "an integer",
                                         [DOC_FLOAT] = "a float",

@@ -7,7 +7,7 @@
 void sets_prefix(const struct load *l, const struct doc_node *node, struct str *out)
 {
     if (node->line == 0 && node->col > 0 && node->col <= l->opt->n_sets)
-        str_printf(out, "--set %.200s: ", l->opt->sets[node->col - 1]);
+        str_printf(out, "--set %.200s", l->opt->sets[node->col - 1]);
 }
 
 static void mark(struct doc_node *n, unsigned set)
@@ -29,8 +29,6 @@ static void set_fault(struct load *l, unsigned set, const char *fmt, ...)
     va_end(args);
     AUTO_STR where = {0};
     sets_prefix(l, &made, &where);
-    if (where.len >= 2)
-        where.text[where.len -= 2] = '\0'; /* the fault's own ": " follows */
     faults_add_at(l->faults, str_text(&where), 0, 0, "%s", text);
 }
 

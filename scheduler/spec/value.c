@@ -123,16 +123,18 @@ static int convert_number(const struct gm_param_spec *p,
     return 0;
 }
 
-/* One of the words "relu|gelu": told with all of them and the nearest. */
+/* One of the words of "relu|gelu"; a wrong one is told with all of them and the nearest.
+ */
 static int convert_choice(const struct gm_param_spec *p,
                           const struct gm_value *in,
                           struct gm_value *ret,
                           struct gm_error *err)
 {
     char words[256], *save = NULL;
-    const char *list[32], *choices = p->choices != NULL ? p->choices : "";
+    const char *list[32];
     size_t n = 0;
-    (void)snprintf(words, sizeof(words), "%s", choices);
+    AUTO_STR choices = {0};
+    (void)snprintf(words, sizeof(words), "%s", p->choices != NULL ? p->choices : "");
     for (char *w = strtok_r(words, "|", &save); w != NULL && n < 32;
          w = strtok_r(NULL, "|", &save)) {
         if (strcmp(w, in->as.s) == 0) {
@@ -140,13 +142,14 @@ static int convert_choice(const struct gm_param_spec *p,
             ret->type = GM_PARAM_CHOICE;
             return 0;
         }
+        str_printf(&choices, "%s%s", n > 0 ? ", " : "", w);
         list[n++] = w;
     }
     const char *near = str_nearest(in->as.s, list, n);
     return gm_fail(err,
                    -EINVAL,
                    "must be one of %s, not '%.80s'%s%s%s",
-                   choices,
+                   str_text(&choices),
                    in->as.s,
                    near != NULL ? "; did you mean '" : "",
                    near != NULL ? near : "",
