@@ -3,7 +3,10 @@
  *   none     nothing ever ran, packed
  *   part     every third task ran, packed
  *   large    one task whose values are larger than any buffer, packed
- *   live     as `part` but not packed: the shards stay open until standard input ends */
+ *   live     as `part` but not packed: the shards stay open until standard input ends
+ *   endless  tasks of a job of 200000, flushed in batches of 1 to 17, until it is killed
+ *   verify   reads what `endless` left: every value of every task that is done; prints
+ * how many are */
 #include "../../unit/result_job.h"
 #include "result/pack.h"
 
@@ -41,11 +44,99 @@ static int run_large(struct result_fixture *f, struct gm_error *err)
     return rc == 0 ? closed : rc;
 }
 
+#define ENDLESS 200000u
+
+static int run_endless(const char *folder, struct gm_error *err)
+{
+    struct result_fixture f;
+    struct shard *s = NULL;
+    fixture_make(&f, folder, ENDLESS, 1);
+    int rc = shard_create(f.folder, 0, &s, err);
+    (void)puts("ready");
+    (void)fflush(stdout);
+    uint64_t batch = 1, in_batch = 0;
+    for (uint64_t i = 0; rc == 0 && i < ENDLESS; i++) {
+        rc = fixture_done(s, i, 0, err);
+        if (rc == 0 && ++in_batch >= batch) {
+            rc = shard_flush(s, err);
+            batch = batch % 17 + 1;
+            in_batch = 0;
+        }
+    }
+    int closed = shard_close(s, rc == 0 ? err : NULL);
+    fixture_drop(&f);
+    return rc == 0 ? closed : rc;
+}
+
+/* Each output of a done task against a second writing of the same task. */
+static int verify_task(struct reader *r, uint64_t i, struct gm_error *err)
+{
+    struct reader_value v;
+    int rc = 0;
+    for (uint32_t o = 0; rc == 0 && o < N_OUTPUTS; o++) {
+        uint32_t kind = o == O_LOSS ? RESULT_SERIES : RESULT_OUTPUT;
+        rc = reader_value(r, 0, i, kind, o, &v, err);
+        if (rc == -ENOENT && o == O_LOSS && i % 4 == 0) {
+            rc = 0;
+            continue;
+        }
+        if (rc != 0)
+            break;
+        const unsigned char *b = v.data;
+        double x = 0;
+        int64_t n = 0;
+        memcpy(&x, b, o == O_SCORE ? 8 : 0);
+        memcpy(&n, b, o == O_COUNT ? 8 : 0);
+        bool good = o == O_SCORE    ? x == fixture_score(i)
+                    : o == O_COUNT  ? n == (int64_t)i - 5
+                    : o == O_LABELS ? v.dims[0] == i % 6
+                    : o == O_MODEL  ? v.dims[0] == i % 301
+                                    : v.nbytes > 0;
+        for (uint64_t k = 0; o == O_MODEL && k < v.nbytes; k++)
+            good = good && b[k] == (unsigned char)(i + k);
+        if (!good)
+            rc = gm_fail(
+                err, -EINVAL, "task %llu: output %u is wrong", (unsigned long long)i, o);
+        free(v.data);
+    }
+    return rc;
+}
+
+static int run_verify(const char *folder, struct gm_error *err)
+{
+    AUTO_STR path = {0};
+    AUTO(reader) r = NULL;
+    uint64_t done = 0;
+    str_printf(&path, "%s/fixture.h5", folder);
+    int rc = reader_open(path.text, &r, err);
+    for (uint64_t i = 0; rc == 0 && i < ENDLESS; i++) {
+        struct reader_task t;
+        rc = reader_task(r, 0, i, &t, err);
+        if (rc != 0 || t.status == RESULT_NONE)
+            continue;
+        done++;
+        rc = t.status == RESULT_DONE ? verify_task(r, i, err)
+                                     : gm_fail(err, -EINVAL, "status %u", t.status);
+    }
+    (void)printf("%llu\n", (unsigned long long)done);
+    return rc;
+}
+
+static int run_other(const char *folder, const char *mode)
+{
+    struct gm_error err = {0};
+    int rc = strcmp(mode, "endless") == 0 ? run_endless(folder, &err)
+                                          : run_verify(folder, &err);
+    return rc == 0 ? 0 : fail(&err);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3)
         return 2;
     const char *mode = argv[2];
+    if (strcmp(mode, "endless") == 0 || strcmp(mode, "verify") == 0)
+        return run_other(argv[1], mode);
     struct result_fixture f;
     struct gm_error err = {0};
     struct shard *open = NULL;
