@@ -112,6 +112,10 @@ const char *str_double(double v, char buf[32])
         return memcpy(buf, "nan", 4);
     if (isinf(v))
         return memcpy(buf, v < 0 ? "-inf" : "inf", v < 0 ? 5 : 4);
+    if (fabs(v) < 1e15 && v == floor(v)) {
+        (void)snprintf(buf, 32, "%.1f", v); /* 100.0, where %g has 1e+02 */
+        return buf;
+    }
     for (int digits = 1; digits <= 17; digits++) {
         (void)snprintf(buf, 32, "%.*g", digits, v);
         if (strtod(buf, NULL) == v)

@@ -1,0 +1,62 @@
+/* base/arena.h */
+#include "base/arena.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdint.h>
+
+Test(arena, pieces_are_zeroed_aligned_and_apart)
+{
+    AUTO(arena) a = arena_make();
+    enum { N = 500 };
+    unsigned char *p[N];
+    size_t size[N];
+    unsigned seed = 7;
+    for (size_t i = 0; i < N; i++) {
+        size[i] = i % 50 == 0 ? 100000 : (size_t)rand_r(&seed) % 300;
+        p[i] = arena_alloc(a, size[i], 1);
+        cr_assert_eq((uintptr_t)p[i] % alignof(max_align_t), 0);
+        for (size_t k = 0; k < size[i]; k++)
+            cr_assert_eq(p[i][k], 0);
+        memset(p[i], (int)(i % 251) + 1, size[i]);
+    }
+    for (size_t i = 0; i < N; i++) {
+        for (size_t k = 0; k < size[i]; k++)
+            cr_assert_eq(p[i][k], i % 251 + 1, "piece %zu was overwritten", i);
+    }
+}
+
+Test(arena, empty_pieces_are_pointers_of_their_own)
+{
+    AUTO(arena) a = arena_make();
+    void *x = arena_alloc(a, 0, 8), *y = arena_alloc(a, 0, 8);
+    cr_expect(x != NULL && y != NULL && x != y);
+}
+
+Test(arena, texts_are_copied)
+{
+    AUTO(arena) a = arena_make();
+    char text[] = "abc";
+    char *copy = arena_strdup(a, text), *part = arena_copy(a, text, 2);
+    text[0] = 'x';
+    cr_expect_str_eq(copy, "abc");
+    cr_expect_str_eq(part, "ab");
+    cr_expect_null(arena_strdup(a, NULL));
+    cr_expect_str_eq(arena_printf(a, "%d-%s", 7, "q"), "7-q");
+    cr_expect_str_eq(arena_printf(a, "%s", ""), "");
+}
+
+Test(arena, used_grows_by_what_was_handed_out)
+{
+    AUTO(arena) a = arena_make();
+    cr_expect_eq(arena_used(a), 0);
+    (void)arena_alloc(a, 10, 10);
+    cr_expect_geq(arena_used(a), 100);
+    cr_expect_lt(arena_used(a), 200);
+}
+
+Test(arena, freeing_nothing_is_fine)
+{
+    arena_free(NULL);
+}
