@@ -10,8 +10,8 @@ static int read_line(int argc, char **argv, struct options *o, struct gm_error *
 }
 
 #define READ(o, err, ...)                                                                \
-    read_line((int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)),                   \
-              (char *[]){__VA_ARGS__, NULL},                                             \
+    read_line((int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)),             \
+              (char **)(const char *[]){__VA_ARGS__, NULL},                              \
               o,                                                                         \
               err)
 
@@ -39,7 +39,7 @@ Test(options, results_count_from_the_shells_folder_and_are_quoted)
 Test(options, refuses_with_one_sentence)
 {
     static const struct {
-        char *argv[5];
+        const char *argv[5];
         const char *sentence;
     } cases[] = {
         {{"r"}, "a jobspec is missing: gridmill-runner --help"},
@@ -56,7 +56,7 @@ Test(options, refuses_with_one_sentence)
         int argc = 0;
         char *argv[6] = {NULL};
         for (; argc < 5 && cases[i].argv[argc] != NULL; argc++)
-            argv[argc] = cases[i].argv[argc];
+            argv[argc] = (char *)cases[i].argv[argc];
         cr_expect_eq(read_line(argc, argv, &o, &err), -EINVAL);
         cr_expect_str_eq(err.text, cases[i].sentence);
     }
