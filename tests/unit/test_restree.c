@@ -1,0 +1,318 @@
+/* topo/restree.h: machines as strings and as XML, with exact counts at every level, and
+ * this host against what the kernel says. */
+#include "base/file.h"
+#include "base/str.h"
+#include "topo/bind.h"
+#include "topo/restree.h"
+
+#include <criterion/criterion.h>
+#include <sched.h>
+
+/* What every shape must hold, whatever the machine. */
+static void check_shape(const struct topo_shape *s)
+{
+    unsigned cores = 0, pus = 0, gpus = 0;
+    cr_assert_eq(s->nodes[0].kind, GM_HOST);
+    cr_assert(s->nodes[0].end == s->n_nodes && s->nodes[0].n_pus == s->n_pus);
+    AUTO(idset) seen = idset_make();
+    for (unsigned i = 0; i < s->n_nodes; i++) {
+        const struct topo_node *n = &s->nodes[i], *up = &s->nodes[n->parent];
+        cr_assert(n->end > i && n->end <= up->end, "node %u leaves its parent", i);
+        cr_assert(i == 0 || n->parent < i);
+        cr_assert(n->first_pu >= up->first_pu &&
+                  n->first_pu + n->n_pus <= up->first_pu + up->n_pus);
+        unsigned sum[3] = {n->kind == GM_CORE, n->kind == GM_PU, n->kind == GM_GPU};
+        for (unsigned c = i + 1; c < n->end; c = s->nodes[c].end) {
+            cr_assert_eq(s->nodes[c].parent, i);
+            sum[0] += s->nodes[c].n_cores;
+            sum[1] += s->nodes[c].n_pus;
+            sum[2] += s->nodes[c].n_gpus;
+        }
+        cr_assert(n->n_cores == sum[0] && n->n_pus == sum[1] && n->n_gpus == sum[2]);
+        cores += n->kind == GM_CORE;
+        gpus += n->kind == GM_GPU;
+        if (n->kind != GM_PU)
+            continue;
+        pus++;
+        cr_assert_eq(up->kind, GM_CORE, "a PU hangs below a core");
+        cr_assert_eq(s->pus[n->first_pu], n->os_index);
+        cr_assert_not(idset_has(seen, n->os_index));
+        idset_add(seen, n->os_index);
+    }
+    cr_assert(cores == s->n_cores && pus == s->n_pus && gpus == s->n_gpus);
+    cr_assert_eq(strlen(s->digest), 32);
+}
+
+Test(restree, synthetic_machines_have_the_counts_of_their_text)
+{
+    static const struct {
+        const char *text;
+        unsigned hosts, nodes, packages, numas, cores, pus;
+    } rows[] = {
+        {"pack:1 core:1 pu:1", 1, 5, 1, 1, 1, 1},
+        {"pack:2 numa:1 core:4 pu:2", 1, 1 + 2 + 2 + 8 + 16, 2, 2, 8, 16},
+        {"pack:2 numa:2 l3:2 core:4 pu:2", 1, 1 + 2 + 4 + 8 + 32 + 64, 2, 4, 32, 64},
+        {"numa:2 pu:3", 1, 1 + 2 + 6 + 6, 0, 2, 6, 6}, /* no cores told: each PU is one */
+        {"host:3 pack:1 core:2 pu:1", 3, 1 + 1 + 1 + 2 + 2, 1, 1, 2, 2},
+        {"pack:1 l2:4 core:2 pu:1", 1, 1 + 1 + 1 + 4 + 8 + 8, 1, 1, 8, 8},
+        {"pack:1 l2:4 core:1 pu:1", 1, 1 + 1 + 1 + 4 + 4, 1, 1, 4, 4}, /* private: left
+                                                                          out */
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO(restree) tree = NULL;
+        cr_assert_eq(
+            restree_load_synthetic(rows[i].text, &tree, NULL), 0, "%s", rows[i].text);
+        const struct topo_shape *s = &tree->shapes[0];
+        check_shape(s);
+        cr_expect(tree->n_hosts == rows[i].hosts && tree->n_shapes == 1);
+        cr_expect(s->n_nodes == rows[i].nodes && s->n_packages == rows[i].packages &&
+                      s->n_numas == rows[i].numas && s->n_cores == rows[i].cores &&
+                      s->n_pus == rows[i].pus,
+                  "%s: %u nodes, %u packages, %u numas, %u cores, %u pus",
+                  rows[i].text,
+                  s->n_nodes,
+                  s->n_packages,
+                  s->n_numas,
+                  s->n_cores,
+                  s->n_pus);
+    }
+}
+
+Test(restree, bad_descriptions_are_refused)
+{
+    static const char *const rows[] = {"",
+                                       "nonsense",
+                                       "host:0 core:2",
+                                       "host:x core:2",
+                                       "host:99999999 core:1",
+                                       "pack:2 core"};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct restree *tree = NULL;
+        struct gm_error err;
+        cr_expect_eq(
+            restree_load_synthetic(rows[i], &tree, &err), -EINVAL, "%s", rows[i]);
+        cr_expect_null(tree);
+    }
+}
+
+Test(restree, this_host_is_what_this_process_may_use)
+{
+    AUTO(restree) tree = NULL;
+    struct gm_error err = {0};
+    cr_assert_eq(restree_load_host(&tree, &err), 0, "%s", err.text);
+    check_shape(&tree->shapes[0]);
+    AUTO(idset) mine = NULL;
+    AUTO(idset) seen = idset_make();
+    cr_assert_eq(bind_read(0, &mine, NULL), 0);
+    for (unsigned i = 0; i < tree->shapes[0].n_pus; i++)
+        idset_add(seen, tree->shapes[0].pus[i]);
+    cr_expect(idset_equal(mine, seen));
+    char name[256] = "";
+    cr_assert_eq(gethostname(name, sizeof(name)), 0);
+    cr_expect_str_eq(tree->hosts[0].name, name);
+    cr_expect_null(getenv("HWLOC_PLUGINS_PATH"), "the environment is left as it was");
+}
+
+Test(restree, a_narrow_affinity_mask_narrows_the_host_but_not_the_machine)
+{
+    AUTO(idset) all = NULL;
+    cr_assert_eq(bind_read(0, &all, NULL), 0);
+    if (idset_count(all) < 2)
+        cr_skip_test("needs two PUs");
+    AUTO(idset) one = idset_make();
+    idset_add(one, (unsigned)idset_next(all, (unsigned)idset_next(all, 0) + 1));
+    cr_assert_eq(bind_set_all(one, NULL), 0);
+    AUTO(restree) host = NULL;
+    AUTO(restree) machine = NULL;
+    cr_assert_eq(restree_load_host(&host, NULL), 0);
+    cr_assert_eq(restree_load_machine(&machine, NULL), 0);
+    cr_expect(host->shapes[0].n_pus == 1 && idset_has(one, host->shapes[0].pus[0]));
+    cr_expect_geq(machine->shapes[0].n_pus, idset_count(all));
+}
+
+Test(restree, xml_read_back_is_the_same_machine)
+{
+    static const char *const rows[] = {
+        "pack:2 numa:2 l3:2 core:4 pu:2", "core:3 pu:1", "pack:1 l2:4 core:2 pu:1"};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO(restree) a = NULL;
+        AUTO(restree) b = NULL;
+        cr_assert_eq(restree_load_synthetic(rows[i], &a, NULL), 0);
+        const char *xml = a->shapes[0].xml;
+        cr_assert_eq(restree_load_xml(xml, strlen(xml), "again", NULL, &b, NULL), 0);
+        cr_expect_str_eq(a->shapes[0].digest, b->shapes[0].digest);
+        cr_assert_eq(a->shapes[0].n_nodes, b->shapes[0].n_nodes);
+        cr_expect_eq(memcmp(a->shapes[0].nodes,
+                            b->shapes[0].nodes,
+                            a->shapes[0].n_nodes * sizeof(struct topo_node)),
+                     0);
+    }
+    AUTO(restree) host = NULL;
+    AUTO(restree) back = NULL;
+    cr_assert_eq(restree_load_host(&host, NULL), 0);
+    const char *xml = host->shapes[0].xml;
+    cr_assert_eq(restree_load_xml(xml, strlen(xml), "h", NULL, &back, NULL), 0);
+    cr_expect_str_eq(host->shapes[0].digest, back->shapes[0].digest);
+}
+
+Test(restree, cpus_narrow_an_xml_machine)
+{
+    AUTO(restree) whole = NULL;
+    cr_assert_eq(restree_load_synthetic("pack:2 numa:1 core:4 pu:2", &whole, NULL), 0);
+    const char *xml = whole->shapes[0].xml;
+    AUTO(idset) cpus = NULL;
+    cr_assert_eq(idset_parse("2-4,99", &cpus, NULL), 0);
+    AUTO(restree) part = NULL;
+    cr_assert_eq(restree_load_xml(xml, strlen(xml), "n", cpus, &part, NULL), 0);
+    check_shape(&part->shapes[0]);
+    cr_expect(part->shapes[0].n_pus == 3 && part->shapes[0].n_cores == 2 &&
+              part->shapes[0].n_packages == 1);
+    AUTO(idset) elsewhere = NULL;
+    cr_assert_eq(idset_parse("77", &elsewhere, NULL), 0);
+    struct restree *none = NULL;
+    struct gm_error err;
+    cr_expect_eq(restree_load_xml(xml, strlen(xml), "n", elsewhere, &none, &err),
+                 -EINVAL);
+    cr_expect_not_null(strstr(err.text, "'77'"), "%s", err.text);
+}
+
+static char *replaced(const char *text, const char *from, const char *to)
+{
+    struct str out = {0};
+    const char *at = strstr(text, from);
+    cr_assert_not_null(at, "%s", from);
+    str_add_n(&out, text, (size_t)(at - text));
+    str_add(&out, to);
+    str_add(&out, at + strlen(from));
+    return str_steal(&out);
+}
+
+Test(restree, the_digest_passes_over_names_but_not_over_shape)
+{
+    AUTO(restree) tree = NULL;
+    cr_assert_eq(restree_load_synthetic("pack:1 l3:1 core:2 pu:1", &tree, NULL), 0);
+    static const struct {
+        const char *from, *to;
+        bool same;
+    } rows[] = {
+        {"<info name=\"Backend\"",
+         "<info name=\"HostName\" value=\"other\"/>\n    <info name=\"Backend\"",
+         true},
+        {"<info name=\"Backend\"",
+         "<info name=\"DMIProductSerial\" value=\"S1\"/>\n    <info name=\"Backend\"",
+         true},
+        {"<info name=\"Backend\"",
+         "<info name=\"CPUModel\" value=\"X\"/>\n    <info name=\"Backend\"",
+         false},
+        {"local_memory=\"1073741824\"", "local_memory=\"1073741900\"", true},
+        {"local_memory=\"1073741824\"", "local_memory=\"3221225472\"", false},
+        {"cache_size=\"16777216\"", "cache_size=\"33554432\"", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO_FREE(char) xml = replaced(tree->shapes[0].xml, rows[i].from, rows[i].to);
+        AUTO(restree) other = NULL;
+        struct gm_error err = {0};
+        cr_assert_eq(restree_load_xml(xml, strlen(xml), "x", NULL, &other, &err),
+                     0,
+                     "%s",
+                     err.text);
+        cr_expect_eq(strcmp(other->shapes[0].digest, tree->shapes[0].digest) == 0,
+                     rows[i].same,
+                     "%s",
+                     rows[i].to);
+    }
+}
+
+Test(restree, bad_xml_is_refused_with_the_name_and_nothing_on_stderr)
+{
+    static const struct {
+        const char *xml, *says;
+    } rows[] = {
+        {"", "no hwloc XML"},
+        {"hello", "no hwloc XML"},
+        {"<topology version=\"2.0\">", "no hwloc XML"},
+        {"<?xml version=\"1.0\"?><topology version=\"2.0\"><object "
+         "type=\"Machine\"/></topology>",
+         "no hwloc XML"},
+        {"<?xml version=\"1.0\"?>\n<topology version=\"3.0\">\n</topology>", "hwloc 3"},
+    };
+    AUTO_FILE quiet = tmpfile();
+    int kept = dup(STDERR_FILENO);
+    cr_assert(quiet != NULL && dup2(fileno(quiet), STDERR_FILENO) >= 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct restree *tree = NULL;
+        struct gm_error err = {0};
+        int rc = restree_load_xml(
+            rows[i].xml, strlen(rows[i].xml), "m.xml", NULL, &tree, &err);
+        cr_expect(rc == -EINVAL && tree == NULL, "%s", rows[i].xml);
+        cr_expect(strstr(err.text, "m.xml") != NULL &&
+                      strstr(err.text, rows[i].says) != NULL,
+                  "%s",
+                  err.text);
+    }
+    cr_expect_eq(lseek(STDERR_FILENO, 0, SEEK_CUR), 0, "hwloc printed");
+    (void)dup2(kept, STDERR_FILENO);
+    close(kept);
+}
+
+Test(restree, joined_hosts_share_equal_shapes)
+{
+    struct restree *tree = NULL, *same = NULL, *other = NULL;
+    cr_assert_eq(restree_load_synthetic("host:2 core:2 pu:1", &tree, NULL), 0);
+    cr_assert_eq(restree_load_synthetic("core:2 pu:1", &same, NULL), 0);
+    cr_assert_eq(restree_load_synthetic("host:2 core:4 pu:1", &other, NULL), 0);
+    restree_join(tree, same);
+    restree_join(tree, other);
+    cr_expect(tree->n_hosts == 5 && tree->n_shapes == 2);
+    static const unsigned want[] = {2, 2, 2, 4, 4};
+    for (unsigned h = 0; h < 5; h++)
+        cr_expect_eq(restree_shape(tree, h)->n_cores, want[h]);
+    restree_free(tree);
+    restree_free(NULL);
+}
+
+/* Real machines, when the folder with them is there: hwloc's, Flux's and mpibind's dumps.
+ */
+Test(restree, real_machines_have_the_counts_that_are_known_of_them)
+{
+    const char *data = getenv("GRIDMILL_TEST_DATA");
+    if (data == NULL)
+        cr_skip_test("GRIDMILL_TEST_DATA is not set");
+    static const struct {
+        const char *file;
+        unsigned packages, numas, cores, pus, gpus;
+    } rows[] = {
+        {"16amd64-4distances.xml", 8, 8, 16, 16, 0},
+        {"16amd64-8n2c-cpusets.xml", 6, 5, 10, 10, 0}, /* a cgroup leaves parts */
+        {"16em64t-4s2c2t-offlines.xml", 4, 1, 6, 7, 0},
+        {"64intel64-fakeKNL-SNC4-hybrid.xml", 1, 8, 16, 64, 0},
+        {"power8gpudistances.xml", 2, 2, 8, 16, 4},
+        {"28intel64-2p2g7c-CoDgroups.v1.xml", 2, 4, 28, 28, 0},
+        {"fakecpukinds.xml", 1, 1, 2, 4, 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO_STR path = {0};
+        str_printf(&path, "%s/hwloc-xml/%s", data, rows[i].file);
+        AUTO_FREE(char) xml = NULL;
+        size_t len;
+        struct gm_error err = {0};
+        cr_assert_eq(file_read(path.text, 1 << 24, &xml, &len, &err), 0, "%s", err.text);
+        AUTO(restree) tree = NULL;
+        cr_assert_eq(restree_load_xml(xml, len, rows[i].file, NULL, &tree, &err),
+                     0,
+                     "%s",
+                     err.text);
+        const struct topo_shape *s = &tree->shapes[0];
+        check_shape(s);
+        cr_expect(s->n_packages == rows[i].packages && s->n_numas == rows[i].numas &&
+                      s->n_cores == rows[i].cores && s->n_pus == rows[i].pus &&
+                      s->n_gpus == rows[i].gpus,
+                  "%s: %u packages, %u numas, %u cores, %u pus, %u gpus",
+                  rows[i].file,
+                  s->n_packages,
+                  s->n_numas,
+                  s->n_cores,
+                  s->n_pus,
+                  s->n_gpus);
+    }
+}
