@@ -184,10 +184,11 @@ static int take_commit(struct shards *s,
 static int refresh_file(struct shards *s, unsigned i, struct gm_error *err)
 {
     struct file *f = &s->files[i];
-    bool fresh = f->id < 0;
     int rc = use(s, f, err);
-    if (rc == 0 &&
-        !fresh) { /* commits first: what they speak of is older than they are */
+    /* Also when it was opened just now: HDF5 shares what another reader in this process
+     * has open, and that may be old. Commits first: what they speak of is older than they
+     * are. */
+    if (rc == 0) {
         rc = window_refresh(&f->commits, err);
         if (rc == 0 && f->commits.dims[0] > f->seen)
             rc = window_refresh(&f->records, err);
