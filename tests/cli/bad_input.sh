@@ -33,7 +33,7 @@ refused()
 
 train() # DATA [MORE-ARGUMENT-LINES]
 {
-    printf 'kernel: mlp.train\nargs:\n  data: %s\n  labels: last\n  layers: [64, 8, 10]\n' "$1"
+    printf 'kernel: mlp.train\nargs:\n  data: %s\n  layers: [64, 8, 10]\n' "$1"
     printf '  split-seed: 1\n  epochs: 1\n'
     printf '%s\n' "${2-}"
 }

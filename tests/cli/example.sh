@@ -32,7 +32,13 @@ s = f['stages'][list(f['stages'])[0]]
 assert len(f['tasks']['index']) == 12, len(f['tasks']['index'])" "$file"
         ;;
     pipeline)
-        says "DATASET \"/stages/score/outputs/accuracy\""
+        # What the command read is what stands in the results: no task is late.
+        h5 "
+o = f['stages/score/outputs']
+log = f['logs/report/stdout/data'][...].tobytes().decode()
+for name in ('rows', 'correct'):
+    want = '(0): ' + ', '.join(str(int(v)) for v in o[name][...])
+    assert want in log, (want, log)" "$file"
         ;;
     digits)
         says "accuracy"
