@@ -223,6 +223,7 @@ static int on_alias(struct parser *p, const yaml_event_t *e)
               name);
         return -EINVAL;
     }
+    assert(p->anchors != NULL && i < p->n_anchors);
     if (!p->anchors[i].whole)
         return stop(p, e, "an alias inside the very node that it names");
     struct doc_node node = {0};
@@ -424,8 +425,10 @@ int doc_parse(struct arena *a,
         text += 3;
         len -= 3;
     }
-    if (yaml_parser_initialize(&y) == 0)
-        return faults_add(faults, NULL, 0, 0, "out of memory"), -ENOMEM;
+    if (yaml_parser_initialize(&y) == 0) {
+        faults_add(faults, NULL, 0, 0, "out of memory");
+        return -ENOMEM;
+    }
     yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&y, (const unsigned char *)text, len);
     p.anchor_index = strmap_make();

@@ -8,12 +8,10 @@ const char *sources_absolute(struct arena *a, const char *dir, const char *writt
     const char *dataset = strstr(written, ":/"); /* F.h5:/GROUP/DATASET */
     if (dataset == written)
         dataset = NULL;
-    AUTO_FREE(char)
-    file =
-        dataset != NULL ? strndup(written, (size_t)(dataset - written)) : strdup(written);
-    if (file == NULL)
-        return arena_strdup(a, written);
-    AUTO_FREE(char) path = file_absolute(dir, file);
+    size_t len = dataset != NULL ? (size_t)(dataset - written) : strlen(written);
+    AUTO_STR file = {0};
+    str_add_n(&file, written, len);
+    AUTO_FREE(char) path = file_absolute(dir, str_text(&file));
     return arena_printf(a, "%s%s", path, dataset != NULL ? dataset : "");
 }
 

@@ -109,6 +109,7 @@ static struct gm_value int_value(uint64_t v)
 
 static struct gm_value text_value(const char *text)
 {
+    assert(text != NULL);
     return (struct gm_value){
         .type = GM_PARAM_STRING, .n = (uint32_t)strlen(text), .as.s = text};
 }
