@@ -7,7 +7,7 @@
  *   endless  tasks of a job of 200000, flushed in batches of 1 to 17, until it is killed
  *   verify   reads what `endless` left: every value of every task that is done; prints
  * how many are */
-#include "../../unit/result_job.h"
+#include "tests/unit/result_job.h"
 #include "result/pack.h"
 
 static int fail(const struct gm_error *err)

@@ -1,0 +1,165 @@
+/* See scheduler/result/pack.h. What a packed file looks like from outside: tests/cli/h5.
+ */
+#include "result/pack.h"
+#include "result_job.h"
+#include <criterion/criterion.h>
+#include <sys/mount.h>
+
+static void ok(int rc, const struct gm_error *err)
+{
+    cr_assert_eq(rc, 0, "%s", err->text);
+}
+
+static char *tmp_name(const struct result_fixture *f)
+{
+    struct str s = {0};
+    str_printf(&s, "%s.tmp", f->file);
+    return str_steal(&s);
+}
+
+Test(pack, only_the_stages_that_were_asked_for_are_in)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    fixture_make(&f, NULL, 30, 2);
+    ok(fixture_run(&f, 2, &err), &err);
+    AUTO(idset) stages = idset_make();
+    idset_add(stages, 0);
+    struct pack_options opt = {.folder = f.folder, .file = f.file, .stages = stages};
+    ok(pack_run(&opt, &err), &err);
+    AUTO(reader) r = NULL;
+    struct reader_task t;
+    ok(reader_open(f.file, &r, &err), &err);
+    ok(reader_task(r, 0, 29, &t, &err), &err);
+    cr_expect_eq(t.status, RESULT_DONE);
+    ok(reader_task(r, 1, 0, &t, &err), &err);
+    cr_expect_eq(t.status, RESULT_NONE);
+    fixture_drop(&f);
+}
+
+Test(pack, works_beside_a_writer_and_again_when_there_is_more)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    fixture_make(&f, NULL, 30, 1);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    struct pack_options opt = {.folder = f.folder, .file = f.file};
+    for (uint64_t i = 0; i < 30; i++) {
+        ok(fixture_done(s, i, 0, &err), &err);
+        if (i % 10 != 9)
+            continue;
+        ok(shard_flush(s, &err), &err);
+        ok(pack_run(&opt, &err), &err);
+        AUTO(reader) r = NULL;
+        struct reader_task t;
+        ok(reader_open(f.file, &r, &err), &err);
+        ok(reader_task(r, 0, i, &t, &err), &err);
+        cr_expect_eq(t.status, RESULT_DONE);
+        if (i < 29)
+            ok(reader_task(r, 0, i + 1, &t, &err), &err);
+        cr_expect_eq(t.status, i < 29 ? RESULT_NONE : RESULT_DONE);
+    }
+    ok(shard_close(s, &err), &err);
+    fixture_drop(&f);
+}
+
+Test(pack, values_of_different_shapes_are_stored_as_a_heap)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    fixture_make(&f, NULL, 4, 1);
+    float x[12] = {0};
+    for (unsigned k = 0; k < 12; k++)
+        x[k] = (float)k;
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    for (uint64_t i = 0; i < 3; i++) { /* [1, 4], [2, 4], [3, 4], none */
+        struct result_commit c = fixture_commit(i, 0, 1);
+        ok(fixture_value(s, i, RESULT_OUTPUT, O_MATRIX, GM_F32, 2, i + 1, 4, x, &err),
+           &err);
+        ok(shard_commit(s, &c, &err), &err);
+    }
+    ok(shard_close(s, &err), &err);
+    struct pack_options opt = {.folder = f.folder, .file = f.file};
+    ok(pack_run(&opt, &err), &err);
+    AUTO(reader) r = NULL;
+    ok(reader_open(f.file, &r, &err), &err);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct reader_value v;
+        ok(reader_value(r, 0, i, RESULT_OUTPUT, O_MATRIX, &v, &err), &err);
+        cr_expect(v.ndim == 2 && v.dims[0] == i + 1 && v.dims[1] == 4);
+        cr_expect_eq(memcmp(v.data, x, v.nbytes), 0);
+        free(v.data);
+    }
+    struct reader_value v;
+    cr_expect_eq(reader_value(r, 0, 3, RESULT_OUTPUT, O_MATRIX, &v, &err), -ENOENT);
+    cr_expect_eq(reader_value(r, 0, 1, RESULT_OUTPUT, O_SCORE, &v, &err),
+                 -ENOENT,
+                 "a task that is done can lack an output");
+    fixture_drop(&f);
+}
+
+Test(pack, a_value_that_is_not_as_declared_is_named)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    fixture_make(&f, NULL, 4, 1);
+    int64_t x = 1;
+    struct result_commit c = fixture_commit(2, 0, 1);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    ok(fixture_value(s, 2, RESULT_OUTPUT, O_SCORE, GM_I64, 0, 0, 0, &x, &err), &err);
+    ok(shard_commit(s, &c, &err), &err);
+    ok(shard_close(s, &err), &err);
+    struct pack_options opt = {.folder = f.folder, .file = f.file};
+    cr_expect_eq(pack_run(&opt, &err), -EINVAL);
+    cr_expect_not_null(strstr(err.text, "probe[2].score: int64"), "%s", err.text);
+    AUTO_FREE(char) tmp = tmp_name(&f);
+    cr_expect_not(file_exists(f.file));
+    cr_expect_not(file_exists(tmp));
+    fixture_drop(&f);
+}
+
+Test(pack, a_full_disk_leaves_nothing_but_the_shards)
+{
+    char dir[] = "/tmp/gridmill-full-XXXXXX";
+    cr_assert_not_null(mkdtemp(dir));
+    if (mount("none", dir, "tmpfs", 0, "size=3m") != 0) {
+        (void)rmdir(dir);
+        cr_skip_test("a small tmpfs cannot be mounted here: %s", strerror(errno));
+    }
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    static unsigned char model[1700000];
+    fixture_make(&f, dir, 10, 1);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    struct result_commit c = fixture_commit(0, 0, 1);
+    ok(fixture_value(
+           s, 0, RESULT_OUTPUT, O_MODEL, GM_U8, 1, sizeof(model), 0, model, &err),
+       &err);
+    ok(shard_commit(s, &c, &err), &err);
+    ok(shard_close(s, &err), &err);
+    struct pack_options opt = {.folder = f.folder, .file = f.file};
+    cr_expect_eq(pack_run(&opt, &err), -ENOSPC, "%s", err.text);
+    cr_expect_not_null(strstr(err.text, "No space left on device"), "%s", err.text);
+    cr_expect_eq(strncmp(err.text, f.file, strlen(f.file)), 0, "%s", err.text);
+    AUTO_FREE(char) tmp = tmp_name(&f);
+    cr_expect_not(file_exists(f.file));
+    cr_expect_not(file_exists(tmp));
+    AUTO(reader) r = NULL;
+    ok(reader_open(f.file, &r, &err), &err); /* the shards */
+    reader_close(steal(&r));
+    fixture_drop(&f);
+    cr_expect_eq(umount2(dir, MNT_DETACH), 0, "%s", strerror(errno));
+    (void)rmdir(dir);
+}
+
+Test(pack, without_a_job_says_so)
+{
+    struct gm_error err = {0};
+    struct pack_options opt = {.folder = "/nowhere.gm", .file = "/nowhere"};
+    cr_expect_eq(pack_run(&opt, &err), -ENOENT);
+    cr_expect_str_eq(err.text, "/nowhere.gm/job.h5: No such file or directory");
+}
