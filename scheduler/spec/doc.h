@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* doc.c builds the tree, scalar.c knows the types. */
 #define DOC_MAX_BYTES   (8u << 20) /* of a jobspec */
 #define DOC_MAX_DEPTH   64u
 #define DOC_MAX_ALIASED 10000u

@@ -56,6 +56,8 @@ void load_unknown_key(struct load *l,
     const char *names[48];
     size_t n_names = 0;
     struct doc_node key = key_of(item);
+    if (l->faults->n > FAULTS_MAX)
+        return; /* nobody will read the hint */
     for (size_t i = 0; i < n; i++) {
         if (strcmp(keys[i].name, item->key) == 0 && keys[i].later) {
             load_fault(l,
