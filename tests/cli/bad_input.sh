@@ -71,7 +71,7 @@ $(train good.csv '  init-seed: "${seed}"
 matrix: {seed: 1-6}' | sed '1s/^/  - name: train\n    /; 2,$s/^/    /')
   - {name: s, kernel: mlp.infer, args: {data: good.csv, model: "\${train.model}"}}
 END
-refused 2 'cycle|circle' <<'END'
+refused 2 'job\.yaml:2:.*wait for each other.*a -> c -> b -> a' <<'END'
 tasks:
   - {name: a, needs: [c], kernel: sleep, args: {seconds: 0}}
   - {name: b, needs: [a], kernel: sleep, args: {seconds: 0}}
@@ -81,9 +81,9 @@ END
 # Data, found wrong before any rank starts: the file and what is wrong with it.
 refused 2 'none\.csv: .*No such file' < <(train none.csv)
 refused 2 'short\.csv\.gz' < <(train short.csv.gz)
-refused 2 'ragged\.csv:7' < <(train ragged.csv)
-refused 2 'nan\.csv:9' < <(train nan.csv)
-refused 2 'words\.csv:5' < <(train words.csv)
+refused 2 'ragged\.csv: line 7' < <(train ragged.csv)
+refused 2 'nan\.csv: line 9' < <(train nan.csv)
+refused 2 'words\.csv: line 5' < <(train words.csv)
 refused 2 'empty\.csv' < <(train empty.csv)
 refused 2 'none\.csv' <<'END'
 kernel: sleep

@@ -19,22 +19,22 @@ seen = [text(v) for v in r['seen'][...]]
 assert len(set(planned)) == 2, planned
 assert seen == planned, (planned, seen)" job.h5
 
-# An mpirun that exchanges the two ranks' lines of the rankfile and then does as it is told.
+# An mpirun that exchanges the two ranks' slots in the rankfile and then does as it is told.
 real=$(command -v mpirun) || fail "no mpirun"
 cat >swapped <<END
 #!/usr/bin/env bash
 for word in "\$@"; do
-    case \$word in
-        *rankfile*) [ -f "\$word" ] && sed -i 's/^rank 0=/rank T=/; s/^rank 1=/rank 0=/; s/^rank T=/rank 1=/' "\$word" ;;
-    esac
+    if [ -f "\$word" ] && [ "\$(basename "\$word")" = rankfile ]; then
+        mapfile -t slot < <(sed 's/.*slot=//' "\$word")
+        sed -i "1s/slot=.*/slot=\${slot[1]}/; 2s/slot=.*/slot=\${slot[0]}/" "\$word"
+    fi
 done
 exec $real "\$@"
 END
 chmod +x swapped
 mkdir wrong
 sed 's/^results:.*/results: wrong\/job.h5/' job.yaml >wrong.yaml
-expect 4 env GRIDMILL_MPIRUN="$work/swapped" "$GRIDMILL" run wrong.yaml
-says 'rank [01]'
-says 'planned'
+expect 2 env GRIDMILL_MPIRUN="$work/swapped" "$GRIDMILL" run wrong.yaml
+says 'rank 0 .*planned on cpus [0-9]+.* [0-9]+'
 [ ! -e wrong/job.h5 ] || fail "results, though the ranks stood wrong"
 exit 0

@@ -68,12 +68,12 @@ expect()
 
 says()
 {
-    cat "$work/err" "$work/out" | grep -qE -- "$1" || fail "did not say: $1"
+    grep -qE -- "$1" "$work/err" "$work/out" || fail "did not say: $1"
 }
 
 says_not()
 {
-    if cat "$work/err" "$work/out" | grep -qE -- "$1"; then
+    if grep -qE -- "$1" "$work/err" "$work/out"; then
         fail "said: $1"
     fi
 }

@@ -5,10 +5,11 @@
  *   large    one task whose values are larger than any buffer, packed
  *   live     as `part` but not packed: the shards stay open until standard input ends
  *   endless  tasks of a job of 200000, flushed in batches of 1 to 17, until it is killed
- *   verify   reads what `endless` left: every value of every task that is done; prints
- * how many are */
-#include "tests/unit/result_job.h"
+ *   hostile  FOLDER is a file that may crash HDF5, or FILE:/DATASET: both ways of opening
+ * it give an answer verify   reads what `endless` left: every value of every task that is
+ * done; prints how many are */
 #include "result/pack.h"
+#include "tests/unit/result_job.h"
 
 static int fail(const struct gm_error *err)
 {
@@ -122,9 +123,23 @@ static int run_verify(const char *folder, struct gm_error *err)
     return rc;
 }
 
+static int run_hostile(const char *path)
+{
+    struct gm_error err = {0};
+    struct reader *r = NULL;
+    uint64_t rows = 0;
+    int rc = strstr(path, ":/") != NULL ? reader_table_rows(path, &rows, &err)
+                                        : reader_open(path, &r, &err);
+    reader_close(r);
+    (void)printf("%s\n", rc == 0 ? "fine" : err.text);
+    return 0;
+}
+
 static int run_other(const char *folder, const char *mode)
 {
     struct gm_error err = {0};
+    if (strcmp(mode, "hostile") == 0)
+        return run_hostile(folder);
     int rc = strcmp(mode, "endless") == 0 ? run_endless(folder, &err)
                                           : run_verify(folder, &err);
     return rc == 0 ? 0 : fail(&err);
@@ -135,7 +150,8 @@ int main(int argc, char **argv)
     if (argc != 3)
         return 2;
     const char *mode = argv[2];
-    if (strcmp(mode, "endless") == 0 || strcmp(mode, "verify") == 0)
+    if (strcmp(mode, "endless") == 0 || strcmp(mode, "verify") == 0 ||
+        strcmp(mode, "hostile") == 0)
         return run_other(argv[1], mode);
     struct result_fixture f;
     struct gm_error err = {0};
