@@ -7,44 +7,49 @@
 #include <stdbool.h>
 
 enum alloc_launcher {
-    ALLOC_NONE = 0,  /* a plain process */
-    ALLOC_OURS,      /* gridmill run started this rank (GRIDMILL_LAUNCH_RANKS) */
-    ALLOC_MPIRUN,    /* Open MPI's mpirun (OMPI_COMM_WORLD_SIZE) */
-    ALLOC_SRUN,      /* inside a numbered Slurm step (SLURM_STEP_NUM_TASKS and SLURM_STEP_ID) */
+    ALLOC_NONE = 0, /* a plain process */
+    ALLOC_OURS,     /* gridmill run started this rank (GRIDMILL_LAUNCH_RANKS) */
+    ALLOC_MPIRUN,   /* Open MPI's mpirun (OMPI_COMM_WORLD_SIZE) */
+    ALLOC_SRUN, /* inside a numbered Slurm step (SLURM_STEP_NUM_TASKS and SLURM_STEP_ID)
+                 */
     ALLOC_SLURM_SHELL, /* in a Slurm allocation, outside a step: sbatch or salloc shell */
-    ALLOC_PMI        /* another MPI's launcher (PMI_SIZE: MPICH, Intel MPI) */
+    ALLOC_PMI          /* another MPI's launcher (PMI_SIZE: MPICH, Intel MPI) */
 };
 
 struct alloc {
     enum alloc_launcher launcher;
-    int n_ranks;          /* what the launcher said it started; -1: it said nothing */
-    int rank;             /* -1: unknown. Known before MPI_Init: of N that were launched in a
-                             wrong way only the first needs to speak (alloc_speaks) */
-    int local_rank;       /* on this host; -1: unknown */
-    const char *launch_id; /* GRIDMILL_LAUNCH_ID, or NULL; borrowed from the environment */
-    const char *job_id;   /* Slurm's, or NULL; borrowed from the environment */
-    double end;           /* unix s when the allocation ends; 0: unknown */
+    int n_ranks;    /* what the launcher said it started; -1: it said nothing */
+    int rank;       /* -1: unknown. Known before MPI_Init: of N that were launched in a
+                       wrong way only the first needs to speak (alloc_speaks) */
+    int local_rank; /* on this host; -1: unknown */
+    const char
+        *launch_id;     /* GRIDMILL_LAUNCH_ID, or NULL; borrowed from the environment */
+    const char *job_id; /* Slurm's, or NULL; borrowed from the environment */
+    double end;         /* unix s when the allocation ends; 0: unknown */
 };
 
 void alloc_read(struct alloc *ret);
 const char *alloc_launcher_name(enum alloc_launcher l); /* "mpirun", "srun", ... */
 
-/* The mis-launch guard. world: MPI_Comm_size. 0, or -EINVAL with the line that names the cure
+/* The mis-launch guard. world: MPI_Comm_size. 0, or -EINVAL with the line that names the
+ * cure
  * ("srun started 4 ranks, but MPI sees 1: ... srun --mpi=pmix"). SLURM_NTASKS alone never
  * refuses. */
 int alloc_check(const struct alloc *a, int world, struct gm_error *err);
-/* For programs that are no MPI program and start the ranks themselves: -EINVAL when a launcher
- * started several of them. */
+/* For programs that are no MPI program and start the ranks themselves: -EINVAL when a
+ * launcher started several of them. */
 int alloc_check_alone(const struct alloc *a, const char *program, struct gm_error *err);
-/* Is it this process that says what is wrong with the launch (the first rank, or alone)? */
+/* Is it this process that says what is wrong with the launch (the first rank, or alone)?
+ */
 bool alloc_speaks(const struct alloc *a);
 
-/* Is `name` a variable by which a launcher speaks to its rank? A command that a rank starts
- * must not inherit it: an MPI program in it would take itself for that rank. */
+/* Is `name` a variable by which a launcher speaks to its rank? A command that a rank
+ * starts must not inherit it: an MPI program in it would take itself for that rank. */
 bool alloc_is_private(const char *name);
 
 const char *alloc_mpirun(void); /* GRIDMILL_MPIRUN: the mpirun to use, or NULL */
-/* Did the user set this MCA parameter of Open MPI's in the environment? Then it stands. */
+/* Did the user set this MCA parameter of Open MPI's in the environment? Then it stands.
+ */
 bool alloc_user_set(const char *parameter);
 
 #endif

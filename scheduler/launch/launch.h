@@ -1,5 +1,5 @@
-/* A plan -> a command line that starts its ranks, each flag with its reason. One backend a
- * file; nothing is started here (engine spawns what it is given). */
+/* A plan -> a command line that starts its ranks, each flag with its reason. One backend
+ * a file; nothing is started here (engine spawns what it is given). */
 #ifndef LAUNCH_LAUNCH_H
 #define LAUNCH_LAUNCH_H
 
@@ -12,23 +12,27 @@ struct launch_flag {
 };
 
 struct launch_line {
-    struct arena *arena;           /* owns all below */
-    const char *const *argv;       /* ends with NULL */
-    const char *const *env;        /* "NAME=value" to add, ends with NULL */
+    struct arena *arena;             /* owns all below */
+    const char *const *argv;         /* ends with NULL */
+    const char *const *env;          /* "NAME=value" to add, ends with NULL */
     const struct launch_flag *flags; /* argv and env explained, in order */
     unsigned n_flags;
-    const char *rankfile;          /* text of FOLDER/rankfile to write first, or NULL */
+    const char *rankfile; /* text of FOLDER/rankfile to write first, or NULL */
 };
 
 struct launch_backend {
     const char *name;
-    /* runner: absolute path of gridmill-runner. -ENOENT: the launcher is not installed. */
-    int (*line)(const struct plan *plan, const char *runner, struct launch_line **ret,
+    /* runner: absolute path of gridmill-runner. -ENOENT: the launcher is not installed.
+     */
+    int (*line)(const struct plan *plan,
+                const char *runner,
+                struct launch_line **ret,
                 struct gm_error *err);
 };
 
 extern const struct launch_backend launch_mpirun;
-extern const struct launch_backend launch_dryrun; /* the model: `true`, with the same words */
+extern const struct launch_backend
+    launch_dryrun; /* the model: `true`, with the same words */
 
 void launch_line_free(struct launch_line *l);
 /* One line, quoted for a shell; yours to free. */

@@ -1,9 +1,9 @@
 /* Errors: one sentence and one code, in a struct that the caller owns.
  *
- * A fallible function returns an int: 0 or more is fine, a negative errno value has failed,
- * and `err` (its last parameter, NULL allowed) then holds the sentence. Only the first
- * detector writes it; a layer that knows a better name puts that in front (gm_prefix):
- * "jobspecs/a.yaml:7:3: ranks: must be 1 or more".
+ * A fallible function returns an int: 0 or more is fine, a negative errno value has
+ * failed, and `err` (its last parameter, NULL allowed) then holds the sentence. Only the
+ * first detector writes it; a layer that knows a better name puts that in front
+ * (gm_prefix): "jobspecs/a.yaml:7:3: ranks: must be 1 or more".
  *
  * Codes with one meaning all over Gridmill:
  *   -EINVAL      the input is wrong (a jobspec, an argument, a file's content)
@@ -52,12 +52,14 @@ static inline int gm_fail(struct gm_error *err, int code, const char *fmt, ...)
     return code;
 }
 
-/* clang's analyzer does not look into variadic functions: this tells it what is returned. */
+/* clang's analyzer does not look into variadic functions: this tells it what is returned.
+ */
 #ifdef __clang_analyzer__
 #define gm_fail(err, code, ...) ((void)(gm_fail)(err, code, __VA_ARGS__), (code))
 #endif
 
-/* Puts "what: " in front of the sentence that is there; returns err's code (0 without err). */
+/* Puts "what: " in front of the sentence that is there; returns err's code (0 without
+ * err). */
 GM_PRINTF(2, 3)
 static inline int gm_prefix(struct gm_error *err, const char *fmt, ...)
 {

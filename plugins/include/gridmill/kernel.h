@@ -7,11 +7,11 @@
  *     begin(task) step step ... end(outcome)  for each task that this rank has a part in
  *   close
  *
- * A task runs on a group of ranks (task->comm): each of them calls begin, step and end for
- * the same task. Outputs go through the sink, by their index in the table, from the group's
- * rank 0 alone (others' puts are ignored), except outputs declared per rank.
- * All calls for one kernel come from one thread. A kernel may own threads under it; the
- * seat says how many.
+ * A task runs on a group of ranks (task->comm): each of them calls begin, step and end
+ * for the same task. Outputs go through the sink, by their index in the table, from the
+ * group's rank 0 alone (others' puts are ignored), except outputs declared per rank. All
+ * calls for one kernel come from one thread. A kernel may own threads under it; the seat
+ * says how many.
  */
 #ifndef GRIDMILL_KERNEL_H
 #define GRIDMILL_KERNEL_H
@@ -41,23 +41,26 @@ enum gm_traits {
 enum gm_output_flags {
     GM_MEASURED = 1 << 0, /* a time or a rate: not covered by the result hash */
     GM_SERIES = 1 << 1,   /* rows appended as the task goes (sink->append) */
-    GM_RAGGED = 1 << 2,   /* the shape may differ from task to task: stored as heap + offset */
-    GM_MODEL = 1 << 3,    /* safetensors bytes (dtype u8, one dimension) */
-    GM_PER_RANK = 1 << 4  /* reserved */
+    GM_RAGGED =
+        1 << 2, /* the shape may differ from task to task: stored as heap + offset */
+    GM_MODEL = 1 << 3,   /* safetensors bytes (dtype u8, one dimension) */
+    GM_PER_RANK = 1 << 4 /* reserved */
 };
 
 /* How a stage's tasks are told in one line of the summary. */
 enum gm_summary {
     GM_SUM_NONE = 0,
-    GM_SUM_TOTAL = 10,  /* a scalar: added up */
-    GM_SUM_MEAN = 20,   /* a scalar: mean, weighted by the output named in `weight` if any */
-    GM_SUM_BEST = 30,   /* a scalar: the highest, and whose */
-    GM_SUM_LEAST = 40,  /* a scalar: the lowest, and whose */
-    GM_SUM_MATRIX = 50  /* a small matrix: added up and drawn (a confusion matrix) */
+    GM_SUM_TOTAL = 10, /* a scalar: added up */
+    GM_SUM_MEAN =
+        20, /* a scalar: mean, weighted by the output named in `weight` if any */
+    GM_SUM_BEST = 30,  /* a scalar: the highest, and whose */
+    GM_SUM_LEAST = 40, /* a scalar: the lowest, and whose */
+    GM_SUM_MATRIX = 50 /* a small matrix: added up and drawn (a confusion matrix) */
 };
 
 struct gm_output_spec {
-    const char *name;   /* lower case, words joined by '_': a dataset's name in the results */
+    const char
+        *name; /* lower case, words joined by '_': a dataset's name in the results */
     const char *help;   /* one line: the dataset's description attribute */
     const char *unit;   /* the dataset's unit attribute; "1" for a pure number */
     const char *shape;  /* for people: "" a scalar, "[rows]", "[classes, classes]" */
@@ -68,26 +71,36 @@ struct gm_output_spec {
     uint32_t summary;   /* enum gm_summary */
 };
 
-/* The group of ranks that runs one task together. Every call is made by all of them, in the
- * same order; each waits without MPI collectives and returns -EOWNERDEAD when a rank of the
- * group is lost, -ECANCELED when the job is asked to stop. */
+/* The group of ranks that runs one task together. Every call is made by all of them, in
+ * the same order; each waits without MPI collectives and returns -EOWNERDEAD when a rank
+ * of the group is lost, -ECANCELED when the job is asked to stop. */
 struct gm_comm {
     uint32_t size;          /* sizeof(struct gm_comm) of who made it */
     uint32_t rank, n_ranks; /* this rank in the group; n_ranks 1: all calls are local */
     void *impl;
 
-    /* Adds up `total` leaves of n elements each into out[n], on every rank, along one fixed
-     * binary tree over the leaf numbers: node [a, a + 2^k) is the sum of its halves, a half
-     * that starts past the end is left out. So the bits depend on the leaves alone, never on
-     * n_ranks. This rank gives the leaves [first, first + count): contiguous, ascending over
-     * the ranks and together [0, total); count 0 is allowed. `leaf` writes leaf i into
-     * out[n] (it is called in ascending order, once each). dtype: GM_F32, GM_F64, GM_I64. */
-    int (*sum)(const struct gm_comm *comm, uint32_t dtype, uint64_t total, uint64_t first,
-               uint64_t count, size_t n,
-               int (*leaf)(void *ctx, uint64_t i, void *out, struct gm_error *err), void *ctx,
-               void *out, struct gm_error *err);
+    /* Adds up `total` leaves of n elements each into out[n], on every rank, along one
+     * fixed binary tree over the leaf numbers: node [a, a + 2^k) is the sum of its
+     * halves, a half that starts past the end is left out. So the bits depend on the
+     * leaves alone, never on n_ranks. This rank gives the leaves [first, first + count):
+     * contiguous, ascending over the ranks and together [0, total); count 0 is allowed.
+     * `leaf` writes leaf i into out[n] (it is called in ascending order, once each).
+     * dtype: GM_F32, GM_F64, GM_I64. */
+    int (*sum)(const struct gm_comm *comm,
+               uint32_t dtype,
+               uint64_t total,
+               uint64_t first,
+               uint64_t count,
+               size_t n,
+               int (*leaf)(void *ctx, uint64_t i, void *out, struct gm_error *err),
+               void *ctx,
+               void *out,
+               struct gm_error *err);
     /* Copies nbytes at buf from the group's rank `root` to all others. */
-    int (*bcast)(const struct gm_comm *comm, uint32_t root, void *buf, size_t nbytes,
+    int (*bcast)(const struct gm_comm *comm,
+                 uint32_t root,
+                 void *buf,
+                 size_t nbytes,
                  struct gm_error *err);
     /* 1 once the job is asked to stop: the step should return -ECANCELED soon. */
     int (*cancelled)(const struct gm_comm *comm);
@@ -95,8 +108,11 @@ struct gm_comm {
 
 /* The contiguous run [*ret_first, *ret_first + *ret_count) of `total` things that is rank
  * `rank`'s of n_ranks: sizes differ by one at most, the longer runs come first. */
-static inline void gm_share(uint64_t total, uint32_t n_ranks, uint32_t rank,
-                            uint64_t *ret_first, uint64_t *ret_count)
+static inline void gm_share(uint64_t total,
+                            uint32_t n_ranks,
+                            uint32_t rank,
+                            uint64_t *ret_first,
+                            uint64_t *ret_count)
 {
     uint64_t each = total / n_ranks, more = total % n_ranks;
     *ret_first = rank * each + (rank < more ? rank : more);
@@ -104,10 +120,7 @@ static inline void gm_share(uint64_t total, uint32_t n_ranks, uint32_t rank,
 }
 
 /* Part of a data set: a task of a stage with `shards`. */
-enum gm_slice_unit {
-    GM_ROWS = 10,
-    GM_LINES = 20
-};
+enum gm_slice_unit { GM_ROWS = 10, GM_LINES = 20 };
 
 struct gm_slice {
     const char *path;      /* absolute; F.h5:/DATASET for HDF5, read for it as an input */
@@ -129,9 +142,9 @@ struct gm_input {
 };
 
 struct gm_task {
-    uint32_t size;   /* sizeof(struct gm_task) of who made it */
-    uint64_t index;  /* in its stage */
-    uint64_t seed;   /* a hash of (stage, index): the same on any rank and layout */
+    uint32_t size;  /* sizeof(struct gm_task) of who made it */
+    uint64_t index; /* in its stage */
+    uint64_t seed;  /* a hash of (stage, index): the same on any rank and layout */
     const struct gm_params *params; /* this task's: matrix and references resolved */
     const struct gm_comm *comm;     /* its group; never NULL */
     const struct gm_slice *shard;   /* NULL when the stage has none */
@@ -144,32 +157,43 @@ struct gm_sink {
     uint32_t size;
     void *impl;
     /* Sets an output of this task (once). */
-    int (*put)(const struct gm_sink *sink, unsigned output, uint32_t ndim,
-               const uint64_t *dims, const void *data, struct gm_error *err);
+    int (*put)(const struct gm_sink *sink,
+               unsigned output,
+               uint32_t ndim,
+               const uint64_t *dims,
+               const void *data,
+               struct gm_error *err);
     /* Appends n_rows rows to a GM_SERIES output. */
-    int (*append)(const struct gm_sink *sink, unsigned output, uint64_t n_rows,
-                  const void *rows, struct gm_error *err);
+    int (*append)(const struct gm_sink *sink,
+                  unsigned output,
+                  uint64_t n_rows,
+                  const void *rows,
+                  struct gm_error *err);
 };
 
 /* Where a checkpoint comes from (reserved: no kernel is asked to load yet). */
 struct gm_source {
     uint32_t size;
     void *impl;
-    int (*get)(const struct gm_source *source, unsigned output, void **ret, size_t *ret_nbytes,
+    int (*get)(const struct gm_source *source,
+               unsigned output,
+               void **ret,
+               size_t *ret_nbytes,
                struct gm_error *err);
 };
 
 /* What a rank offers a kernel. */
 struct gm_seat {
     uint32_t size;
-    uint32_t n_threads;   /* threads a kernel may compute with: the rank's cores */
+    uint32_t n_threads; /* threads a kernel may compute with: the rank's cores */
     uint32_t n_gpus;
-    const char *device;   /* "cpu" */
-    const char *cpus;     /* the rank's PUs as a list, "0-3,8" */
+    const char *device; /* "cpu" */
+    const char *cpus;   /* the rank's PUs as a list, "0-3,8" */
 };
 
 struct gm_kernel {
-    uint32_t abi, size; /* GM_KERNEL_ABI, sizeof(struct gm_kernel): tables grow at the end */
+    uint32_t abi,
+        size; /* GM_KERNEL_ABI, sizeof(struct gm_kernel): tables grow at the end */
     const char *name, *summary;
     const struct gm_param_spec *params;
     unsigned n_params;
@@ -179,11 +203,15 @@ struct gm_kernel {
 
     /* 0, or -ENODEV: not on this machine. Optional: NULL is "everywhere". */
     int (*probe)(struct gm_error *err);
-    /* `common` has the values that are equal for all tasks of the stage; the others are not
-     * given there (gm_param_given). */
-    int (*open)(const struct gm_params *common, const struct gm_seat *seat, void **ret,
+    /* `common` has the values that are equal for all tasks of the stage; the others are
+     * not given there (gm_param_given). */
+    int (*open)(const struct gm_params *common,
+                const struct gm_seat *seat,
+                void **ret,
                 struct gm_error *err);
-    int (*begin)(void *self, const struct gm_task *task, const struct gm_sink *sink,
+    int (*begin)(void *self,
+                 const struct gm_task *task,
+                 const struct gm_sink *sink,
                  struct gm_error *err);
     /* 1 more to do, 0 done, < 0 failed. Returns often; honours comm->cancelled. Allocates
      * nothing. */
@@ -199,7 +227,8 @@ struct gm_kernel {
 };
 
 /* The inputs of a task that came for parameter `param`, or NULL. */
-static inline const struct gm_input *gm_task_input(const struct gm_task *task, unsigned param)
+static inline const struct gm_input *gm_task_input(const struct gm_task *task,
+                                                   unsigned param)
 {
     for (unsigned i = 0; i < task->n_inputs; i++) {
         if (task->inputs[i].param == param)
@@ -208,14 +237,14 @@ static inline const struct gm_input *gm_task_input(const struct gm_task *task, u
     return NULL;
 }
 
-static inline int gm_put_i64(const struct gm_sink *sink, unsigned output, int64_t v,
-                             struct gm_error *err)
+static inline int
+gm_put_i64(const struct gm_sink *sink, unsigned output, int64_t v, struct gm_error *err)
 {
     return sink->put(sink, output, 0, NULL, &v, err);
 }
 
-static inline int gm_put_f64(const struct gm_sink *sink, unsigned output, double v,
-                             struct gm_error *err)
+static inline int
+gm_put_f64(const struct gm_sink *sink, unsigned output, double v, struct gm_error *err)
 {
     return sink->put(sink, output, 0, NULL, &v, err);
 }

@@ -1,6 +1,6 @@
 /* Parameters of a kernel: what it accepts (gm_param_spec) and what a task was given
- * (gm_params). Validation at submission, `gridmill kernels NAME`, the canonical form and the
- * result's columns all come from the one table.
+ * (gm_params). Validation at submission, `gridmill kernels NAME`, the canonical form and
+ * the result's columns all come from the one table.
  *
  * A kernel reads its values by their index in the table:
  *     enum { P_DATA, P_EPOCHS };
@@ -19,22 +19,20 @@ extern "C" {
 
 enum gm_param_type {
     GM_PARAM_INT = 10,
-    GM_PARAM_FLOAT = 20,      /* accepts integers too */
-    GM_PARAM_BOOL = 30,       /* true | false */
+    GM_PARAM_FLOAT = 20, /* accepts integers too */
+    GM_PARAM_BOOL = 30,  /* true | false */
     GM_PARAM_STRING = 40,
-    GM_PARAM_CHOICE = 50,     /* a string, one of `choices` */
-    GM_PARAM_PATH = 60,       /* a file, relative to the jobspec's folder; its digest is kept */
-    GM_PARAM_DATA = 70,       /* a PATH to a table: .csv .csv.gz .npy IDX, or F.h5:/DATASET,
-                                 which the runner reads into an input */
+    GM_PARAM_CHOICE = 50, /* a string, one of `choices` */
+    GM_PARAM_PATH = 60, /* a file, relative to the jobspec's folder; its digest is kept */
+    GM_PARAM_DATA = 70, /* a PATH to a table: .csv .csv.gz .npy IDX, or F.h5:/DATASET,
+                           which the runner reads into an input */
     GM_PARAM_INT_LIST = 80,
     GM_PARAM_FLOAT_LIST = 90,
-    GM_PARAM_TENSOR = 100,    /* ${stage.output}: arrives as an input */
-    GM_PARAM_MODEL = 110      /* ${stage.output} of a model, or a path to .safetensors */
+    GM_PARAM_TENSOR = 100, /* ${stage.output}: arrives as an input */
+    GM_PARAM_MODEL = 110   /* ${stage.output} of a model, or a path to .safetensors */
 };
 
-enum gm_param_flags {
-    GM_REQUIRED = 1 << 0
-};
+enum gm_param_flags { GM_REQUIRED = 1 << 0 };
 
 struct gm_param_spec {
     const char *name;    /* as in the jobspec: lower case, words joined by '-' */
@@ -42,12 +40,13 @@ struct gm_param_spec {
     const char *unit;    /* "s", "rows", ...; NULL: none */
     const char *preset;  /* the default, as it would stand in the jobspec; NULL: none */
     const char *choices; /* CHOICE: the words, separated by '|' */
-    double min, max;     /* inclusive range of a number, or of each list item; both 0: any */
-    uint32_t type;       /* enum gm_param_type */
-    uint32_t flags;      /* enum gm_param_flags */
+    double min, max; /* inclusive range of a number, or of each list item; both 0: any */
+    uint32_t type;   /* enum gm_param_type */
+    uint32_t flags;  /* enum gm_param_flags */
 };
 
-/* One value. `type` 0 means not given (no default either, or not known yet: see open()). */
+/* One value. `type` 0 means not given (no default either, or not known yet: see open()).
+ */
 struct gm_value {
     uint32_t type; /* 0 or enum gm_param_type */
     uint32_t n;    /* list items; bytes of a string */

@@ -26,13 +26,7 @@ enum gm_kind {
 };
 
 /* Element types of tensors; in memory and in files little-endian. */
-enum gm_dtype {
-    GM_U8 = 10,
-    GM_I32 = 20,
-    GM_I64 = 30,
-    GM_F32 = 40,
-    GM_F64 = 50
-};
+enum gm_dtype { GM_U8 = 10, GM_I32 = 20, GM_I64 = 30, GM_F32 = 40, GM_F64 = 50 };
 
 #define GM_MAX_DIMS 8
 
