@@ -160,7 +160,7 @@ static int read_texts(hid_t at,
                       struct gm_error *err)
 {
     AUTO_ID set = -1;
-    uint64_t n, bytes;
+    uint64_t n = 0, bytes;
     int rc = open_set(at, name, &set, &n, err);
     if (rc != 0)
         return rc;
@@ -217,7 +217,7 @@ int column_get(
     hid_t at, const char *name, hid_t type, size_t n, void *ret, struct gm_error *err)
 {
     AUTO_ID set = -1;
-    uint64_t there;
+    uint64_t there = 0;
     int rc = open_set(at, name, &set, &there, err);
     if (rc != 0)
         return rc;
