@@ -11,7 +11,7 @@ struct cut {
     const struct option_spec *options;
     unsigned n;
     int argc, at;
-    char **argv;
+    char *const *argv;
     struct args *to;
 };
 
@@ -98,7 +98,7 @@ static int take_letters(struct cut *c, const char *word, struct gm_error *err)
     return 0;
 }
 
-static size_t letters(int argc, char **argv)
+static size_t letters(int argc, char *const *argv)
 {
     size_t n = (size_t)argc;
     for (int i = 0; i < argc; i++)
@@ -109,7 +109,7 @@ static size_t letters(int argc, char **argv)
 int args_parse(const struct option_spec *options,
                unsigned n_options,
                int argc,
-               char **argv,
+               char *const *argv,
                struct args *ret,
                struct gm_error *err)
 {

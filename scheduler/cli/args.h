@@ -30,7 +30,7 @@ struct args {
 int args_parse(const struct option_spec *options,
                unsigned n_options,
                int argc,
-               char **argv,
+               char *const *argv,
                struct args *ret,
                struct gm_error *err);
 void args_free(struct args *a);

@@ -233,8 +233,12 @@ static void check_slurm(struct checkup *c)
     AUTO_STR out = {0};
     struct proc_end end = {0};
     char version[32];
-    if (capture_run(argv, NULL, 10, &out, &end, NULL) != 0 || end.status != 0) {
+    if (capture_run(argv, NULL, 10, &out, &end, NULL) != 0) {
         add(c, "slurm", OFF, NULL, "no srun: jobs run on this host alone");
+        return;
+    }
+    if (end.status != 0) {
+        add(c, "slurm", OFF, NULL, "srun is there, but says: %.200s", str_text(&out));
         return;
     }
     short_version(str_text(&out), version);

@@ -51,7 +51,7 @@ static void show_plan(const struct run *r, const struct engine_event *e)
 static void show_stopping(struct run *r, const char *why)
 {
     progress_wipe(&r->progress);
-    log_note("%s: ranks commit what they have (once more ends them at once)", why);
+    log_note("%s: the ranks commit what is done (once more: they are ended)", why);
 }
 
 static void keep_summary(struct run *r, const struct summary *s)

@@ -118,7 +118,9 @@ void outcome_read(const struct plan *plan,
         bool silent = why == NULL && relay->ended && relay->last.code == ENGINE_DONE;
         if (silent) /* it says done, yet there is nothing to read */
             ret->code = ENGINE_INTERNAL;
-        (void)gm_fail(err, -EIO, "%s", silent ? unread.text : what.text);
+        const char *also =
+            why != NULL ? ": no task was committed, nothing is left behind" : "";
+        (void)gm_fail(err, -EIO, "%s%s", silent ? unread.text : what.text, also);
         return;
     }
     ret->code = summary_exit(ret->summary);

@@ -159,17 +159,13 @@ void relay_flush(struct relay *r)
         relay_err(r, "\n", 1);
 }
 
-/* The first line that tells what happened; frames and introductions are passed over. */
+/* The line that says which rank was lost and how, or else the first one. */
 const char *relay_words(const struct relay *r, char buf[256])
 {
-    buf[0] = '\0';
-    for (const char *p = str_text(&r->words); *p != '\0' && buf[0] == '\0';) {
-        size_t n = strcspn(p, "\n");
-        size_t blank = strspn(p, " \t");
-        if (blank < n)
-            (void)snprintf(buf, 256, "%.*s", (int)(n - blank), p + blank);
-        p += n + (p[n] == '\n');
-    }
+    const char *text = str_text(&r->words), *best = strstr(text, "mpirun noticed that");
+    if (best == NULL)
+        best = text + strspn(text, " \t\n");
+    (void)snprintf(buf, 256, "%.*s", (int)strcspn(best, "\n"), best);
     return buf;
 }
 

@@ -141,7 +141,7 @@ static void mind_stop(struct run *r, double deadline)
         begin_stop(r, "the job's time is over");
     else if (r->step == DRAINING && (asked > 1 || now >= r->step_limit))
         terminate(r);
-    else if (r->step == TERMINATING && now >= r->step_limit) {
+    else if (r->step == TERMINATING && (asked > 2 || now >= r->step_limit)) {
         child_kill(&r->child);
         set_step(r, KILLED, (double)INFINITY);
     }

@@ -78,8 +78,8 @@ double summary_wall(const struct summary *s)
     return end > start ? end - start : 0;
 }
 
-/* A computed number says what the job found; of measured ones only a best is worth the first
- * line (GFLOP/s), not a mean time. */
+/* A computed number says what the job found; of measured ones only a best is worth the
+ * first line (GFLOP/s), not a mean time. */
 static bool is_headline(const struct summary_output *o, bool measured)
 {
     if (o->n == 0 || o->measured != measured)
@@ -102,7 +102,8 @@ find_headline(const struct summary *s, bool measured, unsigned *ret_stage)
     return NULL;
 }
 
-const struct summary_output *summary_headline(const struct summary *s, unsigned *ret_stage)
+const struct summary_output *summary_headline(const struct summary *s,
+                                              unsigned *ret_stage)
 {
     const struct summary_output *o = find_headline(s, false, ret_stage);
     return o != NULL ? o : find_headline(s, true, ret_stage);

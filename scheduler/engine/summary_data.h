@@ -11,7 +11,7 @@ struct summary_output {
     uint32_t kind;                           /* enum gm_summary */
     uint64_t n;                              /* tasks that gave a value */
     double value;                            /* total, mean, best or least; NaN: n is 0 */
-    bool measured;     /* a time or a rate, not a result */
+    bool measured;                           /* a time or a rate, not a result */
     bool integral;                           /* added up from integers */
     uint64_t task;                           /* BEST, LEAST: whose */
     const char *params;                      /* and what varied there, as JSON; or "" */

@@ -134,17 +134,23 @@ draw_headline(const struct summary *s, const struct style *st, struct str *out)
     str_printf(out, "  %s(stage %s)%s\n", st->dim, s->stages[stage].name, st->off);
 }
 
-static void
-tasks_text(const struct summary_stage *stage, const struct style *st, struct str *out)
+static void tasks_text(const struct summary_stage *stage, struct str *out)
 {
-    str_printf(out, "%" PRIu64 " done", stage->done);
-    if (stage->failed > 0)
-        str_printf(out, ", %" PRIu64 " failed", stage->failed);
-    if (stage->skipped > 0)
-        str_printf(out, ", %" PRIu64 " skipped", stage->skipped);
-    if (stage->open > 0)
-        str_printf(out, ", %" PRIu64 " open", stage->open);
-    (void)st;
+    const struct {
+        uint64_t n;
+        const char *word;
+    } counts[] = {{stage->done, "done"},
+                  {stage->failed, "failed"},
+                  {stage->skipped, "skipped"},
+                  {stage->open, "open"}};
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        if (counts[i].n > 0)
+            str_printf(out,
+                       "%s%" PRIu64 " %s",
+                       out->len > 0 ? ", " : "",
+                       counts[i].n,
+                       counts[i].word);
+    }
 }
 
 static void draw_outputs(const struct summary_stage *stage,
@@ -157,7 +163,9 @@ static void draw_outputs(const struct summary_stage *stage,
         const struct summary_output *o = &stage->outputs[i];
         if (o->n == 0 || o->kind == GM_SUM_MATRIX)
             continue;
-        if (!first)
+        if (first)
+            str_add(out, "  ");
+        else
             str_printf(out, "\n%*s", indent, "");
         first = false;
         draw_value(stage, o, st, out);
@@ -170,7 +178,7 @@ static void draw_stages(const struct summary *s, const struct style *st, struct 
     int name = 5, kernel = 6, tasks = 5;
     for (unsigned i = 0; i < s->n_stages; i++) {
         AUTO_STR text = {0};
-        tasks_text(&s->stages[i], st, &text);
+        tasks_text(&s->stages[i], &text);
         name = widest(name, s->stages[i].name);
         kernel = widest(kernel, s->stages[i].kernel);
         tasks = widest(tasks, str_text(&text));
@@ -184,16 +192,15 @@ static void draw_stages(const struct summary *s, const struct style *st, struct 
     str_printf(out, "%9s%s\n", "time", st->off);
     for (unsigned i = 0; i < s->n_stages; i++) {
         const struct summary_stage *stage = &s->stages[i];
-        char time[32] = "";
+        char time[32];
         AUTO_STR text = {0};
-        tasks_text(stage, st, &text);
+        tasks_text(stage, &text);
         str_add(out, "  ");
         pad(out, stage->name, name + 2);
         pad(out, *stage->kernel != '\0' ? stage->kernel : "command", kernel + 2);
-        pad(out, str_text(&text), tasks + 2);
+        pad(out, str_text(&text), stage->start > 0 ? tasks + 2 : 0);
         if (stage->start > 0)
-            (void)str_duration(stage->end - stage->start, time);
-        str_printf(out, "%9s  ", time);
+            str_printf(out, "%9s", str_duration(stage->end - stage->start, time));
         draw_outputs(stage, 2 + name + 2 + kernel + 2 + tasks + 2 + 9 + 2, st, out);
     }
 }

@@ -29,10 +29,14 @@ static inline void engine_job_open(struct engine_job *job, const char *yaml)
     (void)snprintf(job->results, sizeof(job->results), "%s/job.h5", job->dir);
     struct jobspec_options opt = {.dir = job->dir, .look = engine_look};
     opt.kernels = engine_kernels(&opt.n_kernels);
-    int rc = jobspec_parse("job.yaml", yaml, strlen(yaml), &opt, &job->spec, &faults, &err);
+    int rc =
+        jobspec_parse("job.yaml", yaml, strlen(yaml), &opt, &job->spec, &faults, &err);
     cr_assert_eq(rc, 0, "%s", err.text);
     jobspec_faults_free(&faults);
-    cr_assert_eq(restree_load_synthetic("pack:2 core:2 pu:1", &job->tree, &err), 0, "%s", err.text);
+    cr_assert_eq(restree_load_synthetic("pack:2 core:2 pu:1", &job->tree, &err),
+                 0,
+                 "%s",
+                 err.text);
 }
 
 static inline void engine_job_close(struct engine_job *job)
@@ -52,7 +56,8 @@ static inline struct plan *engine_job_plan(const struct engine_job *job)
 }
 
 /* The head of the results, and one empty shard to fill. */
-static inline struct shard *engine_job_begin(const struct engine_job *job, const struct plan *plan)
+static inline struct shard *engine_job_begin(const struct engine_job *job,
+                                             const struct plan *plan)
 {
     struct gm_error err = {0};
     struct shard *shard = NULL;
@@ -71,11 +76,8 @@ static inline struct shard *engine_job_begin(const struct engine_job *job, const
     return shard;
 }
 
-static inline void engine_job_text(struct shard *shard,
-                                   uint32_t stage,
-                                   uint64_t task,
-                                   uint32_t kind,
-                                   const char *text)
+static inline void engine_job_text(
+    struct shard *shard, uint32_t stage, uint64_t task, uint32_t kind, const char *text)
 {
     struct result_record r = {.stage = stage,
                               .kind = kind,
@@ -89,11 +91,8 @@ static inline void engine_job_text(struct shard *shard,
     cr_assert_eq(shard_add(shard, &r, &err), 0, "%s", err.text);
 }
 
-static inline void engine_job_f64(struct shard *shard,
-                                  uint32_t stage,
-                                  uint64_t task,
-                                  uint32_t output,
-                                  double value)
+static inline void engine_job_f64(
+    struct shard *shard, uint32_t stage, uint64_t task, uint32_t output, double value)
 {
     struct result_record r = {.stage = stage,
                               .kind = RESULT_OUTPUT,
@@ -115,7 +114,8 @@ engine_job_commit(struct shard *shard, uint32_t stage, uint64_t task, uint32_t s
                               .task = task,
                               .count = 1,
                               .status = status,
-                              .reason = status == RESULT_FAILED ? RESULT_ERROR : RESULT_OK,
+                              .reason =
+                                  status == RESULT_FAILED ? RESULT_ERROR : RESULT_OK,
                               .n_ranks = 1,
                               .start = 1000 + (double)task,
                               .end = 1000.5 + (double)task};
@@ -123,11 +123,15 @@ engine_job_commit(struct shard *shard, uint32_t stage, uint64_t task, uint32_t s
     cr_assert_eq(shard_commit(shard, &c, &err), 0, "%s", err.text);
 }
 
-static inline void engine_job_pack(const struct plan *plan, const char *file, const char *outcome)
+static inline void
+engine_job_pack(const struct plan *plan, const char *file, const char *outcome)
 {
     struct gm_error err = {0};
-    struct pack_options opt = {
-        .folder = plan->folder, .file = file, .complete = true, .end = 2000, .outcome = outcome};
+    struct pack_options opt = {.folder = plan->folder,
+                               .file = file,
+                               .complete = true,
+                               .end = 2000,
+                               .outcome = outcome};
     cr_assert_eq(pack_run(&opt, &err), 0, "%s", err.text);
 }
 

@@ -1,6 +1,6 @@
-#include "engine/folder.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "engine/folder.h"
 #include <criterion/criterion.h>
 #include <sys/stat.h>
 
@@ -8,6 +8,10 @@ static char dir[64], results[96], folder_path[112];
 
 static struct plan plan_for(const char *file)
 {
+    static const struct plan_rank rank = {
+        .host = "n0", .cpus = "0", .gpus = "", .reason = "first"};
+    static const struct plan_host host = {.name = "n0"};
+    static const struct plan_topology topology = {.digest = "", .xml = ""};
     (void)snprintf(folder_path, sizeof(folder_path), "%s.gm", file);
     return (struct plan){.id = "0123456789abcdef0123456789abcdef",
                          .file = "job.yaml",
@@ -20,6 +24,12 @@ static struct plan plan_for(const char *file)
                          .mapping = "pack",
                          .binder = PLAN_BOUND_BY_LAUNCHER,
                          .launcher = "mpirun",
+                         .ranks = &rank,
+                         .n_ranks = 1,
+                         .hosts = &host,
+                         .n_hosts = 1,
+                         .topologies = &topology,
+                         .n_topologies = 1,
                          .build = "test"};
 }
 
@@ -135,12 +145,17 @@ Test(folder, a_place_that_cannot_hold_results_is_named)
     const struct {
         const char *path;
         int code;
-    } cases[] = {{nowhere.text, -ENOENT}, {below_file.text, -ENOTDIR}, {is_folder.text, -EISDIR}};
+    } cases[] = {
+        {nowhere.text, -ENOENT}, {below_file.text, -ENOTDIR}, {is_folder.text, -EISDIR}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct plan plan = plan_for(cases[i].path);
         struct folder *f = NULL;
         struct gm_error err = {0};
-        cr_expect_eq(folder_open(&plan, true, &f, &err), cases[i].code, "%s: %s", cases[i].path, err.text);
+        cr_expect_eq(folder_open(&plan, true, &f, &err),
+                     cases[i].code,
+                     "%s: %s",
+                     cases[i].path,
+                     err.text);
         cr_expect_null(f);
         cr_expect_not_null(strstr(err.text, dir), "%s", err.text);
     }

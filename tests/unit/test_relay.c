@@ -26,7 +26,8 @@ static const char stream[] = "hello\n"
                              "\n"
                              "{\"gridmill\":\"progress\",\"done\":1,\"total\":2}\n"
                              "last";
-static const char want[] = "said hello\nevent 20 done 0\nsaid \nevent 30 done 1\nsaid last\n";
+static const char want[] =
+    "said hello\nevent 20 done 0\nsaid \nevent 30 done 1\nsaid last\n";
 
 Test(relay, lines_arrive_whole_wherever_the_pipe_cuts_them)
 {
@@ -62,8 +63,9 @@ Test(relay, the_launchers_own_words_are_kept_back_and_the_ranks_pass)
                      "said a library warns\nsaid [not a tag] of a rank\n"
                      "said gridmill-runner: rank 1: planned on 0-1, bound to 2-3\n");
     cr_expect_str_eq(str_text(&r.said), "rank 1: planned on 0-1, bound to 2-3");
-    cr_expect_str_eq(relay_words(&r, words),
-                     "mpirun noticed that process rank 1 with PID 7 exited on signal 9 (Killed).");
+    cr_expect_str_eq(
+        relay_words(&r, words),
+        "mpirun noticed that process rank 1 with PID 7 exited on signal 9 (Killed).");
     finish(&r);
 }
 
@@ -72,7 +74,8 @@ Test(relay, verbose_shows_the_launchers_words_too)
     static const char said[] = "----------------------------------------\nhelp text\n";
     struct relay r = {.events = &events, .verbose = true};
     relay_err(&r, said, sizeof(said) - 1);
-    cr_expect_not_null(strstr(str_text(&heard), "said help text\n"), "%s", str_text(&heard));
+    cr_expect_not_null(
+        strstr(str_text(&heard), "said help text\n"), "%s", str_text(&heard));
     finish(&r);
 }
 

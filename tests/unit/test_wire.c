@@ -10,9 +10,10 @@ static struct wire parse(const char *line)
 
 Test(wire, an_event_gives_all_its_numbers)
 {
-    struct wire w = parse("{\"gridmill\":\"progress\",\"done\":3,\"failed\":1,\"skipped\":2,"
-                          "\"running\":4,\"total\":18446744073709551615,\"elapsed\":1.5,"
-                          "\"left\":2,\"stage\":\"train\"}");
+    struct wire w =
+        parse("{\"gridmill\":\"progress\",\"done\":3,\"failed\":1,\"skipped\":2,"
+              "\"running\":4,\"total\":18446744073709551615,\"elapsed\":1.5,"
+              "\"left\":2,\"stage\":\"train\"}");
     cr_expect_eq(w.kind, WIRE_PROGRESS);
     cr_expect_eq(w.done, 3);
     cr_expect_eq(w.failed, 1);
@@ -26,7 +27,8 @@ Test(wire, an_event_gives_all_its_numbers)
 
 Test(wire, unknown_time_left_and_stage_are_told_from_zero)
 {
-    struct wire w = parse("{\"gridmill\":\"progress\",\"done\":0,\"left\":null,\"stage\":null}");
+    struct wire w =
+        parse("{\"gridmill\":\"progress\",\"done\":0,\"left\":null,\"stage\":null}");
     cr_expect_eq(w.kind, WIRE_PROGRESS);
     cr_expect_lt(w.left, 0);
     cr_expect_str_eq(w.stage, "");
@@ -34,8 +36,9 @@ Test(wire, unknown_time_left_and_stage_are_told_from_zero)
 
 Test(wire, the_end_brings_outcome_sentence_and_phases)
 {
-    struct wire w = parse("{\"gridmill\":\"ended\",\"outcome\":\"refused\",\"code\":2,"
-                          "\"text\":\"a \\\"b\\\": c\",\"phases\":{\"init\":0.25,\"pack\":1}}");
+    struct wire w =
+        parse("{\"gridmill\":\"ended\",\"outcome\":\"refused\",\"code\":2,"
+              "\"text\":\"a \\\"b\\\": c\",\"phases\":{\"init\":0.25,\"pack\":1}}");
     cr_expect_eq(w.kind, WIRE_ENDED);
     cr_expect_str_eq(w.outcome, "refused");
     cr_expect_eq(w.code, 2);

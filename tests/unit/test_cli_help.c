@@ -1,0 +1,74 @@
+#include "cli/help.h"
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+Test(cli_help, the_overview_has_every_verb_and_its_line)
+{
+    AUTO_STR out = {0};
+    help_overview(&out);
+    for (unsigned i = 0; commands[i] != NULL; i++) {
+        cr_expect_not_null(strstr(out.text, commands[i]->name));
+        cr_expect_not_null(strstr(out.text, commands[i]->summary));
+    }
+}
+
+Test(cli_help, each_verbs_help_has_every_option_of_its_table)
+{
+    for (unsigned i = 0; commands[i] != NULL; i++) {
+        AUTO_STR out = {0};
+        help_command(commands[i], &out);
+        for (unsigned k = 0; k < commands[i]->n_options; k++)
+            cr_expect_not_null(strstr(out.text, commands[i]->options[k].name));
+    }
+}
+
+Test(cli_help, lines_fit_eighty_columns)
+{
+    for (unsigned i = 0; commands[i] != NULL; i++) {
+        AUTO_STR out = {0};
+        help_command(commands[i], &out);
+        for (const char *p = out.text; *p != '\0'; p += strcspn(p, "\n") + 1)
+            cr_expect_leq(strcspn(p, "\n"),
+                          90,
+                          "%s: %.*s",
+                          commands[i]->name,
+                          (int)strcspn(p, "\n"),
+                          p);
+    }
+}
+
+/* bash itself says what it would complete. */
+static void completes(const char *line, unsigned word, const char *want)
+{
+    AUTO_STR script = {0};
+    char path[] = "/tmp/gridmill-completion-XXXXXX";
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    help_bash(&script);
+    str_printf(&script,
+               "\nCOMP_WORDS=(%s)\nCOMP_CWORD=%u\n_gridmill 2>/dev/null\necho \" "
+               "${COMPREPLY[*]} \"\n",
+               line,
+               word);
+    cr_assert_eq(write(fd, script.text, script.len), (ssize_t)script.len);
+    (void)close(fd);
+    AUTO_STR command = {0};
+    char answer[1024] = "";
+    str_printf(&command, "bash %s", path);
+    FILE *p = popen(command.text, "r");
+    cr_assert_not_null(p);
+    (void)!fread(answer, 1, sizeof(answer) - 1, p);
+    (void)pclose(p);
+    (void)unlink(path);
+    cr_expect_not_null(strstr(answer, want), "'%s' completes to '%s'", line, answer);
+}
+
+Test(cli_help, bash_completes_verbs_options_and_kernels)
+{
+    completes("gridmill ru", 1, " run ");
+    completes("gridmill run --for", 2, " --force ");
+    completes("gridmill run --ran", 2, " --ranks= ");
+    completes("gridmill kernels mlp.t", 2, " mlp.train ");
+    completes("gridmill result sh", 2, " show ");
+}

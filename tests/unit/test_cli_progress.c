@@ -1,0 +1,41 @@
+#include "cli/progress.h"
+#include <criterion/criterion.h>
+
+static const struct engine_event event = {.kind = ENGINE_PROGRESS,
+                                          .done = 11,
+                                          .failed = 1,
+                                          .total = 24,
+                                          .elapsed = 4,
+                                          .left = 4,
+                                          .stage = "train"};
+
+Test(cli_progress, a_line_has_bar_count_rate_time_left_and_stage)
+{
+    AUTO_STR out = {0};
+    progress_text(&event, false, 80, &out);
+    cr_expect_str_eq(
+        out.text,
+        "============------------  12 of 24 tasks, 1 failed, 3.0/s, 4.00 s left, train");
+}
+
+Test(cli_progress, what_is_not_known_yet_is_not_shown)
+{
+    struct engine_event e = {.kind = ENGINE_STARTED, .total = 7, .left = -1};
+    AUTO_STR out = {0};
+    progress_text(&e, false, 80, &out);
+    cr_expect_str_eq(out.text, "------------------------  0 of 7 tasks");
+}
+
+Test(cli_progress, the_line_fits_its_terminal_at_any_width)
+{
+    for (int utf8 = 0; utf8 < 2; utf8++) {
+        for (int width = 20; width < 120; width++) {
+            AUTO_STR out = {0};
+            progress_text(&event, utf8 == 1, width, &out);
+            int columns = 0;
+            for (const char *p = out.text; *p != '\0'; p++)
+                columns += (*p & 0xc0) != 0x80;
+            cr_expect_lt(columns, width, "%d columns in %d", columns, width);
+        }
+    }
+}
