@@ -66,14 +66,16 @@ static void ask_pmix(struct rank *r)
 
 int rank_open(struct rank *r, int *argc, char ***argv, struct gm_error *err)
 {
-    int granted;
+    int granted, rc = alloc_check_start(&r->alloc, err);
+    if (rc < 0)
+        return rc;
     if (MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &granted) != MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Init_thread failed");
     r->inited = clock_unix();
     (void)MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     (void)MPI_Comm_rank(MPI_COMM_WORLD, &r->world);
     (void)MPI_Comm_size(MPI_COMM_WORLD, &r->n_ranks);
-    int rc = alloc_check(&r->alloc, r->n_ranks, err);
+    rc = alloc_check(&r->alloc, r->n_ranks, err);
     if (rc < 0)
         return rc;
     if (granted < MPI_THREAD_MULTIPLE)

@@ -3,6 +3,7 @@
 #include "alloc.h"
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Slurm numbers the steps of a job from 0; the highest values of 32 bits stand for what
  * is no step: the batch script, the shell of salloc, the external step, a step that is
@@ -95,19 +96,40 @@ static const char *cure(enum alloc_launcher l)
 {
     switch (l) {
     case ALLOC_OURS:
-        return "the mpirun it used belongs to another MPI than this build: name the "
-               "right "
-               "one in GRIDMILL_MPIRUN";
+        return "its mpirun belongs to another MPI than this build: name the right one in "
+               "GRIDMILL_MPIRUN";
     case ALLOC_SRUN:
         return "start it with srun --mpi=pmix";
     case ALLOC_PMI:
-        return "start it with the mpirun of the Open MPI it was built against, or build "
-               "it "
-               "against this MPI";
+        return "start it with the mpirun of the Open MPI it was built against";
     default:
-        return "start it with the mpirun it was built against, or build it against this "
-               "one";
+        return "start it with the mpirun it was built against";
     }
+}
+
+/* PMIx, or PMI 1 or 2: what an MPI program finds its launcher by. */
+static bool have_pmi(void)
+{
+    static const char *const names[] = {
+        "PMIX_RANK", "PMIX_NAMESPACE", "PMI_RANK", "PMI_FD"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (getenv(names[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
+int alloc_check_start(const struct alloc *a, struct gm_error *err)
+{
+    if (a->launcher != ALLOC_SRUN || a->n_ranks <= 1 || have_pmi())
+        return 0;
+    return gm_fail(
+        err,
+        -EINVAL,
+        "srun started %d ranks without PMIx, so each would see 1 and compute the "
+        "whole job: %s",
+        a->n_ranks,
+        cure(a->launcher));
 }
 
 int alloc_check(const struct alloc *a, int world, struct gm_error *err)

@@ -31,10 +31,12 @@ struct alloc {
 void alloc_read(struct alloc *ret);
 const char *alloc_launcher_name(enum alloc_launcher l); /* "mpirun", "srun", ... */
 
+/* The guard before MPI_Init: Open MPI ends the process inside it when srun gave it
+ * nothing to talk to. -EINVAL: srun started several ranks without any PMI. */
+int alloc_check_start(const struct alloc *a, struct gm_error *err);
 /* The mis-launch guard. world: MPI_Comm_size. 0, or -EINVAL with the line that names the
- * cure
- * ("srun started 4 ranks, but MPI sees 1: ... srun --mpi=pmix"). SLURM_NTASKS alone never
- * refuses. */
+ * cure ("srun started 4 ranks, but MPI sees 1: ... srun --mpi=pmix"). SLURM_NTASKS alone
+ * never refuses. */
 int alloc_check(const struct alloc *a, int world, struct gm_error *err);
 /* For programs that are no MPI program and start the ranks themselves: -EINVAL when a
  * launcher started several of them. */

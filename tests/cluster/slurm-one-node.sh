@@ -30,6 +30,7 @@ echo "laptop $laptop"
 # Without PMIx each rank believes to be alone: refused with the cure, and nothing is computed.
 expect 2 srun --mpi=none -n 2 "$RUNNER" "$(example sleep)"
 says 'srun --mpi=pmix'
+[ "$(grep -c gridmill-runner: err)" -eq 1 ] || fail "not one line"
 nothing_left "$work/jobspecs/sleep.h5"
 
 # In an allocation of two tasks a `gridmill run --ranks 1` is no mis-launch.
