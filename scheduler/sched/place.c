@@ -23,7 +23,7 @@ struct job {
 struct sum {
     uint64_t cores, gpus, memory; /* bytes */
     uint64_t ranks;               /* of this request that have room there */
-    unsigned hosts;
+    unsigned hosts, widest;       /* widest: the cores of the largest host */
 };
 
 static uint64_t memory_of(const struct topo_shape *s)
@@ -96,6 +96,7 @@ measure(const struct job *j, const struct occupancy *occ, unsigned *room)
         sum.memory += memory_of(s);
         sum.ranks += room[h];
         used += room[h] > 0;
+        sum.widest = s->n_cores > sum.widest ? s->n_cores : sum.widest;
     }
     if (used < j->req->nodes)
         sum.ranks = 0;
@@ -157,75 +158,75 @@ static void add_subject(struct str *out, unsigned hosts)
         str_printf(out, "these %u hosts let us use", hosts);
 }
 
+/* "4 ranks of 1 core need 4 cores, this machine lets us use 2" */
+static void add_need(struct str *out,
+                     uint64_t ranks,
+                     uint64_t each,
+                     const char *word,
+                     const struct sum *all,
+                     uint64_t have)
+{
+    str_printf(out,
+               "%llu rank%s of %llu %s%s need%s %llu %s%s, ",
+               (unsigned long long)ranks,
+               s_if(ranks),
+               (unsigned long long)each,
+               word,
+               s_if(each),
+               ranks == 1 ? "s" : "",
+               (unsigned long long)(ranks * each),
+               word,
+               s_if(ranks * each));
+    add_subject(out, all->hosts);
+    str_printf(out, " %llu", (unsigned long long)have);
+}
+
 /* The sentence for a request that even the empty machine cannot hold. */
 static int
 never(const struct job *j, const struct sum *all, uint64_t ranks, struct gm_error *err)
 {
     const struct place_request *req = j->req;
-    uint64_t cores = ranks * j->cores, gpus = ranks * req->gpus;
     char have[32], want[32];
-    AUTO_STR subject = {0}, cure = {0};
-    add_subject(&subject, all->hosts);
+    AUTO_STR why = {0};
+    if (j->cores > all->widest)
+        return gm_fail(err,
+                       -EOVERFLOW,
+                       "a rank of %u cores fits on no host: the largest lets us use %u",
+                       j->cores,
+                       all->widest);
+    if (ranks * j->cores > all->cores)
+        add_need(&why, ranks, j->cores, "core", all, all->cores);
+    else if (ranks * req->gpus > all->gpus)
+        add_need(&why, ranks, req->gpus, "GPU", all, all->gpus);
+    else if (req->memory > 0 && ranks > all->memory / req->memory)
+        str_printf(&why,
+                   "%llu rank%s of %s each need more memory than is there (%s)",
+                   (unsigned long long)ranks,
+                   s_if(ranks),
+                   str_bytes(req->memory, want),
+                   str_bytes(all->memory, have));
+    else if (req->nodes > all->hosts)
+        str_printf(
+            &why, "%u hosts are wanted (nodes), %u are there", req->nodes, all->hosts);
+    else
+        str_printf(&why,
+                   "%llu rank%s of %u core%s cannot be cut to fit the hosts",
+                   (unsigned long long)ranks,
+                   s_if(ranks),
+                   j->cores,
+                   s_if(j->cores));
+    AUTO_STR cure = {0};
     if (all->ranks > 0)
         str_printf(&cure, "--ranks %llu", (unsigned long long)all->ranks);
     else
         str_add(&cure, "ask for less per rank");
-    if (cores > all->cores)
-        return gm_fail(err,
-                       -EOVERFLOW,
-                       "%llu rank%s of %u core%s need%s %llu core%s, %s %llu: %s%s",
-                       (unsigned long long)ranks,
-                       s_if(ranks),
-                       j->cores,
-                       s_if(j->cores),
-                       ranks == 1 ? "s" : "",
-                       (unsigned long long)cores,
-                       s_if(cores),
-                       subject.text,
-                       (unsigned long long)all->cores,
-                       cure.text,
-                       req->oversubscribe ? ""
-                                          : ", or oversubscribe: true (--oversubscribe)");
-    if (gpus > all->gpus)
-        return gm_fail(err,
-                       -EOVERFLOW,
-                       "%llu rank%s of %u GPU%s need%s %llu GPU%s, %s %llu: %s",
-                       (unsigned long long)ranks,
-                       s_if(ranks),
-                       req->gpus,
-                       s_if(req->gpus),
-                       ranks == 1 ? "s" : "",
-                       (unsigned long long)gpus,
-                       s_if(gpus),
-                       subject.text,
-                       (unsigned long long)all->gpus,
-                       cure.text);
-    if (req->memory > 0 && ranks > all->memory / req->memory)
-        return gm_fail(err,
-                       -EOVERFLOW,
-                       "%llu rank%s of %s each need more memory than is there (%s): %s",
-                       (unsigned long long)ranks,
-                       s_if(ranks),
-                       str_bytes(req->memory, want),
-                       str_bytes(all->memory, have),
-                       cure.text);
-    if (req->nodes > all->hosts)
-        return gm_fail(err,
-                       -EOVERFLOW,
-                       "nodes: %u hosts are wanted, %u are there",
-                       req->nodes,
-                       all->hosts);
-    return gm_fail(
-        err,
-        -EOVERFLOW,
-        "%llu rank%s of %u core%s cannot be cut to fit the hosts, at most %llu "
-        "can: %s",
-        (unsigned long long)ranks,
-        s_if(ranks),
-        j->cores,
-        s_if(j->cores),
-        (unsigned long long)all->ranks,
-        cure.text);
+    bool may_share = ranks * j->cores > all->cores && !req->oversubscribe;
+    return gm_fail(err,
+                   -EOVERFLOW,
+                   "%s: %s%s",
+                   why.text,
+                   cure.text,
+                   may_share ? ", or oversubscribe: true (--oversubscribe)" : "");
 }
 
 static int not_now(const struct job *j,

@@ -10,8 +10,8 @@ struct slot_request {
 };
 
 /* Takes a slot on `host`, which must have room for it (asserted), and claims it in *occ.
- * placed: ranks that stand at or below each node of the host's shape; counted on. Fills the
- * seat. */
+ * placed: ranks that stand at or below each node of the host's shape; counted on. Fills
+ * the seat. */
 void slot_take(struct occupancy *occ,
                const struct restree *tree,
                unsigned host,

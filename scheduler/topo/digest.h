@@ -2,8 +2,8 @@
 #ifndef TOPO_DIGEST_H
 #define TOPO_DIGEST_H
 
-/* Of hwloc 2 XML text: 32 hex digits, terminated. Not a cryptographic hash: it groups hosts
- * that trust each other. The rule is a contract (docs/design/placement.md). */
+/* Of hwloc 2 XML text: 32 hex digits, terminated. Not a cryptographic hash: it groups
+ * hosts that trust each other. The rule is a contract (docs/design/placement.md). */
 void digest_xml(const char *xml, char ret[65]);
 
 #endif

@@ -148,7 +148,7 @@ static void add_owners(struct painter *p, const struct run *r)
 {
     const struct topo_node *core = &p->shape->nodes[r->first];
     if (p->owners[r->first].n == 0) {
-        str_add(p->out, "free");
+        str_add(p->out, "-");
         return;
     }
     AUTO(idset) ranks = idset_make();
@@ -204,7 +204,7 @@ static void draw_gpu(struct painter *p, unsigned node, bool last)
         str_add(p->out, "  ");
         add_ranks(p, ranks);
     } else if (p->seats != NULL) {
-        str_add(p->out, "  free");
+        str_add(p->out, "  -");
     }
     str_add(p->out, "\n");
 }

@@ -1,7 +1,9 @@
-/* Who holds what: per host a bitmap of free PUs and GPUs, and free cores and GPUs summed up
- * the tree. The shape (restree.h) stays as it is. A core is free while all its PUs are.
+/* Who holds what: per host a bitmap of free PUs and GPUs, and free cores and GPUs summed
+ * up the tree. The shape (restree.h) stays as it is. A core is free while all its PUs
+ * are.
  *
- * Claims and releases cost the depth of the tree for each PU and GPU; questions cost nothing. */
+ * Claims and releases cost the depth of the tree for each PU and GPU; questions cost
+ * nothing. */
 #ifndef TOPO_OCCUPANCY_H
 #define TOPO_OCCUPANCY_H
 
@@ -9,7 +11,8 @@
 
 struct occupancy;
 
-struct occupancy *occupancy_make(const struct restree *tree); /* all free; tree outlives it */
+struct occupancy *
+occupancy_make(const struct restree *tree); /* all free; tree outlives it */
 struct occupancy *occupancy_dup(const struct occupancy *o);
 void occupancy_free(struct occupancy *o); /* takes NULL */
 
@@ -18,12 +21,17 @@ unsigned occupancy_free_cores(const struct occupancy *o, unsigned host, unsigned
 unsigned occupancy_free_gpus(const struct occupancy *o, unsigned host, unsigned node);
 bool occupancy_pu_free(const struct occupancy *o, unsigned host, unsigned os_index);
 bool occupancy_gpu_free(const struct occupancy *o, unsigned host, unsigned os_index);
-/* gpus NULL: none. -EBUSY: one of them is held already; -EINVAL: one of them is not there;
- * then nothing changed. */
-int occupancy_claim(struct occupancy *o, unsigned host, const struct idset *pus,
-                    const struct idset *gpus, struct gm_error *err);
+/* gpus NULL: none. -EBUSY: one of them is held already; -EINVAL: one of them is not
+ * there; then nothing changed. */
+int occupancy_claim(struct occupancy *o,
+                    unsigned host,
+                    const struct idset *pus,
+                    const struct idset *gpus,
+                    struct gm_error *err);
 /* Gives back what was claimed (asserted: all of it is held). */
-void occupancy_release(struct occupancy *o, unsigned host, const struct idset *pus,
+void occupancy_release(struct occupancy *o,
+                       unsigned host,
+                       const struct idset *pus,
                        const struct idset *gpus);
 
 AUTO_TYPE(occupancy, occupancy_free)

@@ -1,11 +1,11 @@
-/* The machine's shape: hosts, packages, NUMA nodes, caches, cores, PUs, GPUs. Immutable; equal
- * hosts share one shape. Who holds what is apart: occupancy.h.
+/* The machine's shape: hosts, packages, NUMA nodes, caches, cores, PUs, GPUs. Immutable;
+ * equal hosts share one shape. Who holds what is apart: occupancy.h.
  *
  * A shape is one flat array of nodes in depth-first order; the root (node 0) is the host.
- * PUs that this process may not use (cgroup, affinity mask, offline) are not in it. A NUMA
- * node that has cores holds what hangs below it; one with memory alone (CXL, HBM) is a leaf
- * without PUs. Caches are there where several cores share them, and level 3 always. Where
- * the machine tells no cores, each PU is one. */
+ * PUs that this process may not use (cgroup, affinity mask, offline) are not in it. A
+ * NUMA node that has cores holds what hangs below it; one with memory alone (CXL, HBM) is
+ * a leaf without PUs. Caches are there where several cores share them, and level 3
+ * always. Where the machine tells no cores, each PU is one. */
 #ifndef TOPO_RESTREE_H
 #define TOPO_RESTREE_H
 
@@ -13,12 +13,12 @@
 #include "gridmill/types.h"
 
 struct topo_node {
-    uint32_t kind;            /* enum gm_kind */
-    uint32_t os_index;        /* as the kernel numbers it; PUs count per host. GPUs: 0, 1, ...
-                                 in the order of their PCI addresses, one vendor's alone;
-                                 caches: in tree order */
-    uint32_t parent;          /* node index; the root's is its own */
-    uint32_t end;             /* nodes (i, end) are below this one */
+    uint32_t kind;     /* enum gm_kind */
+    uint32_t os_index; /* as the kernel numbers it; PUs count per host. GPUs: 0, 1, ...
+                          in the order of their PCI addresses, one vendor's alone;
+                          caches: in tree order */
+    uint32_t parent;   /* node index; the root's is its own */
+    uint32_t end;      /* nodes (i, end) are below this one */
     uint32_t first_pu, n_pus; /* its PUs: shape->pus[first_pu ...] */
     uint32_t n_cores, n_gpus; /* below and including itself */
     uint64_t bytes;           /* NUMA: memory; cache: size; else 0 */
@@ -28,11 +28,11 @@ struct topo_node {
 struct topo_shape {
     struct topo_node *nodes;
     unsigned n_nodes;
-    uint32_t *pus;            /* OS indices in tree order */
+    uint32_t *pus; /* OS indices in tree order */
     unsigned n_pus, n_cores, n_packages, n_numas, n_gpus;
-    char *xml;                /* hwloc's export (v2) */
-    char digest[65];          /* of the xml with what differs between equal hosts left out */
-    char *cpu_model;          /* "AMD EPYC ..." or "" */
+    char *xml;       /* hwloc's export (v2) */
+    char digest[65]; /* of the xml with what differs between equal hosts left out */
+    char *cpu_model; /* "AMD EPYC ..." or "" */
 };
 
 struct topo_host {
@@ -49,20 +49,27 @@ struct restree {
 
 /* This host, as this process may use it: its cgroup and its affinity mask. */
 int restree_load_host(struct restree **ret, struct gm_error *err);
-/* This host, as its cgroup allows, whatever this process's own affinity mask: what a rank that
- * a foreign launcher bound needs to see its neighbours' cores (narrow it by load_xml's cpus). */
+/* This host, as its cgroup allows, whatever this process's own affinity mask: what a rank
+ * that a foreign launcher bound needs to see its neighbours' cores (narrow it by
+ * load_xml's cpus). */
 int restree_load_machine(struct restree **ret, struct gm_error *err);
 /* A host from hwloc XML text, named `host`. cpus (NULL: all): the PUs allowed there. */
-int restree_load_xml(const char *xml, size_t len, const char *host, const struct idset *cpus,
-                     struct restree **ret, struct gm_error *err);
-/* hwloc's synthetic description, "pack:2 numa:1 core:4 pu:2": machines for tests. In front of
- * it "host:3" makes three such hosts (n0, n1, n2); alone the host is called n0. */
+int restree_load_xml(const char *xml,
+                     size_t len,
+                     const char *host,
+                     const struct idset *cpus,
+                     struct restree **ret,
+                     struct gm_error *err);
+/* hwloc's synthetic description, "pack:2 numa:1 core:4 pu:2": machines for tests. In
+ * front of it "host:3" makes three such hosts (n0, n1, n2); alone the host is called n0.
+ */
 int restree_load_synthetic(const char *text, struct restree **ret, struct gm_error *err);
 /* Adds the hosts of `more` (emptied and freed) to `tree`; equal shapes become one. */
 void restree_join(struct restree *tree, struct restree *more);
 void restree_free(struct restree *tree); /* takes NULL */
 
-static inline const struct topo_shape *restree_shape(const struct restree *tree, unsigned host)
+static inline const struct topo_shape *restree_shape(const struct restree *tree,
+                                                     unsigned host)
 {
     return &tree->shapes[tree->hosts[host].shape];
 }
