@@ -13,7 +13,15 @@ static uint64_t over(const struct engine_event *e)
     return e->done + e->failed + e->skipped;
 }
 
-/* "12 of 22 tasks, 1 failed, 8.3 tasks/s, 1.2 s left, stage train" */
+static const char *whole_duration(double s, char buf[32])
+{
+    if (s >= 99.5)
+        return str_duration(s, buf);
+    (void)snprintf(buf, 32, "%.0f s", ceil(s));
+    return buf;
+}
+
+/* "12 of 22 tasks, 1 failed, 8.3/s, 2 s left, train" */
 static void numbers(const struct engine_event *e, const char *comma, struct str *out)
 {
     char left[32];
@@ -25,8 +33,8 @@ static void numbers(const struct engine_event *e, const char *comma, struct str 
     double rate = e->elapsed > 0 ? (double)over(e) / e->elapsed : 0;
     if (rate > 0 && over(e) > 0)
         str_printf(out, "%s%.*f/s", comma, rate < 9.95 ? 1 : 0, rate);
-    if (e->left >= 0 && over(e) < e->total)
-        str_printf(out, "%s%s left", comma, str_duration(e->left, left));
+    if (e->left >= 0 && over(e) < e->total) /* an estimate has no decimals */
+        str_printf(out, "%s%s left", comma, whole_duration(e->left, left));
     if (e->kind == ENGINE_PACKING)
         str_printf(out, "%spacking", comma);
     else if (e->stage != NULL && over(e) < e->total)

@@ -231,6 +231,19 @@ static void count_task(struct summary_stage *to, const struct reader_task *task)
     to->busy += task->end - task->start;
 }
 
+/* The record names a group's first rank, which has the time already. The others of a
+ * group of all ranks are known, too; those of a smaller one are not. Ranks are read
+ * before stages. */
+static void add_group(struct summary *s, const struct reader_task *task)
+{
+    if (task->n_ranks > 1 && task->n_ranks < s->n_ranks)
+        s->grouped = true;
+    if (task->n_ranks < 2 || task->n_ranks != s->n_ranks)
+        return;
+    for (unsigned i = 0; i < s->n_ranks; i++)
+        s->ranks[i].busy += i != task->rank ? task->end - task->start : 0;
+}
+
 static int
 read_stage(struct summary *s, struct reader *r, unsigned stage, struct gm_error *err)
 {
@@ -247,6 +260,8 @@ read_stage(struct summary *s, struct reader *r, unsigned stage, struct gm_error 
         count_task(to, &task);
         if (task.status == RESULT_FAILED)
             add_failure(s, r, stage, t, &task);
+        if (task.status == RESULT_DONE || task.status == RESULT_FAILED)
+            add_group(s, &task);
     }
     if (*to->kernel == '\0')
         read_prints(s, r, stage, to->failed > 0 ? RESULT_FAILED : RESULT_DONE);
@@ -315,12 +330,9 @@ static int fill(struct summary *s, struct reader *r, struct gm_error *err)
     s->stages = arena_alloc(s->arena, s->n_stages, sizeof(*s->stages));
     s->prints =
         arena_alloc(s->arena, xmul(s->n_stages, SUMMARY_PRINTS), sizeof(*s->prints));
-    for (unsigned i = 0; i < s->n_stages; i++) {
-        int rc = read_stage(s, r, i, err);
-        if (rc != 0)
-            return rc;
-    }
     int rc = read_ranks(s, r, err);
+    for (unsigned i = 0; rc == 0 && i < s->n_stages; i++)
+        rc = read_stage(s, r, i, err);
     if (rc == 0)
         s->verdict = make_verdict(s);
     return rc;

@@ -78,35 +78,26 @@ double summary_wall(const struct summary *s)
     return end > start ? end - start : 0;
 }
 
-/* A computed number says what the job found; of measured ones only a best is worth the
- * first line (GFLOP/s), not a mean time. */
-static bool is_headline(const struct summary_output *o, bool measured)
+/* A mean time or a total says little of what a job found; a best (GFLOP/s), measured or
+ * not, and a computed mean do. */
+static bool is_headline(const struct summary_output *o)
 {
-    if (o->n == 0 || o->measured != measured)
-        return false;
-    return o->kind == GM_SUM_BEST || o->kind == GM_SUM_LEAST ||
-           (o->kind == GM_SUM_MEAN && !measured);
+    bool extreme = o->kind == GM_SUM_BEST || o->kind == GM_SUM_LEAST;
+    return o->n > 0 && (extreme || (o->kind == GM_SUM_MEAN && !o->measured));
 }
 
-static const struct summary_output *
-find_headline(const struct summary *s, bool measured, unsigned *ret_stage)
+const struct summary_output *summary_headline(const struct summary *s,
+                                              unsigned *ret_stage)
 {
     for (unsigned i = s->n_stages; i-- > 0;) {
         for (unsigned k = 0; k < s->stages[i].n_outputs; k++) {
-            if (!is_headline(&s->stages[i].outputs[k], measured))
+            if (!is_headline(&s->stages[i].outputs[k]))
                 continue;
             *ret_stage = i;
             return &s->stages[i].outputs[k];
         }
     }
     return NULL;
-}
-
-const struct summary_output *summary_headline(const struct summary *s,
-                                              unsigned *ret_stage)
-{
-    const struct summary_output *o = find_headline(s, false, ret_stage);
-    return o != NULL ? o : find_headline(s, true, ret_stage);
 }
 
 const char *summary_kind_name(uint32_t kind)
@@ -117,9 +108,9 @@ const char *summary_kind_name(uint32_t kind)
     case GM_SUM_MEAN:
         return "mean";
     case GM_SUM_BEST:
-        return "best";
+        return "highest";
     case GM_SUM_LEAST:
-        return "least";
+        return "lowest";
     case GM_SUM_MATRIX:
         return "matrix";
     default:

@@ -63,6 +63,7 @@ struct summary {
     unsigned n_stages;
     struct summary_rank *ranks;
     unsigned n_ranks;
+    bool grouped; /* some tasks ran on groups: only their first rank's time is known */
     struct summary_failure failures[SUMMARY_FAILURES];
     unsigned n_failures;
     struct summary_print *prints;

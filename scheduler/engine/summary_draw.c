@@ -7,7 +7,7 @@
 
 enum {
     RANKS_MOST = 16, /* lines of ranks */
-    LINES_MOST = 10  /* of what a command printed */
+    LINES_MOST = 24  /* of what a command printed */
 };
 
 struct style {
@@ -90,7 +90,7 @@ static void draw_params(const char *json, struct str *out)
     }
 }
 
-/* "accuracy 0.9805 best, task 3: lr=0.1 seed=2" */
+/* "accuracy 0.9805 highest, train[3] lr=0.1 seed=2" */
 static void draw_value(const struct summary_stage *stage,
                        const struct summary_output *o,
                        const struct style *st,
@@ -267,6 +267,9 @@ static void draw_ranks(const struct summary *s, const struct style *st, struct s
     unsigned shown = s->n_ranks <= RANKS_MOST ? s->n_ranks : RANKS_MOST;
     for (unsigned i = 0; i < shown; i++)
         draw_rank(s, i, width, st, out);
+    if (s->grouped)
+        str_printf(
+            out, "  %sa group's time counts for its first rank%s\n", st->dim, st->off);
     if (shown < s->n_ranks)
         str_printf(out,
                    "  and %u more ranks (gridmill result show --json has all)\n",

@@ -15,7 +15,7 @@ Test(cli_progress, a_line_has_bar_count_rate_time_left_and_stage)
     progress_text(&event, false, 80, &out);
     cr_expect_str_eq(
         out.text,
-        "============------------  12 of 24 tasks, 1 failed, 3.0/s, 4.00 s left, train");
+        "============------------  12 of 24 tasks, 1 failed, 3.0/s, 4 s left, train");
 }
 
 Test(cli_progress, what_is_not_known_yet_is_not_shown)
