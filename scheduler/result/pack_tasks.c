@@ -114,10 +114,8 @@ static int close_columns(struct feed *columns, unsigned n, int rc, struct gm_err
     return rc;
 }
 
-static int fill_tasks(struct packing *p,
-                      unsigned stage,
-                      struct feed *columns,
-                      struct gm_error *err)
+static int
+fill_tasks(struct packing *p, unsigned stage, struct feed *columns, struct gm_error *err)
 {
     int rc = 0;
     for (uint64_t i = 0; rc == 0 && i < p->n[stage]; i++) {
@@ -214,7 +212,8 @@ put_texts(struct packing *p, hid_t tasks, const struct texts *t, struct gm_error
                             .dims = {p->n_rows + 1}};
     rc = rc == 0 ? feed_open(&streams[0], group, &data, err) : rc;
     rc = rc == 0 ? feed_open(&streams[1], group, &offset, err) : rc;
-    rc = rc == 0 ? fill_texts(p, t->kind, &streams[0], &streams[1], err) : rc;
+    if (bytes > 0) /* else the fill value, 0, says it all */
+        rc = rc == 0 ? fill_texts(p, t->kind, &streams[0], &streams[1], err) : rc;
     return close_columns(streams, 2, rc, err);
 }
 

@@ -225,7 +225,7 @@ static int put_stacked(struct values *o, hid_t group, struct gm_error *err)
     struct feed to = {0};
     int rc = feed_open(&to, group, &c, err);
     rc = rc == 0 ? put_layout(to.set, o, "stacked", err) : rc;
-    for (uint64_t i = 0; rc == 0 && i < c.dims[0]; i++) {
+    for (uint64_t i = 0; rc == 0 && o->n_values > 0 && i < c.dims[0]; i++) {
         struct source_value v;
         rc = find(o, i, &v, err);
         if (rc == -ENOENT)
@@ -264,6 +264,7 @@ static int fill_heap(struct values *o, struct feed s[3], struct gm_error *err)
 static int put_heap(struct values *o, hid_t at, const char *layout, struct gm_error *err)
 {
     bool series = strcmp(layout, "series") == 0, shaped = strcmp(layout, "ragged") == 0;
+    static const uint64_t none = UINT64_MAX;
     uint64_t n = o->p->n[o->stage];
     AUTO_ID group = -1;
     struct feed s[3] = {{0}, {0}, {0}};
@@ -286,6 +287,7 @@ static int put_heap(struct values *o, hid_t at, const char *layout, struct gm_er
                            .help = "the shape of task i's value; 2^64 - 1: it has none",
                            .type = H5T_NATIVE_UINT64,
                            .ndim = 2,
+                           .fill = &none,
                            .dims = {n, o->ndim + (o->kind == RESULT_SERIES ? 1u : 0u)}};
     int rc = h5_group(at, o->name, o->help, &group, err);
     rc = rc == 0 ? h5_put_text(group, "unit", o->unit, err) : rc;

@@ -1,8 +1,8 @@
 /* See window.h. Invariant: a row is handed out only when it lies inside the dataset's
  * extent as it was last seen, and rows reach the file in order, each once. */
 #include "window.h"
-#include "base/memory.h"
 #include "column.h"
+#include <stdlib.h>
 
 #define STREAM_BYTES (256u << 10)
 
@@ -107,8 +107,8 @@ int window_read(
         return read_rows(w, first, count, out, err);
     if (w->n == 0 || first < w->first || end > w->first + w->n) {
         uint64_t n = w->dims[0] - first < w->room ? w->dims[0] - first : w->room;
-        if (w->buf == NULL)
-            w->buf = xcalloc(w->room, w->row_bytes); /* pages come as they are used */
+        if (w->buf == NULL && (w->buf = malloc(w->room * w->row_bytes)) == NULL)
+            return gm_fail(err, -ENOMEM, "no memory for a read buffer");
         w->n = 0;
         int rc = read_rows(w, first, n, w->buf, err);
         if (rc != 0)
@@ -175,8 +175,8 @@ int feed_add(struct feed *s, const void *rows, uint64_t count, struct gm_error *
     }
     if (count > s->room)
         return write_rows(s, rows, count, err);
-    if (s->buf == NULL)
-        s->buf = xcalloc(s->room, s->row_bytes);
+    if (s->buf == NULL && (s->buf = malloc(s->room * s->row_bytes)) == NULL)
+        return gm_fail(err, -ENOMEM, "%s: no memory for a write buffer", s->name);
     memcpy(s->buf + s->n * s->row_bytes, rows, count * s->row_bytes);
     s->n += count;
     return 0;
