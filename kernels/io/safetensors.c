@@ -46,7 +46,7 @@ static void put_tensor(struct json *j, const struct safetensors_tensor *t, size_
     json_key(j, "data_offsets");
     json_begin(j, '[');
     json_uint(j, begin);
-    json_uint(j, begin + t->nbytes);
+    json_uint(j, begin + shape_bytes(t));
     json_end(j, ']');
     json_end(j, '}');
 }
@@ -70,9 +70,8 @@ int safetensors_format(const struct safetensors_tensor *tensors,
         json_end(&j, '}');
     }
     for (size_t i = 0; i < n_tensors; i++) {
-        assert(tensors[i].nbytes == shape_bytes(&tensors[i]));
         put_tensor(&j, &tensors[i], data);
-        data += tensors[i].nbytes;
+        data += shape_bytes(&tensors[i]);
     }
     json_end(&j, '}');
     size_t header = (j.out.len + ALIGN - 1) / ALIGN * ALIGN;
@@ -86,8 +85,8 @@ int safetensors_format(const struct safetensors_tensor *tensors,
     memset(at + j.out.len, ' ', header - j.out.len);
     at += header;
     for (size_t i = 0; i < n_tensors; i++) {
-        memcpy(at, tensors[i].data, tensors[i].nbytes);
-        at += tensors[i].nbytes;
+        memcpy(at, tensors[i].data, shape_bytes(&tensors[i]));
+        at += shape_bytes(&tensors[i]);
     }
     *ret = out;
     *ret_len = 8 + header + data;

@@ -46,7 +46,7 @@ const struct safetensors_tensor *safetensors_find(const struct safetensors *st,
 /* The value of a metadata key, or NULL. */
 const char *safetensors_value(const struct safetensors *st, const char *key);
 
-/* nbytes of each tensor must be what its shape says (asserted). *ret is yours. */
+/* Sizes come from the shapes (nbytes is not looked at). *ret is yours. */
 int safetensors_format(const struct safetensors_tensor *tensors,
                        size_t n_tensors,
                        const struct safetensors_meta *meta,

@@ -37,19 +37,16 @@ int mlp_format(const struct mlp *m,
         const struct mlp_layer *layer = &m->layers[l];
         transpose(
             layer->in, layer->out, m->params + layer->weight, turned + layer->weight);
-        *t++ =
-            (struct safetensors_tensor){.name = arena_printf(a, "layers.%u.weight", l),
-                                        .dtype = GM_F32,
-                                        .ndim = 2,
-                                        .dims = {layer->out, layer->in},
-                                        .data = turned + layer->weight,
-                                        .nbytes = layer->in * layer->out * sizeof(float)};
+        *t++ = (struct safetensors_tensor){.name = arena_printf(a, "layers.%u.weight", l),
+                                           .dtype = GM_F32,
+                                           .ndim = 2,
+                                           .dims = {layer->out, layer->in},
+                                           .data = turned + layer->weight};
         *t++ = (struct safetensors_tensor){.name = arena_printf(a, "layers.%u.bias", l),
                                            .dtype = GM_F32,
                                            .ndim = 1,
                                            .dims = {layer->out},
-                                           .data = m->params + layer->bias,
-                                           .nbytes = layer->out * sizeof(float)};
+                                           .data = m->params + layer->bias};
     }
     AUTO_STR widths = {0};
     for (unsigned l = 0; l <= m->shape.n_layers; l++)

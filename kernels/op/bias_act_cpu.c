@@ -8,13 +8,15 @@
 #define GELU_C 0.7978845608F /* sqrt(2 / pi) */
 #define GELU_D 0.044715F
 
-/* tanh(x) = 1 - 2 / (e^2x + 1): absolute error of an ulp of 1, which is what GELU adds
- * to. */
-LANES_INLINE float tanh_lane(float x)
+/* e^2u for u = sqrt(2/pi) (x + 0.044715 x^3), u held within +-43 so that it
+ * stays a number: (1 + tanh u) / 2 = e / (e + 1) and 1 - tanh^2 u = 4 e / (e + 1)^2
+ * without cancellation. */
+LANES_INLINE float gelu_exp(float x)
 {
-    float c = x > 10.0F ? 10.0F : x;
-    c = c < -10.0F ? -10.0F : c;
-    return 1.0F - 2.0F / (lanes_exp(2.0F * c) + 1.0F);
+    float u = GELU_C * (x + GELU_D * x * x * x);
+    u = u > 43.0F ? 43.0F : u;
+    u = u < -43.0F ? -43.0F : u;
+    return lanes_exp(2.0F * u);
 }
 
 LANES_CLONES
@@ -23,7 +25,8 @@ static void gelu_forward(size_t n, float *z, const float *bias, float *y)
     for (size_t j = 0; j < n; j++) {
         float x = z[j] + bias[j];
         z[j] = x;
-        y[j] = 0.5F * x * (1.0F + tanh_lane(GELU_C * (x + GELU_D * x * x * x)));
+        float e = gelu_exp(x);
+        y[j] = x * (e / (e + 1.0F));
     }
 }
 
@@ -61,9 +64,9 @@ gelu_backward(size_t n, const float *z, const float *dy, float *dz, float *dbias
 {
     for (size_t j = 0; j < n; j++) {
         float x = z[j];
-        float t = tanh_lane(GELU_C * (x + GELU_D * x * x * x));
-        float dt = (1.0F - t * t) * GELU_C * (1.0F + 3.0F * GELU_D * x * x);
-        float d = dy[j] * (0.5F * (1.0F + t) + 0.5F * x * dt);
+        float e = gelu_exp(x), q = 1.0F / (e + 1.0F), s = e * q;
+        float du = GELU_C * (1.0F + 3.0F * GELU_D * x * x);
+        float d = dy[j] * (s + 2.0F * x * (s * q) * du);
         dz[j] = d;
         dbias[j] += d;
     }

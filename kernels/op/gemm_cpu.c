@@ -103,12 +103,18 @@ pack(enum gemm_form form, size_t n, size_t k, size_t ldb, const float *b, float 
             for (size_t j = 0; j < n; j++)
                 packed[p * ldb + j] = b[j * k + p];
         }
-    } else {
-        for (size_t p = 0; p < k; p++)
-            memcpy(packed + p * ldb, b + p * n, n * sizeof(float));
+        for (size_t p = 0; p < k && ldb > n; p++)
+            memset(packed + p * ldb + n, 0, (ldb - n) * sizeof(float));
+        return;
     }
-    for (size_t p = 0; p < k && ldb > n; p++)
-        memset(packed + p * ldb + n, 0, (ldb - n) * sizeof(float));
+    size_t last = ldb - LANES; /* the only lanes of a row that are not full */
+    for (size_t p = 0; p < k; p++, b += n, packed += ldb) {
+        for (size_t j = 0; j < last; j += LANES)
+            *(lanes8 *)(packed + j) = *(const lanes8 *)(b + j);
+        *(lanes8 *)(packed + last) = (lanes8){0};
+        for (size_t j = last; j < n; j++)
+            packed[j] = b[j];
+    }
 }
 
 /* False when the product is not a small one. */
