@@ -95,6 +95,12 @@ static void tell(const struct plan *plan,
             plan->folder);
 }
 
+void outcome_read_early(const struct plan *plan, struct outcome *ret)
+{
+    if (ret->summary == NULL && file_exists(plan->results))
+        ret->summary = load(plan, &ret->packed, NULL);
+}
+
 void outcome_read(const struct plan *plan,
                   const struct relay *relay,
                   const struct child *child,
@@ -102,10 +108,10 @@ void outcome_read(const struct plan *plan,
                   struct outcome *ret,
                   struct gm_error *err)
 {
-    *ret = (struct outcome){0};
     struct gm_error unread = {0};
     AUTO_STR what = {0};
-    ret->summary = load(plan, &ret->packed, &unread);
+    if (ret->summary == NULL)
+        ret->summary = load(plan, &ret->packed, &unread);
     cause(relay, child, why, &what);
     ret->empty = ret->summary == NULL && unread.code == -ENOENT;
     if (ret->summary != NULL && !ret->packed && summary_committed(ret->summary) == 0) {

@@ -14,7 +14,11 @@ struct outcome {
     bool empty;              /* there is nothing in the folder that anybody could want */
 };
 
-/* why: what stopped the run, or NULL. err has the sentence when the code is not 0. */
+/* Reads the packed file into *ret as soon as the ranks say that they have ended, while
+ * the launcher still winds down; nothing happens when it is not there. */
+void outcome_read_early(const struct plan *plan, struct outcome *ret);
+/* Once the launcher is gone. *ret is zero, or what outcome_read_early made of it.
+ * why: what stopped the run, or NULL. err has the sentence when the code is not 0. */
 void outcome_read(const struct plan *plan,
                   const struct relay *relay,
                   const struct child *child,

@@ -17,6 +17,8 @@
 
 /* Seconds that ranks have to drain, and then to die, before the next, harder step. */
 static const double drain_limit = 60, term_limit = 10;
+/* Seconds from the ranks' last word to the launcher's end that are no hang. */
+static const double end_limit = 60;
 
 enum step {
     RUNNING,
@@ -35,7 +37,9 @@ struct run {
     struct relay relay;
     enum step step;
     double step_limit; /* clock_monotonic when the next step is due */
-    const char *why;   /* what stopped it, or NULL */
+    struct outcome outcome;
+    double outcome_s; /* spent on reading it */
+    const char *why;  /* what stopped it, or NULL */
     struct engine_phase phases[WIRE_PHASES + 16];
     unsigned n_phases;
 };
@@ -139,6 +143,8 @@ static void mind_stop(struct run *r, double deadline)
         begin_stop(r, "stopped on request");
     else if (r->step == RUNNING && now >= deadline && !r->relay.ended)
         begin_stop(r, "the job's time is over");
+    else if (r->step == RUNNING && r->relay.ended && now >= r->relay.ended_at + end_limit)
+        terminate(r);
     else if (r->step == DRAINING && (asked > 1 || now >= r->step_limit))
         terminate(r);
     else if (r->step == TERMINATING && (asked > 2 || now >= r->step_limit)) {
@@ -151,7 +157,9 @@ static void mind_stop(struct run *r, double deadline)
  */
 static void await(const struct run *r, double deadline, const sigset_t *mask)
 {
-    double until = r->step == RUNNING ? deadline : r->step_limit;
+    double until = r->step != RUNNING ? r->step_limit
+                   : r->relay.ended   ? r->relay.ended_at + end_limit
+                                      : deadline;
     double left = until - clock_monotonic();
     bool blind = r->child.pidfd < 0; /* then the end is polled for */
     double most = blind ? 0.05 : 3600;
@@ -164,6 +172,21 @@ static void await(const struct run *r, double deadline, const sigset_t *mask)
     (void)ppoll(fds, 3, &t, mask);
 }
 
+/* What is done once, when it can be. */
+static void mind_events(struct run *r, bool *family, bool *outcome)
+{
+    if (r->relay.started && !*family) {
+        child_know_family(&r->child);
+        *family = true;
+    }
+    if (r->relay.ended && !*outcome) { /* ranks finalize meanwhile */
+        double start = clock_monotonic();
+        outcome_read_early(r->plan, &r->outcome);
+        r->outcome_s = clock_monotonic() - start;
+        *outcome = true;
+    }
+}
+
 static void loop(struct run *r, double deadline)
 {
     /* Signals come in only while ppoll waits: none is lost between the look and the wait.
@@ -173,16 +196,13 @@ static void loop(struct run *r, double deadline)
     (void)sigaddset(&stops, SIGINT);
     (void)sigaddset(&stops, SIGTERM);
     (void)sigprocmask(SIG_BLOCK, &stops, &before);
-    bool family = false;
+    bool family = false, outcome = false;
     while (!r->child.ended) {
         mind_stop(r, deadline);
         await(r, deadline, &before);
         drain(&r->child.out, &r->relay, relay_out);
         drain(&r->child.err, &r->relay, relay_err);
-        if (r->relay.started && !family) {
-            child_know_family(&r->child);
-            family = true;
-        }
+        mind_events(r, &family, &outcome);
         child_poll(&r->child);
     }
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
@@ -226,28 +246,23 @@ static void write_summary(const struct run *r, const struct summary *s)
 
 static enum engine_exit finish(struct run *r, double start, struct gm_error *err)
 {
-    struct outcome o;
+    struct outcome *o = &r->outcome;
     double over = clock_monotonic();
-    outcome_read(r->plan, &r->relay, &r->child, r->why, &o, err);
-    bool removed = false;
-    bool spent = o.empty || (o.packed && o.code != ENGINE_INCOMPLETE);
-    if (spent)
-        removed = folder_remove(r->folder, NULL) == 0;
-    if (spent && !removed)
+    outcome_read(r->plan, &r->relay, &r->child, r->why, o, err);
+    r->outcome_s += clock_monotonic() - over;
+    bool spent = o->empty || (o->packed && o->code != ENGINE_INCOMPLETE);
+    if (spent && folder_remove(r->folder, NULL) != 0)
         tell(r, ENGINE_SAID, "note: the job folder could not be removed", NULL);
-    if (o.summary != NULL) {
-        add_phase(r, "outcome", clock_monotonic() - over);
+    if (o->summary != NULL) {
+        add_phase(r, "outcome", r->outcome_s);
         add_phase(r, "total", clock_monotonic() - start);
-        summary_add_phases(o.summary, r->phases, r->n_phases);
-        if (o.packed)
-            write_summary(r, o.summary);
+        summary_add_phases(o->summary, r->phases, r->n_phases);
+        if (o->packed)
+            write_summary(r, o->summary);
     }
-    tell(r,
-         ENGINE_ENDED,
-         o.code == ENGINE_DONE || err == NULL ? NULL : err->text,
-         o.summary);
-    summary_free(o.summary);
-    return o.code;
+    tell(r, ENGINE_ENDED, o->code == ENGINE_DONE ? NULL : err->text, o->summary);
+    summary_free(o->summary);
+    return o->code;
 }
 
 static enum engine_exit run(struct run *r, double start, struct gm_error *err)
