@@ -223,6 +223,42 @@ Test(restree, the_digest_passes_over_names_but_not_over_shape)
     }
 }
 
+/* pci_type: class, vendor and device, of the two devices of the golden machine. */
+Test(restree, gpus_are_one_vendors_accelerators_and_not_the_console)
+{
+    static const struct {
+        const char *first, *second;
+        unsigned gpus;
+    } rows[] = {
+        {"0302 [10de:20b0]", "0302 [10de:20b0]", 2}, /* NVIDIA */
+        {"1200 [1002:74a0]", "0380 [1002:740f]", 2}, /* AMD: accelerator, display */
+        {"0300 [1a03:2000]", "0302 [10de:20b0]", 1}, /* a console beside one */
+        {"0300 [1a03:2000]", "0300 [102b:0532]", 0}, /* consoles alone */
+        {"0302 [10de:20b0]", "1200 [1002:74a0]", 1}, /* two vendors: NVIDIA's count */
+        {"0200 [10de:20b0]", "0108 [1002:74a0]", 0}, /* their network and disks */
+    };
+    const char *source = getenv("GRIDMILL_SOURCE");
+    cr_assert_not_null(source, "GRIDMILL_SOURCE is not set");
+    AUTO_STR path = {0};
+    str_printf(&path, "%s/tests/golden/place/two-gpus.xml", source);
+    AUTO_FREE(char) text = NULL;
+    size_t len;
+    cr_assert_eq(file_read(path.text, 1 << 20, &text, &len, NULL), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO_FREE(char) half = replaced(text, "0302 [10de:20b0]", rows[i].first);
+        AUTO_FREE(char) xml = replaced(half, "0302 [10de:20b5]", rows[i].second);
+        AUTO(restree) tree = NULL;
+        struct gm_error err = {0};
+        cr_assert_eq(restree_load_xml(xml, strlen(xml), "g", NULL, &tree, &err),
+                     0,
+                     "%s",
+                     err.text);
+        check_shape(&tree->shapes[0]);
+        cr_expect_eq(
+            tree->shapes[0].n_gpus, rows[i].gpus, "%zu: %u", i, tree->shapes[0].n_gpus);
+    }
+}
+
 Test(restree, bad_xml_is_refused_with_the_name_and_nothing_on_stderr)
 {
     static const struct {
