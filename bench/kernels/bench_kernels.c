@@ -12,7 +12,7 @@
 #include "kernels/op/gemm.h"
 #include "kernels/op/peak.h"
 #include "kernels/op/philox.h"
-#include "plugins/kernel/rehearse.h"
+#include "plugins/rehearse/rehearse.h"
 #include "plugins/kernel/table.h"
 #include <cblas.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #define MLP_TASK_H
 
 #include "kernels/op/philox.h"
-#include "plugins/kernel/rehearse.h"
+#include "plugins/rehearse/rehearse.h"
 #include "plugins/kernel/table.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>

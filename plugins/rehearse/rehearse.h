@@ -1,8 +1,8 @@
 /* A kernel's rehearsal: runs one task of it in this process, with as many threads as its
  * group has ranks, and keeps what it puts out. For tests and bench; the runner does not
  * use it, and its sum is another implementation of the same contract. */
-#ifndef PLUGINS_KERNEL_REHEARSE_H
-#define PLUGINS_KERNEL_REHEARSE_H
+#ifndef PLUGINS_REHEARSE_REHEARSE_H
+#define PLUGINS_REHEARSE_REHEARSE_H
 
 #include "gridmill/kernel.h"
 
