@@ -1,6 +1,6 @@
-/* See arena.h. Blocks in a list, each twice the last up to 1 MiB; a large object has a block
- * of its own. Invariant: block->used <= block->room, and every pointer handed out lies in
- * exactly one block. */
+/* See arena.h. Blocks in a list, each twice the last up to 1 MiB; a large object has a
+ * block of its own. Invariant: block->used <= block->room, and every pointer handed out
+ * lies in exactly one block. */
 #include "arena.h"
 #include "memory.h"
 #include <stdalign.h>

@@ -1,6 +1,7 @@
-/* An arena: many small objects with one life. Nothing is freed alone; arena_free frees all.
- * Memory is zeroed and aligned for any type. An allocation that fails ends the process with
- * one line (a document-like object has no sensible way on without memory). */
+/* An arena: many small objects with one life. Nothing is freed alone; arena_free frees
+ * all. Memory is zeroed and aligned for any type. An allocation that fails ends the
+ * process with one line (a document-like object has no sensible way on without memory).
+ */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 

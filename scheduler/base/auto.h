@@ -1,5 +1,5 @@
-/* Cleanup at the end of a scope: AUTO(doc) d = NULL; is freed on every way out; returning it
- * is `*ret = steal(&d)`. A type `struct x` joins by AUTO_TYPE(x, x_free). */
+/* Cleanup at the end of a scope: AUTO(doc) d = NULL; is freed on every way out; returning
+ * it is `*ret = steal(&d)`. A type `struct x` joins by AUTO_TYPE(x, x_free). */
 #ifndef BASE_AUTO_H
 #define BASE_AUTO_H
 

@@ -13,7 +13,8 @@ static int fail(struct gm_error *err, const char *path)
     return gm_fail(err, code, "%s: %s", path, strerror(-code));
 }
 
-int file_read(const char *path, size_t most, char **ret, size_t *ret_len, struct gm_error *err)
+int file_read(
+    const char *path, size_t most, char **ret, size_t *ret_len, struct gm_error *err)
 {
     bool standard = strcmp(path, "-") == 0;
     AUTO_FD fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);

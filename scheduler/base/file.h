@@ -6,9 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The content of a file of at most `most` bytes ("-": standard input), terminated by an extra
- * 0 byte; *ret is yours. -EFBIG when there is more. */
-int file_read(const char *path, size_t most, char **ret, size_t *ret_len, struct gm_error *err);
+/* The content of a file of at most `most` bytes ("-": standard input), terminated by an
+ * extra 0 byte; *ret is yours. -EFBIG when there is more. */
+int file_read(
+    const char *path, size_t most, char **ret, size_t *ret_len, struct gm_error *err);
 
 /* Writes a file so that it is there whole or not at all: FILE.tmp, fsync, rename. */
 int file_write(const char *path, const void *data, size_t len, struct gm_error *err);

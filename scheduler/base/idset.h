@@ -1,5 +1,5 @@
-/* A set of small numbers: PUs, ranks. As text it is RFC 22's idset, the kernel's cpu list:
- * "0-3,8". */
+/* A set of small numbers: PUs, ranks. As text it is RFC 22's idset, the kernel's cpu
+ * list: "0-3,8". */
 #ifndef BASE_IDSET_H
 #define BASE_IDSET_H
 
@@ -28,8 +28,8 @@ unsigned idset_count(const struct idset *s);
 bool idset_equal(const struct idset *a, const struct idset *b);
 bool idset_subset(const struct idset *a, const struct idset *b); /* a within b */
 bool idset_overlap(const struct idset *a, const struct idset *b);
-void idset_unite(struct idset *a, const struct idset *b);     /* a |= b */
-void idset_subtract(struct idset *a, const struct idset *b);  /* a &= ~b */
+void idset_unite(struct idset *a, const struct idset *b);    /* a |= b */
+void idset_subtract(struct idset *a, const struct idset *b); /* a &= ~b */
 /* The lowest id >= from, or -1. */
 int64_t idset_next(const struct idset *s, unsigned from);
 

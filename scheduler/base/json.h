@@ -1,6 +1,7 @@
-/* A JSON writer: commas, quoting and indentation by itself. Nesting is checked by asserts.
- * Text that is not UTF-8 is written with U+FFFD for the bad bytes; NaN and infinities, which
- * JSON lacks, become null. Reading JSON is spec/doc's work (JSON is YAML). */
+/* A JSON writer: commas, quoting and indentation by itself. Nesting is checked by
+ * asserts. Text that is not UTF-8 is written with U+FFFD for the bad bytes; NaN and
+ * infinities, which JSON lacks, become null. Reading JSON is spec/doc's work (JSON is
+ * YAML). */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -12,7 +13,7 @@
 
 struct json {
     struct str out;
-    bool pretty;          /* two blanks a level and a newline an item; else one line */
+    bool pretty; /* two blanks a level and a newline an item; else one line */
     unsigned depth;
     char open[JSON_DEPTH];
     bool filled[JSON_DEPTH], keyed;

@@ -1,5 +1,5 @@
-/* See log.h. The one piece of file-scope state outside mains: who speaks and how much, set
- * once at the start. A line is one write(2), so that ranks do not mix. */
+/* See log.h. The one piece of file-scope state outside mains: who speaks and how much,
+ * set once at the start. A line is one write(2), so that ranks do not mix. */
 #include "log.h"
 #include "str.h"
 #include <unistd.h>

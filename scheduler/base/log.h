@@ -1,4 +1,5 @@
-/* One line to standard error, "program: text". Only mains, engine and (later) daemon log. */
+/* One line to standard error, "program: text". Only mains, engine and (later) daemon log.
+ */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

@@ -1,6 +1,6 @@
-/* Allocation that does not fail: out of memory (or a product past SIZE_MAX) ends the process
- * with one line. For small, bounded things; sizes that come from a file are checked by who
- * reads the file, and large buffers use malloc and report. */
+/* Allocation that does not fail: out of memory (or a product past SIZE_MAX) ends the
+ * process with one line. For small, bounded things; sizes that come from a file are
+ * checked by who reads the file, and large buffers use malloc and report. */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 

@@ -1,4 +1,5 @@
-/* Child processes: spawn with vfork's speed, signals to the whole group, reap with usage. */
+/* Child processes: spawn with vfork's speed, signals to the whole group, reap with usage.
+ */
 #ifndef BASE_PROC_H
 #define BASE_PROC_H
 
@@ -7,17 +8,17 @@
 #include <sys/types.h>
 
 struct proc_spec {
-    const char *const *argv;   /* ends with NULL; argv[0] is searched in PATH */
-    const char *const *env;    /* the whole environment; NULL: ours */
-    const char *cwd;           /* NULL: ours */
-    int in, out, err;          /* descriptors for 0, 1, 2; -1: /dev/null */
+    const char *const *argv; /* ends with NULL; argv[0] is searched in PATH */
+    const char *const *env;  /* the whole environment; NULL: ours */
+    const char *cwd;         /* NULL: ours */
+    int in, out, err;        /* descriptors for 0, 1, 2; -1: /dev/null */
 };
 
 struct proc_end {
-    int status;                /* exit status 0..255, or -1 when ended by a signal */
-    int signal;                /* the signal, or 0 */
+    int status; /* exit status 0..255, or -1 when ended by a signal */
+    int signal; /* the signal, or 0 */
     double user_s, system_s;
-    long max_rss;              /* bytes */
+    long max_rss; /* bytes */
 };
 
 /* Starts a process in a group of its own (pgid = pid), all signals at their default.

@@ -137,7 +137,8 @@ const char *str_duration(double s, char buf[32])
     else if (s < 5970)
         (void)snprintf(buf, 32, "%.0f min %02.0f s", floor(s / 60), floor(fmod(s, 60)));
     else
-        (void)snprintf(buf, 32, "%.0f h %02.0f min", floor(s / 3600), floor(fmod(s, 3600) / 60));
+        (void)snprintf(
+            buf, 32, "%.0f h %02.0f min", floor(s / 3600), floor(fmod(s, 3600) / 60));
     return buf;
 }
 

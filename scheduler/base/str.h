@@ -20,8 +20,8 @@ char *str_steal(struct str *s);            /* yours to free; s is empty after */
 void str_clear(struct str *s);             /* keeps the memory */
 void str_free(struct str *s);
 
-/* The candidate nearest to `word` by edit distance, or NULL when none is near (more than a
- * third of the word, and more than 2). */
+/* The candidate nearest to `word` by edit distance, or NULL when none is near (more than
+ * a third of the word, and more than 2). */
 const char *str_nearest(const char *word, const char *const *candidates, size_t n);
 
 /* Shortest decimal text that reads back as the same double; "nan", "inf", "-inf". An
