@@ -62,10 +62,8 @@ int column_create(hid_t at, const struct column *c, hid_t *ret, struct gm_error 
     if (set < 0)
         return h5_fail(err, "%s", c->name);
     rc = describe(set, c->unit, c->help, err);
-    if (rc == 0) {
-        *ret = set;
-        set = -1;
-    }
+    if (rc == 0)
+        *ret = h5_steal(&set);
     return rc;
 }
 
@@ -145,9 +143,8 @@ open_set(hid_t at, const char *name, hid_t *ret, uint64_t *ret_n, struct gm_erro
     hssize_t n = H5Sget_simple_extent_npoints(space);
     if (n < 0)
         return h5_fail(err, "%s", name);
-    *ret = set;
+    *ret = h5_steal(&set);
     *ret_n = (uint64_t)n;
-    set = -1;
     return 0;
 }
 
@@ -182,8 +179,8 @@ int column_get_text(
     hid_t at, const char *name, struct arena *a, const char **ret, struct gm_error *err)
 {
     AUTO_FREE(char) all = NULL;
-    size_t size;
-    uint64_t n;
+    size_t size = 0;
+    uint64_t n = 0;
     int rc = read_texts(at, name, &all, &size, &n, err);
     if (rc == 0 && n != 1)
         return gm_fail(err, -EINVAL, "%s: not one text", name);
@@ -200,8 +197,8 @@ int column_get_texts(hid_t at,
                      struct gm_error *err)
 {
     AUTO_FREE(char) all = NULL;
-    size_t size;
-    uint64_t n;
+    size_t size = 0;
+    uint64_t n = 0;
     int rc = read_texts(at, name, &all, &size, &n, err);
     if (rc != 0)
         return rc;

@@ -1,5 +1,6 @@
-/* Datasets of the final file: columns of a table and stacked values, each with its unit and
- * its description. Rows are along the first dimension. Private to scheduler/result. */
+/* Datasets of the final file: columns of a table and stacked values, each with its unit
+ * and its description. Rows are along the first dimension. Private to scheduler/result.
+ */
 #ifndef RESULT_COLUMN_H
 #define RESULT_COLUMN_H
 
@@ -9,8 +10,8 @@
 
 struct column {
     const char *name, *unit, *help;
-    hid_t type;      /* in memory and in the file; borrowed */
-    unsigned ndim;   /* from 1 */
+    hid_t type;    /* in memory and in the file; borrowed */
+    unsigned ndim; /* from 1 */
     uint64_t dims[GM_MAX_DIMS + 1];
     const void *fill; /* what a row that is never written reads as; NULL: 0 */
 };
@@ -22,21 +23,42 @@ int column_create(hid_t at, const struct column *c, hid_t *ret, struct gm_error 
 int column_close(hid_t *set, const char *name, struct gm_error *err);
 
 /* A whole small column, text or list of texts in one call. */
-int column_put(hid_t at, const char *name, hid_t type, uint64_t n, const void *data,
-               const char *unit, const char *help, struct gm_error *err);
-int column_put_text(hid_t at, const char *name, const char *text, size_t len, const char *help,
+int column_put(hid_t at,
+               const char *name,
+               hid_t type,
+               uint64_t n,
+               const void *data,
+               const char *unit,
+               const char *help,
+               struct gm_error *err);
+int column_put_text(hid_t at,
+                    const char *name,
+                    const char *text,
+                    size_t len,
+                    const char *help,
                     struct gm_error *err);
-int column_put_texts(hid_t at, const char *name, const char *const *texts, size_t n,
-                     const char *help, struct gm_error *err);
+int column_put_texts(hid_t at,
+                     const char *name,
+                     const char *const *texts,
+                     size_t n,
+                     const char *help,
+                     struct gm_error *err);
 
 /* Reads them back, with every size checked. */
-int column_get_text(hid_t at, const char *name, struct arena *a, const char **ret,
-                    struct gm_error *err);
-int column_get_texts(hid_t at, const char *name, struct arena *a, const char *const **ret,
-                     size_t *ret_n, struct gm_error *err);
-/* n numbers (the column must have exactly that many) as `type`, a native one of 8 bytes. */
-int column_get(hid_t at, const char *name, hid_t type, size_t n, void *ret, struct gm_error *err);
-/* Rows of a dataset that is there; -EINVAL when it is no dataset of 1 or more dimensions. */
+int column_get_text(
+    hid_t at, const char *name, struct arena *a, const char **ret, struct gm_error *err);
+int column_get_texts(hid_t at,
+                     const char *name,
+                     struct arena *a,
+                     const char *const **ret,
+                     size_t *ret_n,
+                     struct gm_error *err);
+/* n numbers (the column must have exactly that many) as `type`, a native one of 8 bytes.
+ */
+int column_get(
+    hid_t at, const char *name, hid_t type, size_t n, void *ret, struct gm_error *err);
+/* Rows of a dataset that is there; -EINVAL when it is no dataset of 1 or more dimensions.
+ */
 int column_rows(hid_t at, const char *name, uint64_t *ret, struct gm_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* The index of commits: a stage's, sorted by task and attempt, and what they say of each rank.
- * Plain memory, no file. Private to scheduler/result. */
+/* The index of commits: a stage's, sorted by task and attempt, and what they say of each
+ * rank. Plain memory, no file. Private to scheduler/result. */
 #ifndef RESULT_COMMITS_H
 #define RESULT_COMMITS_H
 
@@ -14,7 +14,7 @@ struct commit {
     uint32_t status;
 };
 
-struct commits { /* all zero: empty */
+struct commits {          /* all zero: empty */
     struct commit *items; /* attempts, by (task, attempt, end, file, row) */
     size_t n, room, n_sorted;
     struct commit *skips; /* skipped runs, by task; disjoint once sorted */
@@ -22,7 +22,10 @@ struct commits { /* all zero: empty */
     size_t hint; /* where the last search ended: tasks are asked for in order */
 };
 
-void commits_add(struct commits *c, const struct row_commit *row, uint32_t file, uint64_t at);
+void commits_add(struct commits *c,
+                 const struct row_commit *row,
+                 uint32_t file,
+                 uint64_t at);
 /* After adding, before finding. */
 void commits_sort(struct commits *c);
 /* The commit that counts for a task, or NULL. */
@@ -45,7 +48,10 @@ struct commits_ranks { /* all zero: empty */
 
 void commits_rank_ran(struct commits_ranks *r, uint32_t rank, double seconds);
 /* `text` is copied; one that does not have the six fields is passed over. */
-void commits_rank_said(struct commits_ranks *r, uint32_t rank, const char *text, size_t len);
+void commits_rank_said(struct commits_ranks *r,
+                       uint32_t rank,
+                       const char *text,
+                       size_t len);
 /* Puts what is known over what *ret has. */
 void commits_rank(const struct commits_ranks *r, unsigned rank, struct reader_rank *ret);
 void commits_free_ranks(struct commits_ranks *r);

@@ -19,6 +19,13 @@ void h5_release(hid_t *id)
     *id = -1;
 }
 
+hid_t h5_steal(hid_t *id)
+{
+    hid_t stolen = *id;
+    *id = -1;
+    return stolen;
+}
+
 void h5_begin(void)
 {
     (void)H5dont_atexit();
@@ -131,10 +138,8 @@ int h5_group(
     if (id < 0)
         return h5_fail(err, "%s", name);
     int rc = h5_put_text(id, "description", help, err);
-    if (rc == 0) {
-        *ret = id;
-        id = -1;
-    }
+    if (rc == 0)
+        *ret = h5_steal(&id);
     return rc;
 }
 

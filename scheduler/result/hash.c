@@ -34,12 +34,10 @@ int hash_file(const char *path, char ret_hex[65], struct gm_error *err)
 {
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
     static const size_t piece = 1u << 20;
-    AUTO_FREE(unsigned char) buf = malloc(piece);
+    AUTO_FREE(unsigned char) buf = xcalloc(piece, 1);
     crypto_hash_sha256_state state;
     (void)crypto_hash_sha256_init(&state);
-    if (fd >= 0 && buf == NULL)
-        errno = ENOMEM;
-    ssize_t n = fd >= 0 && buf != NULL ? 1 : -1;
+    ssize_t n = fd >= 0 ? 1 : -1;
     while (n > 0 || (n < 0 && fd >= 0 && errno == EINTR)) {
         n = read(fd, buf, piece);
         if (n > 0)

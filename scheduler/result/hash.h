@@ -1,6 +1,6 @@
-/* SHA-256 of results and of files (FIPS 180-4, by libsodium). What the result hash covers is
- * in docs/design/results.md; shards and the packed file hash equal, whatever the number of
- * ranks, hosts, attempts, dates and storage layout. */
+/* SHA-256 of results and of files (FIPS 180-4, by libsodium). What the result hash covers
+ * is in docs/design/results.md; shards and the packed file hash equal, whatever the
+ * number of ranks, hosts, attempts, dates and storage layout. */
 #ifndef RESULT_HASH_H
 #define RESULT_HASH_H
 

@@ -1,5 +1,5 @@
-/* The head of a results file, read: /job, /hosts and what the stages declare. job.h5 and the
- * packed file have the same. Private to scheduler/result. */
+/* The head of a results file, read: /job, /hosts and what the stages declare. job.h5 and
+ * the packed file have the same. Private to scheduler/result. */
 #ifndef RESULT_HEAD_H
 #define RESULT_HEAD_H
 
@@ -15,7 +15,7 @@ struct head {
     struct arena *arena;
     struct reader_stage *stages; /* in the jobspec's order */
     unsigned n_stages;
-    struct head_text texts[6]; /* reader_job_text */
+    struct head_text texts[6];     /* reader_job_text */
     const char *const *rank_hosts; /* of /job/ranks: by the plan */
     const char *const *rank_planned;
     size_t n_ranks;

@@ -6,6 +6,7 @@
 #include "column.h"
 #include "h5.h"
 #include "spec/tasks.h"
+#include <stddef.h>
 
 /* One column of texts out of an array of structs. */
 #define TEXTS(texts, n, array, field)                                                    \
@@ -196,25 +197,31 @@ put_output_numbers(hid_t at, const struct gm_kernel *k, size_t n, struct gm_erro
 /* What the stage's kernel says of its outputs; a command has none. */
 static int put_declared(hid_t stage, const struct gm_kernel *k, struct gm_error *err)
 {
+#define FIELD(name) offsetof(struct gm_output_spec, name)
+    static const struct {
+        const char *name, *help;
+        size_t field;
+    } columns[] = {
+        {"name", "the dataset's name", FIELD(name)},
+        {"unit", "unit of the values", FIELD(unit)},
+        {"description", "what it is", FIELD(help)},
+        {"shape", "shape, in words", FIELD(shape)},
+        {"weight", "the output that a mean is weighted by", FIELD(weight)},
+    };
+#undef FIELD
     size_t n = k != NULL ? k->n_outputs : 0;
     AUTO_FREE(const char *) texts = xcalloc(n + 1, sizeof(*texts));
     AUTO_ID at = -1;
     int rc =
         h5_group(stage, "declared", "the outputs as the kernel declares them", &at, err);
-    const struct gm_output_spec *outputs = n > 0 ? k->outputs : NULL;
-    TEXTS(texts, n, outputs, name);
-    rc = rc == 0 ? column_put_texts(at, "name", texts, n, "the dataset's name", err) : rc;
-    TEXTS(texts, n, outputs, unit);
-    rc = rc == 0 ? column_put_texts(at, "unit", texts, n, "unit of the values", err) : rc;
-    TEXTS(texts, n, outputs, help);
-    rc = rc == 0 ? column_put_texts(at, "description", texts, n, "what it is", err) : rc;
-    TEXTS(texts, n, outputs, shape);
-    rc = rc == 0 ? column_put_texts(at, "shape", texts, n, "shape, in words", err) : rc;
-    TEXTS(texts, n, outputs, weight);
-    rc = rc == 0
-             ? column_put_texts(
-                   at, "weight", texts, n, "the output that a mean is weighted by", err)
-             : rc;
+    for (size_t c = 0; rc == 0 && c < sizeof(columns) / sizeof(columns[0]); c++) {
+        for (size_t i = 0; i < n; i++) {
+            const char *base = (const char *)&k->outputs[i];
+            memcpy(&texts[i], base + columns[c].field, sizeof(texts[i]));
+            texts[i] = texts[i] != NULL ? texts[i] : "";
+        }
+        rc = column_put_texts(at, columns[c].name, texts, n, columns[c].help, err);
+    }
     return rc == 0 ? put_output_numbers(at, k, n, err) : rc;
 }
 

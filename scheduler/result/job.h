@@ -1,6 +1,6 @@
-/* FOLDER/job.h5: the head of the results file, written by rank 0 before the first task: /job,
- * /hosts and the stages with their outputs' names, units and descriptions, exactly as the
- * final file has them. Reader and pack take it from there. */
+/* FOLDER/job.h5: the head of the results file, written by rank 0 before the first task:
+ * /job, /hosts and the stages with their outputs' names, units and descriptions, exactly
+ * as the final file has them. Reader and pack take it from there. */
 #ifndef RESULT_JOB_H
 #define RESULT_JOB_H
 

@@ -6,6 +6,7 @@
 #include "column.h"
 #include "crc.h"
 #include "packing.h"
+#include <assert.h>
 #include <math.h>
 
 #define PIECE (4u << 20) /* bytes of a value in memory at once */
@@ -127,9 +128,12 @@ static int copy_row(struct packing *p,
     if (v->nbytes <= PIECE || v->ndim == 0)
         return each_piece(p, v, v->nbytes > 0 ? v->nbytes : 1, append_piece, to, err);
     struct boxes b = {.to = to, .dims = v->dims};
+    assert(v->dims[0] > 0); /* it has bytes */
     uint64_t unit = v->nbytes / v->dims[0];
-    while (unit > PIECE && b.axis + 1 < v->ndim)
-        unit /= v->dims[++b.axis];
+    for (; unit > PIECE && b.axis + 1 < v->ndim; unit /= v->dims[b.axis]) {
+        b.axis++;
+        assert(v->dims[b.axis] > 0);
+    }
     b.per_outer = v->dims[b.axis];
     int rc = feed_skip(to, 0, err); /* what is buffered comes before this row */
     rc = rc == 0 ? each_piece(p, v, unit, write_piece, &b, err) : rc;

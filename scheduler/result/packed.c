@@ -14,7 +14,7 @@ enum layout { UNKNOWN = 0, ABSENT, STACKED, HEAP, SERIES };
 
 struct values { /* of one output, series or kind of text */
     enum layout layout;
-    char *path;
+    const char *path;
     uint32_t dtype, ndim; /* of one value; of one row for a series */
     struct window data, offset, shape;
 };
@@ -78,19 +78,9 @@ static int open_columns(struct packed *p, struct gm_error *err)
     return rc;
 }
 
-static void set_values(struct values *v, uint32_t dtype, uint32_t ndim, char *path)
+static void set_values(struct values *v, uint32_t dtype, uint32_t ndim, const char *path)
 {
     *v = (struct values){.path = path, .dtype = dtype, .ndim = ndim};
-}
-
-GM_PRINTF(1, 2) static char *format(const char *fmt, ...)
-{
-    char text[1024];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    return xstrdup(text);
 }
 
 /* Names every group of values that the file may have; opens none. */
@@ -102,8 +92,8 @@ static void name_values(struct packed *p)
         n += h->stages[s].n_outputs + 2;
     p->values = xcalloc(n, sizeof(*p->values));
     p->n_values = n;
-    set_values(&p->values[0], GM_U8, 1, xstrdup("tasks/params"));
-    set_values(&p->values[1], GM_U8, 1, xstrdup("tasks/message"));
+    set_values(&p->values[0], GM_U8, 1, "tasks/params");
+    set_values(&p->values[1], GM_U8, 1, "tasks/message");
     n = 2;
     for (unsigned s = 0; s < h->n_stages; s++) {
         const struct reader_stage *stage = &h->stages[s];
@@ -114,11 +104,19 @@ static void name_values(struct packed *p)
             set_values(&p->values[n++],
                        o->dtype,
                        o->ndim,
-                       series ? format("series/%s/%s", stage->name, o->name)
-                              : format("stages/%s/outputs/%s", stage->name, o->name));
+                       series
+                           ? arena_printf(h->arena, "series/%s/%s", stage->name, o->name)
+                           : arena_printf(
+                                 h->arena, "stages/%s/outputs/%s", stage->name, o->name));
         }
-        set_values(&p->values[n++], GM_U8, 1, format("logs/%s/stdout", stage->name));
-        set_values(&p->values[n++], GM_U8, 1, format("logs/%s/stderr", stage->name));
+        set_values(&p->values[n++],
+                   GM_U8,
+                   1,
+                   arena_printf(h->arena, "logs/%s/stdout", stage->name));
+        set_values(&p->values[n++],
+                   GM_U8,
+                   1,
+                   arena_printf(h->arena, "logs/%s/stderr", stage->name));
     }
 }
 
@@ -210,7 +208,6 @@ void packed_close(struct packed *p)
         window_close(&v->data);
         window_close(&v->offset);
         window_close(&v->shape);
-        free(v->path);
     }
     free(p->first);
     free(p->n);

@@ -9,7 +9,8 @@ struct packing {
     hid_t file; /* being written */
     const struct head *head;
     struct shards *shards;
-    uint64_t *first, *n; /* a stage's rows of /tasks: [first, first + n), n 0 or n_tasks */
+    uint64_t *first,
+        *n; /* a stage's rows of /tasks: [first, first + n), n 0 or n_tasks */
     uint64_t n_rows;
 };
 
@@ -21,7 +22,9 @@ int packing_values(struct packing *p, struct gm_error *err);
 
 /* Appends a value's bytes to a one-dimensional stream (or whole rows of them), through a
  * buffer when they are many, and compares their checksum. */
-int packing_copy(struct packing *p, struct feed *to, const struct source_value *v,
+int packing_copy(struct packing *p,
+                 struct feed *to,
+                 const struct source_value *v,
                  struct gm_error *err);
 
 #endif

@@ -264,7 +264,7 @@ static double as_double(uint32_t dtype, const void *data)
         int64_t i64;
         float f32;
         double f64;
-    } v;
+    } v = {.f64 = 0};
     memcpy(&v, data, gm_dtype_size(dtype));
     switch (dtype) {
     case GM_U8:

@@ -1,5 +1,5 @@
-/* Reads results: a packed file, or the shards of a job folder (also while it runs). The same
- * calls serve both. Not thread-safe: the one thread that calls HDF5. */
+/* Reads results: a packed file, or the shards of a job folder (also while it runs). The
+ * same calls serve both. Not thread-safe: the one thread that calls HDF5. */
 #ifndef RESULT_READER_H
 #define RESULT_READER_H
 
@@ -15,7 +15,7 @@ struct reader_output {
 };
 
 struct reader_stage {
-    const char *name, *kernel; /* kernel "" for a command */
+    const char *name, *kernel;   /* kernel "" for a command */
     const char *args, *identity; /* canonical JSON: as written; with input digests */
     uint64_t n_tasks;
     const struct reader_output *outputs;
@@ -36,7 +36,8 @@ struct reader_value { /* data is yours to free */
     uint64_t nbytes;
 };
 
-/* path: the results file; where it is not there, its folder PATH.gm; or the folder itself. */
+/* path: the results file; where it is not there, its folder PATH.gm; or the folder
+ * itself. */
 int reader_open(const char *path, struct reader **ret, struct gm_error *err);
 /* Sees what was committed since (shards; a packed file does not change). */
 int reader_refresh(struct reader *r, struct gm_error *err);
@@ -45,7 +46,8 @@ void reader_close(struct reader *r); /* takes NULL */
 bool reader_is_packed(const struct reader *r);
 unsigned reader_n_stages(const struct reader *r);
 const struct reader_stage *reader_stage(const struct reader *r, unsigned stage);
-/* Text of /job: "name", "jobspec", "canonical", "plan", "id", "build". NULL: not there. */
+/* Text of /job: "name", "jobspec", "canonical", "plan", "id", "build". NULL: not there.
+ */
 const char *reader_job_text(const struct reader *r, const char *key);
 /* Rows of /ranks. */
 struct reader_rank {
@@ -56,24 +58,42 @@ struct reader_rank {
     uint64_t pid;
 };
 unsigned reader_n_ranks(const struct reader *r);
-int reader_rank(const struct reader *r, unsigned rank, struct reader_rank *ret, struct gm_error *err);
-
-int reader_task(struct reader *r, unsigned stage, uint64_t task, struct reader_task *ret,
+int reader_rank(const struct reader *r,
+                unsigned rank,
+                struct reader_rank *ret,
                 struct gm_error *err);
-/* kind and index as in result_record. Outputs and series are those of tasks that are done;
- * empty text and a series without rows are no values. -ENOENT: the task has no such value.
- * -EBADMSG: its bytes do not match their checksum. */
-int reader_value(struct reader *r, unsigned stage, uint64_t task, uint32_t kind, uint32_t index,
-                 struct reader_value *ret, struct gm_error *err);
+
+int reader_task(struct reader *r,
+                unsigned stage,
+                uint64_t task,
+                struct reader_task *ret,
+                struct gm_error *err);
+/* kind and index as in result_record. Outputs and series are those of tasks that are
+ * done; empty text and a series without rows are no values. -ENOENT: the task has no such
+ * value. -EBADMSG: its bytes do not match their checksum. */
+int reader_value(struct reader *r,
+                 unsigned stage,
+                 uint64_t task,
+                 uint32_t kind,
+                 uint32_t index,
+                 struct reader_value *ret,
+                 struct gm_error *err);
 /* See tasks_source.best. */
-int reader_best(struct reader *r, unsigned stage, unsigned output, bool least,
-                uint64_t *ret_task, struct gm_error *err);
+int reader_best(struct reader *r,
+                unsigned stage,
+                unsigned output,
+                bool least,
+                uint64_t *ret_task,
+                struct gm_error *err);
 
 /* Rows of a table in any HDF5 file, "F.h5:/DATASET": shape, dtype and the rows [first,
  * first + count). Integers narrower than int64 and float16/32/64 are converted to the
  * nearest gm_dtype. */
 int reader_table_rows(const char *path, uint64_t *ret_rows, struct gm_error *err);
-int reader_table(const char *path, uint64_t first, uint64_t count, struct reader_value *ret,
+int reader_table(const char *path,
+                 uint64_t first,
+                 uint64_t count,
+                 struct reader_value *ret,
                  struct gm_error *err);
 
 AUTO_TYPE(reader, reader_close)

@@ -1,5 +1,6 @@
-/* What a shard holds, in memory: commits (one an attempt at a task) and records (one a value:
- * an output, a series, a log, the parameters). docs/design/results.md is the file's side. */
+/* What a shard holds, in memory: commits (one an attempt at a task) and records (one a
+ * value: an output, a series, a log, the parameters). docs/design/results.md is the
+ * file's side. */
 #ifndef RESULT_RECORD_H
 #define RESULT_RECORD_H
 
@@ -8,7 +9,7 @@
 #include <stdint.h>
 
 enum result_status {
-    RESULT_NONE = 0,    /* never run (or not committed) */
+    RESULT_NONE = 0, /* never run (or not committed) */
     RESULT_DONE = 1,
     RESULT_FAILED = 2,
     RESULT_SKIPPED = 3, /* a task it needs failed */
@@ -16,22 +17,23 @@ enum result_status {
 };
 
 enum result_reason { /* why an attempt ended */
-    RESULT_OK = 0,
-    RESULT_ERROR = 1,   /* a kernel said so: the sentence is its error record */
-    RESULT_EXIT = 2,    /* a command's exit status is not 0 */
-    RESULT_SIGNAL = 3,
-    RESULT_TIMEOUT = 4,
-    RESULT_NEEDS = 5    /* skipped */
+                     RESULT_OK = 0,
+                     RESULT_ERROR =
+                         1, /* a kernel said so: the sentence is its error record */
+                     RESULT_EXIT = 2, /* a command's exit status is not 0 */
+                     RESULT_SIGNAL = 3,
+                     RESULT_TIMEOUT = 4,
+                     RESULT_NEEDS = 5 /* skipped */
 };
 
 enum result_kind {
-    RESULT_OUTPUT = 1,   /* index: output */
-    RESULT_SERIES = 2,   /* index: output; all rows of the task in one record */
+    RESULT_OUTPUT = 1, /* index: output */
+    RESULT_SERIES = 2, /* index: output; all rows of the task in one record */
     RESULT_STDOUT = 3,
     RESULT_STDERR = 4,
-    RESULT_PARAMS = 5,   /* canonical JSON of what varies */
-    RESULT_MESSAGE = 6,  /* the sentence of a failure */
-    RESULT_RANK = 7      /* what shard_rank writes; not for shard_add */
+    RESULT_PARAMS = 5,  /* canonical JSON of what varies */
+    RESULT_MESSAGE = 6, /* the sentence of a failure */
+    RESULT_RANK = 7     /* what shard_rank writes; not for shard_add */
 };
 
 struct result_record {
@@ -43,22 +45,23 @@ struct result_record {
     uint64_t nbytes;
 };
 
-struct result_rank {          /* what a rank knows of itself */
-    const char *host, *device; /* "gn0", "cpu" */
-    const char *planned, *inherited, *seen; /* PUs as idsets: by the plan, at the start, by
-                                               the kernel while the first task ran */
+struct result_rank {                        /* what a rank knows of itself */
+    const char *host, *device;              /* "gn0", "cpu" */
+    const char *planned, *inherited, *seen; /* PUs as idsets: by the plan, at the start,
+                                               by the kernel while the first task ran */
     uint64_t pid;
 };
 
 struct result_commit {
-    uint32_t stage, attempt;  /* attempts count from 1 */
-    uint64_t task, count;     /* tasks [task, task + count): count > 1 only for skipped runs */
+    uint32_t stage, attempt; /* attempts count from 1 */
+    uint64_t task,
+        count; /* tasks [task, task + count): count > 1 only for skipped runs */
     uint32_t status, reason;
     int32_t exit_code, signal;
-    uint32_t rank, n_ranks;   /* world rank of the group's first; size of the group */
-    double start, end;        /* unix s */
+    uint32_t rank, n_ranks; /* world rank of the group's first; size of the group */
+    double start, end;      /* unix s */
     double user_s, system_s;
-    uint64_t max_rss;         /* bytes */
+    uint64_t max_rss; /* bytes */
 };
 
 #endif

@@ -1,5 +1,5 @@
-/* The rows of a shard as they lie in the file (docs/design/results.md, "A shard"), and where
- * shards lie. Private to scheduler/result. */
+/* The rows of a shard as they lie in the file (docs/design/results.md, "A shard"), and
+ * where shards lie. Private to scheduler/result. */
 #ifndef RESULT_ROW_H
 #define RESULT_ROW_H
 
@@ -31,9 +31,11 @@ struct row_commit {
     uint32_t crc; /* of this row up to here */
 };
 
-_Static_assert(sizeof(struct row_record) == 120 && offsetof(struct row_record, crc) == 116,
+_Static_assert(sizeof(struct row_record) == 120 &&
+                   offsetof(struct row_record, crc) == 116,
                "the file's layout");
-_Static_assert(sizeof(struct row_commit) == 112 && offsetof(struct row_commit, crc) == 108,
+_Static_assert(sizeof(struct row_commit) == 112 &&
+                   offsetof(struct row_commit, crc) == 108,
                "the file's layout");
 
 /* The HDF5 compound types, the same in memory and in the file; to be released. */
@@ -43,7 +45,8 @@ hid_t row_commit_type(void);
 void row_seal_record(struct row_record *r);
 void row_seal_commit(struct row_commit *c);
 bool row_commit_ok(const struct row_commit *c);
-/* Its checksum, and sizes that agree with each other and with a heap of that many bytes. */
+/* Its checksum, and sizes that agree with each other and with a heap of that many bytes.
+ */
 bool row_record_ok(const struct row_record *r, uint64_t heap);
 
 /* n elements' bytes; false when that is past 2^63. */

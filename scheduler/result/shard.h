@@ -1,7 +1,7 @@
-/* A shard: what one rank committed, in HDF5's SWMR mode. Datasets are made before SWMR starts;
- * a batch is heap and records, flush, then its commit rows, flush. So a reader sees a commit
- * only when all it speaks of is there. Unfiltered, a CRC-32C in every record. The file gets
- * its final name once SWMR is on. One thread calls all of it. */
+/* A shard: what one rank committed, in HDF5's SWMR mode. Datasets are made before SWMR
+ * starts; a batch is heap and records, flush, then its commit rows, flush. So a reader
+ * sees a commit only when all it speaks of is there. Unfiltered, a CRC-32C in every
+ * record. The file gets its final name once SWMR is on. One thread calls all of it. */
 #ifndef RESULT_SHARD_H
 #define RESULT_SHARD_H
 
@@ -10,12 +10,16 @@
 
 struct shard;
 
-/* FOLDER/shards/000/rank-000000.h5 (a subfolder for each 256 ranks); where an earlier launch
- * left that name taken, rank-000000.1.h5 and so on: nothing is ever overwritten. */
-int shard_create(const char *folder, unsigned rank, struct shard **ret, struct gm_error *err);
-/* Adds to the batch; written to the file by the next flush (or sooner, in part). The records
- * added since the last commit are the next commit's. After a failure (a full disk) all calls
- * return that failure; what was flushed before stays readable. */
+/* FOLDER/shards/000/rank-000000.h5 (a subfolder for each 256 ranks); where an earlier
+ * launch left that name taken, rank-000000.1.h5 and so on: nothing is ever overwritten.
+ */
+int shard_create(const char *folder,
+                 unsigned rank,
+                 struct shard **ret,
+                 struct gm_error *err);
+/* Adds to the batch; written to the file by the next flush (or sooner, in part). The
+ * records added since the last commit are the next commit's. After a failure (a full
+ * disk) all calls return that failure; what was flushed before stays readable. */
 int shard_add(struct shard *s, const struct result_record *r, struct gm_error *err);
 int shard_commit(struct shard *s, const struct result_commit *c, struct gm_error *err);
 /* Says who this rank is; may be called again, the last one counts. Part of the batch. */
@@ -23,6 +27,7 @@ int shard_rank(struct shard *s, const struct result_rank *rank, struct gm_error 
 /* After it returns 0 the batch's commits are seen by readers. */
 int shard_flush(struct shard *s, struct gm_error *err);
 uint64_t shard_pending(const struct shard *s); /* bytes added and not flushed */
-int shard_close(struct shard *s, struct gm_error *err); /* flushes; takes NULL; frees always */
+int shard_close(struct shard *s,
+                struct gm_error *err); /* flushes; takes NULL; frees always */
 
 #endif

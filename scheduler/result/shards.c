@@ -82,7 +82,8 @@ static int use(struct shards *s, struct file *f, struct gm_error *err)
             if (other->id >= 0 && (oldest == NULL || other->used < oldest->used))
                 oldest = other;
         }
-        close_file(s, oldest);
+        if (oldest != NULL)
+            close_file(s, oldest);
     }
     int rc = h5_open(f->path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, &f->id, err);
     if (rc != 0)

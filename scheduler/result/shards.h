@@ -1,7 +1,7 @@
-/* The shards of a job folder as one: an index over every commit that can be trusted. A commit
- * is trusted when its row, and every record row it speaks of, match their checksums and fit
- * the file. The bytes of a value are checked when they are read. Private to
- * scheduler/result. */
+/* The shards of a job folder as one: an index over every commit that can be trusted. A
+ * commit is trusted when its row, and every record row it speaks of, match their
+ * checksums and fit the file. The bytes of a value are checked when they are read.
+ * Private to scheduler/result. */
 #ifndef RESULT_SHARDS_H
 #define RESULT_SHARDS_H
 
@@ -11,27 +11,49 @@
 struct shards;
 
 /* head: of FOLDER/job.h5; borrowed. */
-int shards_open(const char *folder, const struct head *head, struct shards **ret,
+int shards_open(const char *folder,
+                const struct head *head,
+                struct shards **ret,
                 struct gm_error *err);
 int shards_refresh(struct shards *s, struct gm_error *err);
 void shards_close(struct shards *s); /* takes NULL */
 
-int shards_task(struct shards *s, unsigned stage, uint64_t task, struct reader_task *ret,
+int shards_task(struct shards *s,
+                unsigned stage,
+                uint64_t task,
+                struct reader_task *ret,
                 struct gm_error *err);
 /* -ENOENT (err untouched): no such value. */
-int shards_find(struct shards *s, unsigned stage, uint64_t task, uint32_t kind, uint32_t index,
-                struct source_value *ret, struct gm_error *err);
-/* The value's bytes [first, first + n); the checksum is the caller's to extend and compare. */
-int shards_part(struct shards *s, const struct source_value *v, uint64_t first, uint64_t n,
-                void *out, struct gm_error *err);
-/* All of the value, checked. */
-int shards_read(struct shards *s, const struct source_value *v, void *out,
+int shards_find(struct shards *s,
+                unsigned stage,
+                uint64_t task,
+                uint32_t kind,
+                uint32_t index,
+                struct source_value *ret,
                 struct gm_error *err);
-int shards_damaged(const struct shards *s, const struct source_value *v, struct gm_error *err);
+/* The value's bytes [first, first + n); the checksum is the caller's to extend and
+ * compare. */
+int shards_part(struct shards *s,
+                const struct source_value *v,
+                uint64_t first,
+                uint64_t n,
+                void *out,
+                struct gm_error *err);
+/* All of the value, checked. */
+int shards_read(struct shards *s,
+                const struct source_value *v,
+                void *out,
+                struct gm_error *err);
+int shards_damaged(const struct shards *s,
+                   const struct source_value *v,
+                   struct gm_error *err);
 
 /* Every attempt of a stage, in the order of (task, attempt): how many, and the i-th. */
 uint64_t shards_n_attempts(struct shards *s, unsigned stage);
-int shards_attempt(struct shards *s, unsigned stage, uint64_t i, struct row_commit *ret,
+int shards_attempt(struct shards *s,
+                   unsigned stage,
+                   uint64_t i,
+                   struct row_commit *ret,
                    struct gm_error *err);
 
 unsigned shards_n_ranks(const struct shards *s);

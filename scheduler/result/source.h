@@ -1,12 +1,14 @@
-/* Where values come from: the shards of a job folder, or a packed file; reader.c and hash.c
- * ask either through the same four questions. Private to scheduler/result. */
+/* Where values come from: the shards of a job folder, or a packed file; reader.c and
+ * hash.c ask either through the same four questions. Private to scheduler/result. */
 #ifndef RESULT_SOURCE_H
 #define RESULT_SOURCE_H
 
 #include "gridmill/kernel.h"
 #include "head.h"
 
-#define SOURCE_BUFFERS (64u << 20) /* bytes that all read buffers of a source may take */
+#define SOURCE_BUFFERS                                                                   \
+    (64u << 20) /* bytes that all read buffers of a source may take                      \
+                 */
 
 /* A value that is there: its type and shape, and where its bytes are. */
 struct source_value {

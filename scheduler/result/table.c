@@ -141,25 +141,39 @@ static int read_rows(const struct table *t,
     return 0;
 }
 
-/* Reads all of it once, a piece at a time: truncated and damaged data shows here. */
+/* A piece at a time through `buf`. */
+static int
+read_through(const struct table *t, uint64_t piece, void *buf, struct gm_error *err)
+{
+    int rc = 0;
+    for (uint64_t row = 0; rc == 0 && t->row_bytes > 0 && row < t->dims[0];
+         row += piece) {
+        uint64_t left = t->dims[0] - row;
+        rc = read_rows(t, row, left < piece ? left : piece, buf, err);
+    }
+    return rc;
+}
+
+/* Reads all of it once: truncated and damaged data shows here. */
 static int look(const char *path, uint64_t *ret_rows, struct gm_error *err)
 {
     struct table t;
     int rc = open_table(path, &t, err);
     if (rc != 0)
         return rc;
-    uint64_t n = t.row_bytes > 0 && t.row_bytes < PIECE ? PIECE / t.row_bytes : 1;
-    uint64_t room = 0;
-    AUTO_FREE(unsigned char) buf = NULL;
-    if (__builtin_mul_overflow(n, t.row_bytes, &room) || (buf = malloc(room + 1)) == NULL)
-        rc = gm_fail(err, -EINVAL, "%s: a row of %zu bytes", path, t.row_bytes);
-    for (uint64_t row = 0; rc == 0 && t.row_bytes > 0 && row < t.dims[0]; row += n) {
-        rc = read_rows(&t, row, t.dims[0] - row < n ? t.dims[0] - row : n, buf, err);
-        if (rc != 0)
-            (void)gm_prefix(err, "%s", path);
-    }
+    uint64_t piece = t.row_bytes > 0 && t.row_bytes < PIECE ? PIECE / t.row_bytes : 1,
+             room;
+    void *buf =
+        __builtin_mul_overflow(piece, t.row_bytes, &room) ? NULL : malloc(room + 1);
+    if (buf == NULL)
+        rc = gm_fail(err, -ENOMEM, "no memory for a row of %zu bytes", t.row_bytes);
+    else
+        rc = read_through(&t, piece, buf, err);
     if (rc == 0)
         *ret_rows = t.dims[0];
+    else
+        (void)gm_prefix(err, "%s", path);
+    free(buf);
     close_table(&t);
     return rc;
 }
@@ -187,15 +201,17 @@ static int take_rows(const struct table *t,
     struct reader_value v = {.dtype = t->dtype, .ndim = t->ndim, .nbytes = bytes};
     for (unsigned i = 0; i < t->ndim; i++)
         v.dims[i] = i == 0 ? count : t->dims[i];
-    AUTO_FREE(unsigned char) data = malloc(bytes + 1);
+    unsigned char *data = malloc(bytes + 1);
     if (data == NULL)
         return gm_fail(
             err, -ENOMEM, "no memory for %llu bytes", (unsigned long long)bytes);
     int rc = bytes > 0 ? read_rows(t, first, count, data, err) : 0;
-    if (rc != 0)
+    if (rc != 0) {
+        free(data);
         return rc;
+    }
     data[bytes] = '\0';
-    v.data = steal(&data);
+    v.data = data;
     *ret = v;
     return 0;
 }

@@ -52,7 +52,7 @@ int window_open(struct window *w,
     AUTO_ID set = H5Dopen2(at, name, access);
     if (set < 0)
         return h5_fail(err, "%s", name);
-    made.set = set;
+    made.set = set; /* borrowed until it is whole */
     int rc = check_type(&made, err);
     rc = rc == 0 ? get_dims(&made, err) : rc;
     if (rc != 0) {
@@ -60,7 +60,7 @@ int window_open(struct window *w,
         return rc;
     }
     made.room = made.row_bytes > 0 ? bytes / made.row_bytes : 1;
-    set = -1;
+    made.set = h5_steal(&set);
     *w = made;
     return 0;
 }
