@@ -172,8 +172,9 @@ static int look_at(struct values *o,
     if (memcmp(o->one, v->dims + skip, o->one_ndim * sizeof(o->one[0])) != 0)
         o->ragged = true;
     o->rows += series ? v->dims[0] : 1;
-    if (__builtin_add_overflow(
-            o->elements, v->nbytes / gm_dtype_size(v->dtype), &o->elements))
+    size_t size = gm_dtype_size(v->dtype);
+    assert(size > 0); /* row_record_ok */
+    if (__builtin_add_overflow(o->elements, v->nbytes / size, &o->elements))
         return gm_fail(err, -EOVERFLOW, "%s: more than a file can hold", o->name);
     return 0;
 }

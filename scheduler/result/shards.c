@@ -86,6 +86,8 @@ static int use(struct shards *s, struct file *f, struct gm_error *err)
             close_file(s, oldest);
     }
     int rc = h5_open(f->path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, &f->id, err);
+    if (rc == -ENOENT) /* which would read as "no such value" */
+        return gm_fail(err, -EIO, "%s: was there and is gone", f->path);
     if (rc != 0)
         return rc;
     s->n_open++;
