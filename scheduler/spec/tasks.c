@@ -404,6 +404,22 @@ static bool is_dataset(const struct gm_value *v)
     return v->type == GM_PARAM_DATA && strstr(v->as.s, ":/") != NULL;
 }
 
+/* Shards of F.h5:/DATASET reach the kernel by its first DATA parameter, as the whole table. */
+static void add_shard_table(const struct task *t, struct tasks_args *args)
+{
+    const struct gm_kernel *k = t->s->kernel;
+    if (strstr(t->shard.path, ":/") == NULL)
+        return;
+    for (unsigned i = 0; i < k->n_params; i++) {
+        if (k->params[i].type != GM_PARAM_DATA)
+            continue;
+        if (args->params.values[i].type == 0)
+            args->inputs[args->n_inputs++] =
+                (struct gm_input){.param = i, .origin = t->shard.path};
+        return;
+    }
+}
+
 int tasks_args(const struct jobspec *spec,
                unsigned stage,
                uint64_t index,
@@ -434,8 +450,10 @@ int tasks_args(const struct jobspec *spec,
     }
     args.has_shard = t.s->shards_of != NULL;
     args.shard = t.shard;
-    if (args.has_shard)
+    if (args.has_shard) {
         facts_add(&facts, a, "shard", (struct gm_value){0});
+        add_shard_table(&t, &args);
+    }
     args.varying = facts_json(&facts, &t.shard, a);
     *ret = args;
     return 0;

@@ -89,8 +89,17 @@ static const struct gm_param_spec infer_params[] = {
     {.name = "threshold", .help = "a number", .type = GM_PARAM_FLOAT},
     {.name = "table", .help = "a file", .type = GM_PARAM_PATH},
     {.name = "label", .help = "free text", .type = GM_PARAM_STRING},
+    {.name = "rows-of", .help = "a data set", .type = GM_PARAM_DATA},
 };
-enum { INFER_MODEL, INFER_START, INFER_EXTRA, INFER_THRESHOLD, INFER_TABLE, INFER_LABEL };
+enum {
+    INFER_MODEL,
+    INFER_START,
+    INFER_EXTRA,
+    INFER_THRESHOLD,
+    INFER_TABLE,
+    INFER_LABEL,
+    INFER_ROWS_OF
+};
 
 static const struct gm_output_spec infer_outputs[] = {
     {.name = "correct", .shape = "", .dtype = GM_I64},
@@ -105,7 +114,7 @@ static const struct gm_kernel kernel_infer = {.abi = GM_KERNEL_ABI,
                                               .size = sizeof(struct gm_kernel),
                                               .name = "mlp.infer",
                                               .params = infer_params,
-                                              .n_params = 6,
+                                              .n_params = 7,
                                               .outputs = infer_outputs,
                                               .n_outputs = 2,
                                               .traits = GM_ON_CPU | GM_NEEDS_SHARDS};

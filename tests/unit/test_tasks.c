@@ -310,3 +310,30 @@ Test(tasks, what_is_common_is_sorted_with_defaults_and_digests)
     cr_expect_str_eq(command,
                      "{\"command\":[\"p\",\"a${results} $${x}\"],\"env\":{\"K\":\"v\"}}");
 }
+
+Test(tasks, shards_of_an_hdf5_dataset_arrive_as_the_first_data_parameter)
+{
+    static const struct {
+        const char *text;
+        unsigned n_inputs;
+    } cases[] = {
+        {"kernel: mlp.infer\nshards: {of: 'd.h5:/x', rows: 300}\nargs: {model: m}\n", 1},
+        {"kernel: mlp.infer\nshards: {of: 'd.h5:/x', rows: 300}\n"
+         "args: {model: m, rows-of: e.csv}\n",
+         0},
+        {"kernel: mlp.infer\nshards: {of: d.csv, rows: 300}\nargs: {model: m}\n", 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        AUTO(jobspec) s = load(cases[i].text);
+        AUTO(arena) a = arena_make();
+        struct committed c = {0};
+        struct tasks_source source = make_source(&c);
+        struct tasks_args args;
+        cr_assert_eq(tasks_args(s, 0, 1, &source, a, &args, NULL), 0);
+        cr_assert_eq(args.n_inputs, cases[i].n_inputs, "case %d", (int)i);
+        if (args.n_inputs == 0)
+            continue;
+        cr_expect(args.inputs[0].param == INFER_ROWS_OF && args.inputs[0].data == NULL);
+        cr_expect_str_eq(args.inputs[0].origin, "/job/d.h5:/x");
+    }
+}
