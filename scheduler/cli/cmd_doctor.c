@@ -41,9 +41,9 @@ static void add(struct checkup *c,
                 ...)
 {
     struct finding *f = &c->items[c->n++];
-    va_list args;
     *f = (struct finding){.name = name, .state = state};
     (void)snprintf(f->version, sizeof(f->version), "%s", version != NULL ? version : "");
+    va_list args;
     va_start(args, fmt);
     (void)vsnprintf(f->text, sizeof(f->text), fmt, args);
     va_end(args);

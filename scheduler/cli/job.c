@@ -120,27 +120,29 @@ static unsigned host_index(const struct restree *tree, const char *name)
     return 0;
 }
 
+static struct idset *parse_set(const char *text)
+{
+    struct idset *s = NULL;
+    return idset_parse(text, &s, NULL) == 0 ? s : idset_make();
+}
+
 void job_map(const struct restree *tree,
              const struct plan *plan,
              bool utf8,
              struct str *out)
 {
     struct draw_seat *seats = xcalloc(plan->n_ranks, sizeof(*seats));
-    struct idset **sets = xcalloc(2 * (size_t)plan->n_ranks, sizeof(struct idset *));
     for (unsigned i = 0; i < plan->n_ranks; i++) {
         const struct plan_rank *r = &plan->ranks[i];
-        if (idset_parse(r->cpus, &sets[2 * i], NULL) != 0)
-            sets[2 * i] = idset_make();
-        if (idset_parse(r->gpus, &sets[2 * i + 1], NULL) != 0)
-            sets[2 * i + 1] = idset_make();
         seats[i] = (struct draw_seat){.host = host_index(tree, r->host),
-                                      .pus = sets[2 * i],
-                                      .gpus = sets[2 * i + 1]};
+                                      .pus = parse_set(r->cpus),
+                                      .gpus = parse_set(r->gpus)};
     }
     draw_tree(tree, seats, plan->n_ranks, utf8, out);
-    for (unsigned i = 0; i < 2 * plan->n_ranks; i++)
-        idset_free(sets[i]);
-    free(sets);
+    for (unsigned i = 0; i < plan->n_ranks; i++) { /* ours; the seat only looks */
+        idset_free((struct idset *)seats[i].pus);
+        idset_free((struct idset *)seats[i].gpus);
+    }
     free(seats);
 }
 

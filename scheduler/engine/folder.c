@@ -19,31 +19,37 @@ static int fail(struct gm_error *err, const char *path)
     return gm_fail(err, code, "%s: %s", path, strerror(-code));
 }
 
+static int lock_failure(int fd, const char *path, const char *name, struct gm_error *err)
+{
+    if (errno != EWOULDBLOCK)
+        return fail(err, name);
+    char owner[64] = "";
+    ssize_t n = read(fd, owner, sizeof(owner) - 1);
+    owner[n > 0 ? strcspn(owner, "\n") : 0] = '\0';
+    return gm_fail(
+        err,
+        -EBUSY,
+        "%s: a run that is going on writes there%s%s: wait for its end, or give "
+        "other --results",
+        path,
+        owner[0] != '\0' ? ", " : "",
+        owner);
+}
+
 /* Takes PATH/lock without waiting. -EBUSY: another run has it. */
 static int take_lock(const char *path, int *ret, struct gm_error *err)
 {
     AUTO_STR name = {0};
     str_printf(&name, "%s/lock", path);
-    AUTO_FD fd = open(name.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(name.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return fail(err, name.text);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK)
-            return fail(err, name.text);
-        char owner[64] = "";
-        ssize_t n = read(fd, owner, sizeof(owner) - 1);
-        owner[n > 0 ? strcspn(owner, "\n") : 0] = '\0';
-        return gm_fail(
-            err,
-            -EBUSY,
-            "%s: a run that is going on writes there%s%s: wait for its end, or give "
-            "other --results",
-            path,
-            owner[0] != '\0' ? ", " : "",
-            owner);
+        int rc = lock_failure(fd, path, name.text, err);
+        (void)close(fd);
+        return rc;
     }
     *ret = fd;
-    fd = -1;
     return 0;
 }
 

@@ -139,17 +139,28 @@ static void mind_stop(struct run *r, double deadline)
 {
     unsigned asked = stop_asked();
     double now = clock_monotonic();
-    if (r->step == RUNNING && asked > 0)
-        begin_stop(r, "stopped on request");
-    else if (r->step == RUNNING && now >= deadline && !r->relay.ended)
-        begin_stop(r, "the job's time is over");
-    else if (r->step == RUNNING && r->relay.ended && now >= r->relay.ended_at + end_limit)
-        terminate(r);
-    else if (r->step == DRAINING && (asked > 1 || now >= r->step_limit))
-        terminate(r);
-    else if (r->step == TERMINATING && (asked > 2 || now >= r->step_limit)) {
-        child_kill(&r->child);
-        set_step(r, KILLED, (double)INFINITY);
+    bool hangs = r->relay.ended && now >= r->relay.ended_at + end_limit;
+    switch (r->step) {
+    case RUNNING:
+        if (asked > 0)
+            begin_stop(r, "stopped on request");
+        else if (now >= deadline && !r->relay.ended)
+            begin_stop(r, "the job's time is over");
+        else if (hangs)
+            terminate(r);
+        break;
+    case DRAINING:
+        if (asked > 1 || now >= r->step_limit)
+            terminate(r);
+        break;
+    case TERMINATING:
+        if (asked > 2 || now >= r->step_limit) {
+            child_kill(&r->child);
+            set_step(r, KILLED, (double)INFINITY);
+        }
+        break;
+    case KILLED:
+        break;
     }
 }
 

@@ -9,6 +9,11 @@
 #include <math.h>
 #include <sys/stat.h>
 
+struct summary_place {
+    unsigned stage, output;
+    int weight; /* index of the output to weigh by, or -1 */
+};
+
 /* One element of a value as a number. */
 static double element(const struct reader_value *v, uint64_t i)
 {
@@ -110,37 +115,45 @@ add_scalar(struct summary_output *o, uint64_t task, double x, double w, double *
     }
 }
 
+/* Takes one done task's value in. total is the sum of weights. */
+static void add_task(struct summary *s,
+                     struct reader *r,
+                     const struct summary_place *at,
+                     uint64_t task,
+                     struct summary_output *o,
+                     double *total)
+{
+    if (o->kind == GM_SUM_MATRIX) {
+        struct reader_value v = {0};
+        if (reader_value(r, at->stage, task, RESULT_OUTPUT, at->output, &v, NULL) == 0)
+            add_matrix(s, o, &v);
+        free(v.data);
+        return;
+    }
+    double w = at->weight >= 0 ? scalar(r, at->stage, task, (unsigned)at->weight) : 1;
+    add_scalar(o, task, scalar(r, at->stage, task, at->output), w, total);
+}
+
 static int read_output(struct summary *s,
                        struct reader *r,
-                       unsigned stage,
-                       unsigned index,
+                       const struct summary_place *at,
                        struct summary_output *o,
                        struct gm_error *err)
 {
-    const struct reader_stage *from = reader_stage(r, stage);
-    int weight = o->kind == GM_SUM_MEAN ? weight_index(from, o->weight) : -1;
     double total = 0;
-    for (uint64_t t = 0; t < from->n_tasks; t++) {
+    uint64_t n = reader_stage(r, at->stage)->n_tasks;
+    for (uint64_t t = 0; t < n; t++) {
         struct reader_task task;
-        int rc = reader_task(r, stage, t, &task, err);
+        int rc = reader_task(r, at->stage, t, &task, err);
         if (rc != 0)
             return rc;
-        if (task.status != RESULT_DONE)
-            continue;
-        if (o->kind == GM_SUM_MATRIX) {
-            struct reader_value v = {0};
-            if (reader_value(r, stage, t, RESULT_OUTPUT, index, &v, NULL) == 0)
-                add_matrix(s, o, &v);
-            free(v.data);
-        } else {
-            double w = weight >= 0 ? scalar(r, stage, t, (unsigned)weight) : 1;
-            add_scalar(o, t, scalar(r, stage, t, index), w, &total);
-        }
+        if (task.status == RESULT_DONE)
+            add_task(s, r, at, t, o, &total);
     }
     if (o->kind == GM_SUM_MEAN)
         o->value = total > 0 ? o->value / total : (double)NAN;
     if (o->n > 0 && (o->kind == GM_SUM_BEST || o->kind == GM_SUM_LEAST))
-        o->params = task_text(s, r, stage, o->task, RESULT_PARAMS);
+        o->params = task_text(s, r, at->stage, o->task, RESULT_PARAMS);
     return 0;
 }
 
@@ -169,7 +182,10 @@ read_outputs(struct summary *s, struct reader *r, unsigned stage, struct gm_erro
             .value = (double)NAN,
             .params = "",
         };
-        int rc = read_output(s, r, stage, i, o, err);
+        struct summary_place at = {stage, i, -1};
+        if (o->kind == GM_SUM_MEAN)
+            at.weight = weight_index(from, o->weight);
+        int rc = read_output(s, r, &at, o, err);
         if (rc != 0)
             return rc;
     }
