@@ -12,8 +12,8 @@
 #include "kernels/op/gemm.h"
 #include "kernels/op/peak.h"
 #include "kernels/op/philox.h"
-#include "plugins/rehearse/rehearse.h"
 #include "plugins/kernel/table.h"
+#include "plugins/rehearse/rehearse.h"
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
