@@ -58,7 +58,7 @@ void needs_read(struct load *l,
     for (unsigned i = 0; i < node->n; i++) {
         struct fault_path here = {.up = at, .index = i};
         const char *name;
-        unsigned stage;
+        unsigned stage = 0;
         if (!load_text(l, &here, &node->as.items[i], &name) ||
             !needs_find(l, &here, &node->as.items[i], name, &stage))
             continue;

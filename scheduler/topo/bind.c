@@ -36,16 +36,16 @@ int bind_read(pid_t tid, struct idset **ret, struct gm_error *err)
     return 0;
 }
 
-static int open_threads(pid_t pid, DIR **ret, struct gm_error *err)
+/* NULL: *ret_code and err say why. */
+static DIR *open_threads(pid_t pid, int *ret_code, struct gm_error *err)
 {
     char path[64] = "/proc/self/task";
     if (pid != 0)
         (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     DIR *dir = opendir(path);
     if (dir == NULL)
-        return gm_fail(err, -errno, "%s: %s", path, strerror(errno));
-    *ret = dir;
-    return 0;
+        *ret_code = gm_fail(err, -errno, "%s: %s", path, strerror(errno));
+    return dir;
 }
 
 /* The next thread's id, or 0 after the last. */
@@ -61,9 +61,9 @@ static pid_t next_thread(DIR *dir)
 
 int bind_read_all(pid_t pid, struct idset **ret, struct gm_error *err)
 {
-    DIR *dir;
-    int rc = open_threads(pid, &dir, err);
-    if (rc != 0)
+    int rc = 0;
+    DIR *dir = open_threads(pid, &rc, err);
+    if (dir == NULL)
         return rc;
     AUTO(idset) all = idset_make();
     unsigned n = 0;
@@ -93,9 +93,9 @@ static int bind_pass(const struct idset *cpus,
                      unsigned *ret_changed,
                      struct gm_error *err)
 {
-    DIR *dir;
-    int rc = open_threads(0, &dir, err);
-    if (rc != 0)
+    int rc = 0;
+    DIR *dir = open_threads(0, &rc, err);
+    if (dir == NULL)
         return rc;
     unsigned changed = 0;
     for (pid_t tid; rc == 0 && (tid = next_thread(dir)) != 0;) {
