@@ -166,6 +166,7 @@ static void add_need(struct str *out,
                      const struct sum *all,
                      uint64_t have)
 {
+    uint64_t need = ranks * each;
     str_printf(out,
                "%llu rank%s of %llu %s%s need%s %llu %s%s, ",
                (unsigned long long)ranks,
@@ -174,9 +175,9 @@ static void add_need(struct str *out,
                word,
                s_if(each),
                ranks == 1 ? "s" : "",
-               (unsigned long long)(ranks * each),
+               (unsigned long long)need,
                word,
-               s_if(ranks * each));
+               s_if(need));
     add_subject(out, all->hosts);
     str_printf(out, " %llu", (unsigned long long)have);
 }

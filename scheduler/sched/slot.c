@@ -166,7 +166,7 @@ static const char *kind_name(const struct topo_node *n)
 static void add_where(const struct search *s, unsigned node, struct str *out)
 {
     const struct topo_node *nodes = s->shape->nodes;
-    unsigned chain[64], n = 0;
+    unsigned chain[64] = {0}, n = 0;
     for (; node != 0 && n < 64; node = nodes[node].parent) {
         if (nodes[node].kind != GM_CORE)
             chain[n++] = node;

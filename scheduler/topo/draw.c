@@ -246,7 +246,7 @@ static size_t widest_run(const struct painter *p, unsigned node)
     size_t widest = 0;
     unsigned end = p->shape->nodes[node].end;
     for (unsigned i = node + 1, next; i < end; i = next) {
-        struct run r;
+        struct run r = {0};
         next = after(p, i, end, &r);
         if (p->shape->nodes[i].kind != GM_CORE)
             continue;
@@ -273,7 +273,7 @@ static void draw_below(struct painter *p, unsigned node)
     unsigned end = s->nodes[node].end;
     size_t width = widest_run(p, node);
     for (unsigned i = node + 1, next; i < end; i = next) {
-        struct run r;
+        struct run r = {0};
         next = after(p, i, end, &r);
         bool last = next == end;
         if (s->nodes[i].kind == GM_CORE) {

@@ -206,6 +206,18 @@ int occupancy_claim(struct occupancy *o,
     return 0;
 }
 
+static void release_gpus(const struct topo_shape *s,
+                         const struct places *at,
+                         struct holding *h,
+                         const struct idset *gpus)
+{
+    for (int64_t i = idset_next(gpus, 0); i >= 0; i = idset_next(gpus, (unsigned)i + 1)) {
+        assert((uint64_t)i < at->n_gpus && !idset_has(h->gpus, (unsigned)i));
+        idset_add(h->gpus, (unsigned)i);
+        add_up(s, h->free_gpus, at->node_of_gpu[i], 1);
+    }
+}
+
 void occupancy_release(struct occupancy *o,
                        unsigned host,
                        const struct idset *pus,
@@ -220,10 +232,6 @@ void occupancy_release(struct occupancy *o,
         if (core_is_free(s, h, at->core_of_pu[i]))
             add_up(s, h->free_cores, at->core_of_pu[i], 1);
     }
-    for (int64_t i = gpus != NULL ? idset_next(gpus, 0) : -1; i >= 0;
-         i = idset_next(gpus, (unsigned)i + 1)) {
-        assert((uint64_t)i < at->n_gpus && !idset_has(h->gpus, (unsigned)i));
-        idset_add(h->gpus, (unsigned)i);
-        add_up(s, h->free_gpus, at->node_of_gpu[i], 1);
-    }
+    if (gpus != NULL)
+        release_gpus(s, at, h, gpus);
 }

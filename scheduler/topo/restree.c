@@ -108,10 +108,12 @@ static unsigned long read_hex(const char *folder, const char *device, const char
 {
     char path[PATH_MAX], text[32] = "";
     (void)snprintf(path, sizeof(path), "%s/%s/%s", folder, device, name);
-    AUTO_FILE f = fopen(path, "re");
-    if (f == NULL || fgets(text, sizeof(text), f) == NULL)
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
         return 0;
-    return strtoul(text, NULL, 16);
+    bool read = fgets(text, sizeof(text), f) != NULL;
+    (void)fclose(f);
+    return read ? strtoul(text, NULL, 16) : 0;
 }
 
 /* hwloc takes some 12 ms for the PCI devices of even a small machine, so they are asked
@@ -262,10 +264,9 @@ void restree_join(struct restree *tree, struct restree *more)
     tree->hosts =
         xrealloc(tree->hosts, tree->n_hosts + more->n_hosts, sizeof(*tree->hosts));
     for (unsigned i = 0; i < more->n_hosts; i++) {
-        tree->hosts[tree->n_hosts++] = (struct topo_host){
-            .name = steal(&more->hosts[i].name),
-            .shape = moved[more->hosts[i].shape],
-        };
+        struct topo_host *host = &tree->hosts[tree->n_hosts++];
+        host->name = steal(&more->hosts[i].name);
+        host->shape = moved[more->hosts[i].shape];
     }
     free(moved);
     restree_free(more);

@@ -228,7 +228,7 @@ static void find_gpus(struct builder *b)
                 b->gpus[b->n_gpus++] = pci;
         }
     }
-    qsort(b->gpus, b->n_gpus, sizeof(b->gpus[0]), by_address);
+    qsort(b->gpus, b->n_gpus, sizeof(hwloc_obj_t), by_address);
 }
 
 static char *cpu_model(hwloc_topology_t topology)
