@@ -285,7 +285,8 @@ static int place_on_host(const struct gather *g,
     struct place_request req = {.cores = spec->cores,
                                 .gpus = spec->gpus,
                                 .memory = spec->memory,
-                                .mapping = spec->mapping};
+                                .mapping = spec->mapping,
+                                .grouped = jobspec_grouped(spec)};
     for (unsigned i = 0; i < g->n_ranks; i++)
         req.ranks += g->seats[i].host == host;
     int rc = place_map(&tree, occ, &req, &at, err);

@@ -3,6 +3,7 @@
 #include "rank.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "launch/quick.h"
 #include "topo/bind.h"
 #include <inttypes.h>
 #include <pmix.h>
@@ -72,6 +73,7 @@ int rank_open(struct rank *r, int *argc, char ***argv, struct gm_error *err)
     if (MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &granted) != MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Init_thread failed");
     r->inited = clock_unix();
+    quick_local();
     (void)MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     (void)MPI_Comm_rank(MPI_COMM_WORLD, &r->world);
     (void)MPI_Comm_size(MPI_COMM_WORLD, &r->n_ranks);

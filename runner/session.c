@@ -110,31 +110,36 @@ static int compute(struct session *s, struct gm_error *err)
     return worker_run(&setup, err);
 }
 
+/* Beside the results, for people who started us without gridmill (which writes it
+ * itself). */
+static int write_summary(const struct plan *plan, struct gm_error *err)
+{
+    AUTO(summary) summary = NULL;
+    int rc = summary_load(plan->results, &summary, err);
+    if (rc < 0)
+        return rc;
+    AUTO_FREE(char) json = summary_json(summary);
+    AUTO_FREE(char) path = summary_path(plan->results);
+    return file_write(path, json, strlen(json), err);
+}
+
 /* Rank 0, after all shards are closed: the one file, its summary, and the folder goes. */
 static int pack(const struct session_request *req,
                 const struct session_end *end,
                 struct gm_error *err)
 {
     const struct plan *plan = req->planning->plan;
-    struct pack_options opt = {
-        .folder = plan->folder,
-        .file = plan->results,
-        .complete = true,
-        .end = clock_unix(),
-        .outcome = end->counts.failed + end->counts.skipped > 0 ? "failed" : "done"};
-    AUTO(summary) summary = NULL;
+    bool failed = end->counts.failed + end->counts.skipped > 0;
+    struct pack_options opt = {.folder = plan->folder,
+                               .file = plan->results,
+                               .complete = true,
+                               .end = clock_unix(),
+                               .outcome = failed ? "failed" : "done"};
     tell_packing(req->tell);
     int rc = pack_run(&opt, err);
-    if (rc == 0)
-        rc = summary_load(plan->results, &summary, err);
-    if (rc < 0)
-        return rc;
-    AUTO_FREE(char) json = summary_json(summary);
-    AUTO_FREE(char) path = summary_path(plan->results);
-    rc = file_write(path, json, strlen(json), err);
-    if (rc == 0)
-        rc = file_remove_tree(plan->folder, err);
-    return rc;
+    if (rc == 0 && req->rank->alloc.launcher != ALLOC_OURS)
+        rc = write_summary(plan, err);
+    return rc == 0 ? file_remove_tree(plan->folder, err) : rc;
 }
 
 /* The end of the threads: every shard is closed when all ranks have agreed. */

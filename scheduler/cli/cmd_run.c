@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/summary.h"
 #include "job.h"
+#include "launch/alloc.h"
 #include "progress.h"
 #include "say.h"
 #include <signal.h>
@@ -115,6 +116,10 @@ static int run(const struct cli *cli)
     AUTO(restree) tree = NULL;
     struct gm_error err = {0};
     double start = clock_monotonic();
+    struct alloc alloc;
+    alloc_read(&alloc);
+    if (alloc_check_alone(&alloc, "gridmill run", &err) != 0)
+        return alloc_speaks(&alloc) ? say_failure(cli, ENGINE_USAGE, &err) : ENGINE_USAGE;
     int code = job_load(cli, cli->args.words[0], &spec);
     if (code != 0)
         return code;

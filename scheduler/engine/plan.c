@@ -153,6 +153,7 @@ int engine_plan(const struct jobspec *spec,
         .gpus = spec->gpus,
         .memory = spec->memory,
         .mapping = spec->mapping,
+        .grouped = jobspec_grouped(spec),
         .oversubscribe = spec->oversubscribe,
     };
     AUTO(placement) at = NULL;

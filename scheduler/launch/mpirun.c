@@ -98,18 +98,6 @@ static const struct rule rules[] = {
      NULL,
      "--prtemca ras ^slurm",
      "one host: the plan counts, not Slurm's list of nodes"},
-    {4,
-     4,
-     ALWAYS,
-     "odls_base_sigkill_timeout",
-     "--mca odls_base_sigkill_timeout 4",
-     "ranks that must stop have 4 s to write what they have"},
-    {5,
-     99,
-     ALWAYS,
-     NULL,
-     "--prtemca odls_base_sigkill_timeout 4",
-     "ranks that must stop have 4 s to write what they have"},
 };
 
 struct facts {

@@ -203,6 +203,16 @@ int jobspec_parse(const char *file,
                   struct gm_error *err);
 void jobspec_free(struct jobspec *spec); /* takes NULL */
 
+/* Some stage's tasks run on more than one rank. */
+static inline bool jobspec_grouped(const struct jobspec *spec)
+{
+    for (unsigned i = 0; i < spec->n_stages; i++) {
+        if (spec->stages[i].group != 1)
+            return true;
+    }
+    return false;
+}
+
 AUTO_TYPE(jobspec, jobspec_free)
 
 #endif
