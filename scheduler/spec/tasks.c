@@ -404,7 +404,8 @@ static bool is_dataset(const struct gm_value *v)
     return v->type == GM_PARAM_DATA && strstr(v->as.s, ":/") != NULL;
 }
 
-/* Shards of F.h5:/DATASET reach the kernel by its first DATA parameter, as the whole table. */
+/* Shards of F.h5:/DATASET reach the kernel by its first DATA parameter, as the whole
+ * table. */
 static void add_shard_table(const struct task *t, struct tasks_args *args)
 {
     const struct gm_kernel *k = t->s->kernel;

@@ -4,8 +4,8 @@
 #define MLP_TASK_H
 
 #include "kernels/op/philox.h"
-#include "plugins/rehearse/rehearse.h"
 #include "plugins/kernel/table.h"
+#include "plugins/rehearse/rehearse.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
