@@ -36,7 +36,7 @@ endif()
 if(GRIDMILL_LTO)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
   if(CMAKE_C_COMPILER_ID STREQUAL GNU)
-    add_compile_options(-ffat-lto-objects) # tests link the same objects, unoptimised
+    add_compile_options(-ffat-lto-objects) # tests link the same objects as they are
   endif()
 endif()
 
