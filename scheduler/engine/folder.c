@@ -61,6 +61,9 @@ static int check_results(const char *file, bool force, struct gm_error *err)
         return errno == ENOENT ? 0 : fail(err, file);
     if (S_ISDIR(st.st_mode))
         return gm_fail(err, -EISDIR, "%s: is a folder: name a file with --results", file);
+    if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode)) /* a device must never be moved */
+        return gm_fail(
+            err, -EINVAL, "%s: is no regular file: give other --results", file);
     if (!force)
         return gm_fail(err,
                        -EEXIST,
@@ -94,12 +97,19 @@ static int check_parent(const char *file, struct gm_error *err)
     return 0;
 }
 
-static int move_to_old(const char *path, const char *old, struct gm_error *err)
+/* FILE.gm.old goes only when it is one of ours: somebody's own folder may be called so.
+ */
+static int check_old_folder(const char *old, struct gm_error *err)
 {
-    int rc = file_remove_tree(old, err);
-    if (rc == 0 && rename(path, old) != 0 && errno != ENOENT)
-        rc = fail(err, old);
-    return rc;
+    AUTO_STR name = {0};
+    str_printf(&name, "%s/lock", old);
+    if (!file_exists(old) || file_exists(name.text))
+        return 0;
+    return gm_fail(
+        err,
+        -EEXIST,
+        "%s: is in the way, and no job folder: move it, or give other --results",
+        old);
 }
 
 /* What an earlier run left: refused, or (force) moved to FILE.gm.old once its lock is
@@ -122,16 +132,18 @@ static int clear_folder(const char *path, bool force, struct gm_error *err)
             path);
     AUTO_STR old = {0};
     str_printf(&old, "%s.old", path);
-    return move_to_old(path, old.text, err);
+    rc = check_old_folder(old.text, err);
+    if (rc == 0)
+        rc = file_remove_tree(old.text, err);
+    return rc != 0 || rename(path, old.text) == 0 ? rc : fail(err, old.text);
 }
 
+/* FILE.old of an earlier --force is replaced; rename refuses to replace a folder. */
 static int move_results(const char *file, struct gm_error *err)
 {
-    if (!file_exists(file))
-        return 0;
     AUTO_STR old = {0};
     str_printf(&old, "%s.old", file);
-    return move_to_old(file, old.text, err);
+    return rename(file, old.text) == 0 || errno == ENOENT ? 0 : fail(err, old.text);
 }
 
 static int fill(const struct folder *f, const struct plan *plan, struct gm_error *err)

@@ -130,6 +130,44 @@ Test(folder, an_unfinished_run_is_refused_and_with_force_kept_as_old)
     folder_close(f);
 }
 
+Test(folder, force_never_removes_a_folder_that_is_no_job_folder)
+{
+    static const char *const names[] = {".old", ".gm.old"};
+    for (size_t i = 0; i < 2; i++) {
+        struct plan plan = plan_for(results);
+        AUTO_STR old = {0};
+        AUTO_STR mine = {0};
+        struct folder *f = NULL;
+        struct gm_error err = {0};
+        str_printf(&old, "%s%s", results, names[i]);
+        str_printf(&mine, "%s/mine", old.text);
+        cr_assert_eq(mkdir(old.text, 0777), 0);
+        write_text(mine.text, "precious");
+        write_text(results, "done");
+        if (i == 1)
+            cr_assert_eq(mkdir(plan.folder, 0777), 0);
+        cr_expect_lt(folder_open(&plan, true, &f, &err), 0);
+        cr_expect_null(f);
+        cr_expect_not_null(strstr(err.text, old.text), "%s", err.text);
+        cr_expect(holds(mine.text, "precious"));
+        cr_expect(holds(results, "done"));
+        cr_assert_eq(file_remove_tree(old.text, NULL), 0);
+    }
+}
+
+Test(folder, what_is_no_regular_file_is_never_moved)
+{
+    struct plan plan = plan_for(results);
+    struct folder *f = NULL;
+    struct gm_error err = {0};
+    cr_assert_eq(mkfifo(results, 0666), 0);
+    for (int force = 0; force < 2; force++) {
+        cr_expect_eq(folder_open(&plan, force == 1, &f, &err), -EINVAL);
+        cr_expect_not_null(strstr(err.text, "no regular file"), "%s", err.text);
+    }
+    cr_expect(file_exists(results));
+}
+
 Test(folder, a_place_that_cannot_hold_results_is_named)
 {
     AUTO_STR nowhere = {0};
