@@ -177,7 +177,7 @@ static uint64_t range_for(const struct farm *f, unsigned i, unsigned group)
     if (group > 1 || s->measured == 0)
         return left < 1 ? left : 1;
     uint64_t share =
-        (f->spec->stages[i].n_tasks - s->next) / (SHARE_OF_REST * f->n_ranks);
+        (f->spec->stages[i].n_tasks - s->next) / ((uint64_t)SHARE_OF_REST * f->n_ranks);
     double mean = s->seconds / (double)s->measured;
     double by_time = mean > 0 ? RANGE_SECONDS / mean : (double)LARGEST_RANGE;
     uint64_t range = by_time < (double)share ? (uint64_t)by_time : share;
@@ -252,9 +252,26 @@ bool farm_complete(const struct farm *f)
     return true;
 }
 
+/* Adds what a stage still takes. A task of one stage says nothing about another's. */
+static void estimate(const struct farm *f, unsigned i, struct farm_counts *c)
+{
+    const struct stage_state *s = &f->stages[i];
+    const struct jobspec_stage *stage = &f->spec->stages[i];
+    uint64_t rest = stage->n_tasks - s->done - s->failed - s->skipped;
+    unsigned at_once = f->n_ranks / group_of(f, stage);
+    if (rest == 0)
+        return;
+    if (s->measured == 0) {
+        c->at_least = true;
+        return;
+    }
+    double each = s->seconds / (double)s->measured;
+    c->left = (c->left < 0 ? 0 : c->left) + each * (double)rest / at_once;
+}
+
 void farm_count(const struct farm *f, struct farm_counts *ret)
 {
-    struct farm_counts c = {.stage = -1};
+    struct farm_counts c = {.stage = -1, .left = -1};
     for (unsigned i = 0; i < f->spec->n_stages; i++) {
         const struct stage_state *s = &f->stages[i];
         c.done += s->done;
@@ -262,6 +279,7 @@ void farm_count(const struct farm *f, struct farm_counts *ret)
         c.skipped += s->skipped;
         c.running += s->running;
         c.total += f->spec->stages[i].n_tasks;
+        estimate(f, i, &c);
         if (c.stage < 0 && !stage_over(f, i))
             c.stage = (int)i;
     }

@@ -40,7 +40,9 @@ struct farm_skip {
 
 struct farm_counts {
     uint64_t done, failed, skipped, running, total;
-    int stage; /* the first that is not over, or -1 */
+    int stage;     /* the first that is not over, or -1 */
+    double left;   /* s of work for all ranks, by each stage's own mean; < 0: not known */
+    bool at_least; /* a stage of which no task is over comes on top of it */
 };
 
 struct farm;

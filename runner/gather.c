@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "sched/place.h"
 #include "topo/restree.h"
+#include <assert.h>
 #include <inttypes.h>
 
 enum { TAG_XML = 7 };
@@ -191,6 +192,7 @@ int gather_make(const struct rank *r, struct gather **ret, struct gm_error *err)
     AUTO_FREE(struct card) cards = NULL;
     AUTO(restree) here = NULL;
     int rc = rank_agree(r, exchange_cards(r, &cards, err), true, err);
+    assert(rc < 0 || cards != NULL); /* all ranks agreed on it */
     if (rc == 0 && speaker(cards, r->world) == r->world)
         rc = restree_load_machine(&here, err);
     rc = rank_agree(r, rc, true, err);

@@ -63,6 +63,46 @@ static int check(const struct options *o, int left, struct gm_error *err)
     return 0;
 }
 
+/* One option; false: not a known one. */
+static bool take(struct options *o, int c)
+{
+    switch (c) {
+    case 'p':
+        o->request.plan = optarg;
+        break;
+    case 'r':
+        add_results(o, optarg);
+        break;
+    case 's':
+        add_set(o, xstrdup(optarg));
+        break;
+    case 'f':
+        o->request.force = true;
+        break;
+    case 'e':
+        o->events = true;
+        break;
+    case 'q':
+        o->quiet = true;
+        break;
+    case 'v':
+        o->verbose = true;
+        break;
+    case 't':
+        o->mode = OPTIONS_SELF_TEST;
+        break;
+    case 'V':
+        o->mode = OPTIONS_VERSION;
+        break;
+    case 'h':
+        o->mode = OPTIONS_HELP;
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
 int options_read(int argc, char **argv, struct options *ret, struct gm_error *err)
 {
     static const struct option longs[] = {{"plan", required_argument, NULL, 'p'},
@@ -80,25 +120,9 @@ int options_read(int argc, char **argv, struct options *ret, struct gm_error *er
     int c, rc = 0;
     opterr = 0;
     while (rc == 0 && (c = getopt_long(argc, argv, ":hqv", longs, NULL)) != -1) {
-        if (c == 'p')
-            o.request.plan = optarg;
-        else if (c == 'r')
-            add_results(&o, optarg);
-        else if (c == 's')
-            add_set(&o, xstrdup(optarg));
-        else if (c == 'f')
-            o.request.force = true;
-        else if (c == 'e')
-            o.events = true;
-        else if (c == 'q')
-            o.quiet = true;
-        else if (c == 'v')
-            o.verbose = true;
-        else if (c == 't' || c == 'V' || c == 'h')
-            o.mode = c == 't'   ? OPTIONS_SELF_TEST
-                     : c == 'V' ? OPTIONS_VERSION
-                                : OPTIONS_HELP;
-        else if (c == ':')
+        if (take(&o, c))
+            continue;
+        if (c == ':')
             rc = gm_fail(err, -EINVAL, "%s needs a value", argv[optind - 1]);
         else
             rc = gm_fail(err,

@@ -310,6 +310,7 @@ void pulse_report(struct pulse *p, const struct farm_report *r)
             p->room_reports = 2 * p->room_reports + 16;
             p->reports = xrealloc(p->reports, p->room_reports, sizeof(*p->reports));
         }
+        assert(p->reports != NULL);
         p->reports[p->n_reports++] = *r;
     }
     (void)pthread_cond_signal(&p->to_pulse);

@@ -36,18 +36,29 @@ static void finish(struct json *j)
     }
 }
 
-static double
-estimate_left(const struct tell *t, const struct farm_counts *c, double elapsed)
+static uint64_t over(const struct farm_counts *c)
 {
-    uint64_t over = c->done + c->failed + c->skipped;
-    (void)t;
-    return over == 0 ? -1 : elapsed / (double)over * (double)(c->total - over);
+    return c->done + c->failed + c->skipped;
+}
+
+static void keep(struct tell *t, const struct farm_counts *c)
+{
+    if (over(c) != over(&t->counts))
+        t->counted = clock_monotonic();
+    t->counts = *c;
+}
+
+/* The farm's estimate, less what went by since a task was over. < 0: not known. */
+static double seconds_left(const struct tell *t)
+{
+    double left = t->counts.left, gone = clock_monotonic() - t->counted;
+    return left < 0 || gone < left ? left - (left < 0 ? 0 : gone) : 0;
 }
 
 static void put_counts(struct json *j, const struct tell *t)
 {
     const struct farm_counts *c = &t->counts;
-    double elapsed = clock_monotonic() - t->start, left = estimate_left(t, c, elapsed);
+    double elapsed = clock_monotonic() - t->start, left = seconds_left(t);
     json_put_int(j, "done", (int64_t)c->done);
     json_put_int(j, "failed", (int64_t)c->failed);
     json_put_int(j, "skipped", (int64_t)c->skipped);
@@ -59,6 +70,7 @@ static void put_counts(struct json *j, const struct tell *t)
         json_null(j);
     else
         json_double(j, left);
+    json_put_bool(j, "at_least", c->at_least);
 }
 
 void tell_started(struct tell *t, const struct jobspec *spec)
@@ -66,7 +78,8 @@ void tell_started(struct tell *t, const struct jobspec *spec)
     t->spec = spec;
     t->start = clock_monotonic();
     t->next_line = t->start + LINE_EVERY;
-    t->counts = (struct farm_counts){.stage = 0};
+    t->counts = (struct farm_counts){.left = -1};
+    t->counted = t->start;
     for (unsigned i = 0; i < spec->n_stages; i++)
         t->counts.total += spec->stages[i].n_tasks;
     if (t->silent || !t->events)
@@ -79,7 +92,7 @@ void tell_started(struct tell *t, const struct jobspec *spec)
 
 void tell_progress(struct tell *t, const struct farm_counts *c)
 {
-    t->counts = *c;
+    keep(t, c);
     if (t->silent)
         return;
     const char *stage = c->stage < 0 ? NULL : t->spec->stages[c->stage].name;
@@ -95,14 +108,15 @@ void tell_progress(struct tell *t, const struct farm_counts *c)
     if (t->quiet || now < t->next_line)
         return;
     char left[32] = "?";
-    double rest = estimate_left(t, c, now - t->start);
+    double rest = seconds_left(t);
     t->next_line = now + LINE_EVERY;
     log_note("%" PRIu64 "/%" PRIu64 " tasks done, %" PRIu64
-             " failed, in %s; about %s left",
+             " failed, in %s; %s %s left",
              c->done,
              c->total,
              c->failed,
              stage != NULL ? stage : "the end",
+             c->at_least ? "more than" : "about",
              rest < 0 ? left : str_duration(rest, left));
 }
 

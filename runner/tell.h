@@ -17,6 +17,7 @@ struct tell {
     double start;     /* monotonic s, set by tell_started */
     double next_line; /* text: the next progress line is due */
     struct farm_counts counts;
+    double counted; /* monotonic s, when a task was last over */
     struct engine_phase phases[TELL_PHASES];
     unsigned n_phases;
 };

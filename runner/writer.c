@@ -331,7 +331,7 @@ int writer_best(struct writer *w,
                 unsigned stage,
                 unsigned scalar,
                 bool least,
-                uint64_t *ret_task,
+                uint64_t *ret_task, /* NOLINT(readability-non-const-parameter): see a */
                 struct gm_error *err)
 {
     struct best_args a = {stage, scalar, least, ret_task};
@@ -350,8 +350,10 @@ static int do_value(struct writer *w, void *arg, struct gm_error *err)
     int rc = fresh_reader(w, err);
     if (rc < 0)
         return rc;
-    return reader_value(
-        w->reader, a->stage, a->task, RESULT_OUTPUT, a->output, a->ret, err);
+    const struct reader_output *o =
+        &reader_stage(w->reader, a->stage)->outputs[a->output];
+    uint32_t kind = (o->flags & GM_SERIES) != 0 ? RESULT_SERIES : RESULT_OUTPUT;
+    return reader_value(w->reader, a->stage, a->task, kind, a->output, a->ret, err);
 }
 
 int writer_value(struct writer *w,

@@ -77,61 +77,69 @@ static float *numbers(size_t n, uint64_t stream)
     return v;
 }
 
+struct product {
+    const char *name;
+    enum gemm_form form;
+    size_t m, n, k;
+};
+
+static void
+bare_product(const struct product *p, const float *a, const float *b, float *out)
+{
+    bool turned_a = p->form == GEMM_TN, turned_b = p->form == GEMM_NT;
+    cblas_sgemm(CblasRowMajor,
+                turned_a ? CblasTrans : CblasNoTrans,
+                turned_b ? CblasTrans : CblasNoTrans,
+                (int)p->m,
+                (int)p->n,
+                (int)p->k,
+                1.0F,
+                a,
+                (int)(turned_a ? p->m : p->k),
+                b,
+                (int)(turned_b ? p->k : p->n),
+                0.0F,
+                out,
+                (int)p->n);
+}
+
+static void bench_product(const struct product *p)
+{
+    enum { CALLS = 2000, TURNS = 15 };
+    size_t m = p->m, n = p->n, k = p->k;
+    float *a = numbers(m * k, 0), *b = numbers(k * n, 1), *out = numbers(m * n, 2);
+    struct samples ours = {0}, bare = {0};
+    double flops = 2.0 * (double)(m * n * k) * CALLS;
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        double start = clock_monotonic();
+        for (unsigned i = 0; i < CALLS; i++)
+            gemm_f32(p->form, m, n, k, a, b, out);
+        double middle = clock_monotonic();
+        for (unsigned i = 0; i < CALLS; i++)
+            bare_product(p, a, b, out);
+        ours.v[ours.n++] = flops / (middle - start) * 1e-9;
+        bare.v[bare.n++] = flops / (clock_monotonic() - middle) * 1e-9;
+    }
+    line(p->name, "GFLOP/s", &ours, 0, "peer: cblas_sgemm", quantile(&bare, 0.5));
+    free(a);
+    free(b);
+    free(out);
+}
+
 /* The small products of a training step, ours against one BLAS call each. */
 static int bench_op(void)
 {
-    static const struct {
-        const char *name;
-        enum gemm_form form;
-        size_t m, n, k;
-    } cases[] = {{"gemm_f32 NN 8x32x64", GEMM_NN, 8, 32, 64},
-                 {"gemm_f32 TN 64x32x8", GEMM_TN, 64, 32, 8},
-                 {"gemm_f32 NN 8x10x32", GEMM_NN, 8, 10, 32},
-                 {"gemm_f32 NT 8x32x10", GEMM_NT, 8, 32, 10},
-                 {"gemm_f32 NN 32x64x64", GEMM_NN, 32, 64, 64},
-                 {"gemm_f32 NN 64x64x64", GEMM_NN, 64, 64, 64},
-                 {"gemm_f32 NN 8x512x784", GEMM_NN, 8, 512, 784}};
-    enum { CALLS = 2000, TURNS = 15 };
+    static const struct product cases[] = {
+        {"gemm_f32 NN 8x32x64", GEMM_NN, 8, 32, 64},
+        {"gemm_f32 TN 64x32x8", GEMM_TN, 64, 32, 8},
+        {"gemm_f32 NN 8x10x32", GEMM_NN, 8, 10, 32},
+        {"gemm_f32 NT 8x32x10", GEMM_NT, 8, 32, 10},
+        {"gemm_f32 NN 32x64x64", GEMM_NN, 32, 64, 64},
+        {"gemm_f32 NN 64x64x64", GEMM_NN, 64, 64, 64},
+        {"gemm_f32 NN 8x512x784", GEMM_NN, 8, 512, 784}};
     gemm_set_threads(1);
-    for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
-        size_t m = cases[c].m, n = cases[c].n, k = cases[c].k;
-        enum gemm_form form = cases[c].form;
-        float *a = numbers(m * k, 0), *b = numbers(k * n, 1), *out = numbers(m * n, 2);
-        struct samples ours = {0}, bare = {0};
-        double flops = 2.0 * (double)(m * n * k) * CALLS;
-        for (unsigned turn = 0; turn < TURNS; turn++) {
-            double start = clock_monotonic();
-            for (unsigned i = 0; i < CALLS; i++)
-                gemm_f32(form, m, n, k, a, b, out);
-            double middle = clock_monotonic();
-            for (unsigned i = 0; i < CALLS; i++)
-                cblas_sgemm(CblasRowMajor,
-                            form == GEMM_TN ? CblasTrans : CblasNoTrans,
-                            form == GEMM_NT ? CblasTrans : CblasNoTrans,
-                            (int)m,
-                            (int)n,
-                            (int)k,
-                            1.0F,
-                            a,
-                            (int)(form == GEMM_TN ? m : k),
-                            b,
-                            (int)(form == GEMM_NT ? k : n),
-                            0.0F,
-                            out,
-                            (int)n);
-            ours.v[ours.n++] = flops / (middle - start) * 1e-9;
-            bare.v[bare.n++] = flops / (clock_monotonic() - middle) * 1e-9;
-        }
-        line(cases[c].name,
-             "GFLOP/s",
-             &ours,
-             0,
-             "peer: cblas_sgemm",
-             quantile(&bare, 0.5));
-        free(a);
-        free(b);
-        free(out);
-    }
+    for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
+        bench_product(&cases[c]);
     return 0;
 }
 
@@ -327,13 +335,9 @@ static int bench_network(const struct network *net, double peak)
         .kernel = find("mlp.train"), .args = args, .inputs = &input, .n_inputs = 1};
     char rows[24], name[96], how[96];
     (void)snprintf(rows, sizeof(rows), "%zu", net->rows);
-    const char *const argv[] = {BENCH_PYTHON,
-                                BENCH_FOLDER "/mlp_numpy.py",
-                                net->widths,
-                                net->batch,
-                                rows,
-                                "0.4",
-                                NULL};
+    static const char program[] = BENCH_FOLDER "/mlp_numpy.py";
+    const char *const argv[] = {
+        BENCH_PYTHON, program, net->widths, net->batch, rows, "0.4", NULL};
     struct samples ours = {0}, numpy = {0};
     int rc = 0;
     for (unsigned turn = 0; turn < TURNS && rc == 0; turn++) {

@@ -14,16 +14,15 @@
 #define EXACT_DIGITS 15 /* decimal digits that a double holds exactly */
 #define EXACT_POWER  22 /* powers of ten that a double holds exactly */
 
-/* The decimal number at *text, moved past. Short numbers need one exact multiplication or
- * division (Clinger 1990); the others go to strtod. */
-static bool number(const char **text, double *ret)
+/* The digits of a number, as far as a double holds them exactly. */
+struct digits {
+    uint64_t mantissa;
+    int scale; /* the value is mantissa * 10^scale */
+    int n, significant;
+};
+
+static inline const char *scan_digits(const char *p, struct digits *d)
 {
-    static const double powers[EXACT_POWER + 1] = {
-        1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    const char *start = *text, *p = start + (*start == '-' || *start == '+');
-    uint64_t mantissa = 0;
-    int scale = 0, digits = 0, significant = 0;
     bool point = false;
     for (;; p++) {
         if (*p == '.' && !point) {
@@ -31,16 +30,28 @@ static bool number(const char **text, double *ret)
             continue;
         }
         if (!isdigit((unsigned char)*p))
-            break;
-        digits++;
-        significant += significant > 0 || *p != '0';
-        if (significant <= EXACT_DIGITS)
-            mantissa = mantissa * 10 + (uint64_t)(*p - '0');
-        scale -= point && scale > -1000000;
+            return p;
+        d->n++;
+        d->significant += d->significant > 0 || *p != '0';
+        if (d->significant <= EXACT_DIGITS)
+            d->mantissa = d->mantissa * 10 + (uint64_t)(*p - '0');
+        d->scale -= point && d->scale > -1000000;
     }
-    if (digits == 0)
+}
+
+/* The decimal number at *text, moved past. Short numbers need one exact multiplication or
+ * division (Clinger 1990); the others go to strtod. */
+static bool number(const char **text, double *ret)
+{
+    static const double powers[EXACT_POWER + 1] = {
+        1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    const char *start = *text;
+    struct digits d = {0};
+    const char *p = scan_digits(start + (*start == '-' || *start == '+'), &d);
+    if (d.n == 0)
         return false;
-    bool plain = significant <= EXACT_DIGITS;
+    bool plain = d.significant <= EXACT_DIGITS;
     if (*p == 'e' || *p == 'E') {
         const char *e = p + 1 + (p[1] == '-' || p[1] == '+');
         if (!isdigit((unsigned char)*e))
@@ -51,8 +62,8 @@ static bool number(const char **text, double *ret)
         plain = false;
     }
     *text = p;
-    if (plain && -scale <= EXACT_POWER) {
-        double v = (double)mantissa / powers[-scale];
+    if (plain && -d.scale <= EXACT_POWER) {
+        double v = (double)d.mantissa / powers[-d.scale];
         *ret = *start == '-' ? -v : v;
     } else {
         *ret = strtod(start, NULL);

@@ -60,7 +60,7 @@ int split_rows(const int32_t *labels,
     int32_t highest = -1;
     for (uint64_t i = 0; i < n; i++)
         highest = labels[i] > highest ? labels[i] : highest;
-    size_t classes = (size_t)(highest + 1);
+    size_t classes = (size_t)((int64_t)highest + 1);
     AUTO_FREE(size_t) rows = calloc(n + 1, sizeof(*rows));
     AUTO_FREE(size_t) order = calloc(n + 1, sizeof(*order));
     AUTO_FREE(size_t) begin = calloc(classes + 2, sizeof(*begin));

@@ -67,7 +67,7 @@ tile(const struct small *s, size_t i, size_t j, const unsigned rows, const unsig
 LANES_INLINE void row_of_tiles(const struct small *s, size_t i, const unsigned rows)
 {
     size_t j = 0;
-    for (; j + LANES < s->n; j += 2 * LANES)
+    for (; j + LANES < s->n; j += (size_t)2 * LANES)
         tile(s, i, j, rows, 2);
     if (j < s->n)
         tile(s, i, j, rows, 1);
@@ -124,7 +124,7 @@ static bool small(enum gemm_form form,
                   size_t k,
                   const float *a,
                   const float *b,
-                  float *c)
+                  float *c) /* NOLINT(readability-non-const-parameter): see s */
 {
     size_t ldb = (n + LANES - 1) / LANES * LANES;
     if (m > GEMM_SMALL || n > GEMM_SMALL || k > GEMM_SMALL || m * n > GEMM_SMALL ||

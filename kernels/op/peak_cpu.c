@@ -64,7 +64,8 @@ static struct chain chain_for(size_t element)
         bytes = 32;
     }
 #endif
-    best.flops = 2.0 * CHAINS * ROUNDS * (double)(bytes / element);
+    size_t lanes = bytes / element;
+    best.flops = 2.0 * CHAINS * ROUNDS * (double)lanes;
     return best;
 }
 

@@ -285,6 +285,10 @@ static int value(const struct gm_param_spec *spec,
     if (n < 0 || (list != NULL && n == 0))
         return gm_fail(err, -EINVAL, "%s: '%s' is no number", spec->name, text);
     v.n = (uint32_t)n;
+    if (list == NULL) {
+        *ret = v;
+        return 0;
+    }
     if (spec->type == GM_PARAM_INT)
         v.as.i = (int64_t)list[0];
     if (spec->type == GM_PARAM_FLOAT)

@@ -110,6 +110,25 @@ int file_remove_tree(const char *path, struct gm_error *err)
     return 0;
 }
 
+static void drop_last_part(struct str *path)
+{
+    if (path->text == NULL)
+        return;
+    const char *last = strrchr(path->text, '/');
+    path->len = last != NULL ? (size_t)(last - path->text) : 0;
+    path->text[path->len] = '\0';
+}
+
+static void add_part(struct str *path, const char *part, size_t n)
+{
+    if (n == 2 && strncmp(part, "..", 2) == 0) {
+        drop_last_part(path);
+    } else if (n > 0 && !(n == 1 && *part == '.')) {
+        str_add(path, "/");
+        str_add_n(path, part, n);
+    }
+}
+
 char *file_absolute(const char *dir, const char *path)
 {
     struct str all = {0}, out = {0};
@@ -123,15 +142,7 @@ char *file_absolute(const char *dir, const char *path)
     str_add(&all, path);
     for (const char *p = all.text; *p != '\0';) {
         size_t n = strcspn(p, "/");
-        if (n == 2 && strncmp(p, "..", 2) == 0) {
-            char *last = out.text != NULL ? strrchr(out.text, '/') : NULL;
-            out.len = last != NULL ? (size_t)(last - out.text) : 0;
-            if (out.text != NULL)
-                out.text[out.len] = '\0';
-        } else if (n > 0 && !(n == 1 && *p == '.')) {
-            str_add(&out, "/");
-            str_add_n(&out, p, n);
-        }
+        add_part(&out, p, n);
         p += n + (p[n] == '/');
     }
     str_free(&all);

@@ -134,6 +134,21 @@ static const char *read_id(const char *p, unsigned *ret)
     return p;
 }
 
+/* "3" or "0-3" and what may follow; the text after it, or NULL. */
+static const char *read_range(const char *p, unsigned *ret_from, unsigned *ret_to)
+{
+    unsigned from = 0, to;
+    p = read_id(p, &from);
+    to = from;
+    if (p != NULL && *p == '-')
+        p = read_id(p + 1, &to);
+    if (p == NULL || (*p != ',' && *p != '\0' && *p != ']'))
+        return NULL;
+    *ret_from = from;
+    *ret_to = to;
+    return p;
+}
+
 int idset_parse(const char *text, struct idset **ret, struct gm_error *err)
 {
     AUTO(idset) set = idset_make();
@@ -142,12 +157,9 @@ int idset_parse(const char *text, struct idset **ret, struct gm_error *err)
     p += bracket;
     int64_t last = -1;
     while (*p != '\0' && *p != ']') {
-        unsigned from, to;
-        p = read_id(p, &from);
-        to = from;
-        if (p != NULL && *p == '-')
-            p = read_id(p + 1, &to);
-        if (p == NULL || (*p != ',' && *p != '\0' && *p != ']'))
+        unsigned from = 0, to = 0;
+        p = read_range(p, &from, &to);
+        if (p == NULL)
             return gm_fail(err, -EINVAL, "'%s' is not a list of ids like 0-3,8", text);
         if ((int64_t)from <= last || to < from)
             return gm_fail(err, -EINVAL, "'%s': ids must ascend", text);

@@ -6,9 +6,9 @@
 
 #include <stddef.h>
 
-void *xcalloc(size_t n, size_t size);
-void *xrealloc(void *p, size_t n, size_t size);
-char *xstrdup(const char *text);
+__attribute__((returns_nonnull)) void *xcalloc(size_t n, size_t size);
+__attribute__((returns_nonnull)) void *xrealloc(void *p, size_t n, size_t size);
+__attribute__((returns_nonnull)) char *xstrdup(const char *text);
 size_t xmul(size_t a, size_t b);
 size_t xadd(size_t a, size_t b);
 
