@@ -51,8 +51,10 @@ static void keep(struct tell *t, const struct farm_counts *c)
 /* The farm's estimate, less what went by since a task was over. < 0: not known. */
 static double seconds_left(const struct tell *t)
 {
-    double left = t->counts.left, gone = clock_monotonic() - t->counted;
-    return left < 0 || gone < left ? left - (left < 0 ? 0 : gone) : 0;
+    if (t->counts.left < 0)
+        return -1;
+    double left = t->counts.left - (clock_monotonic() - t->counted);
+    return left > 0 ? left : 0;
 }
 
 static void put_counts(struct json *j, const struct tell *t)
@@ -110,13 +112,12 @@ void tell_progress(struct tell *t, const struct farm_counts *c)
     char left[32] = "?";
     double rest = seconds_left(t);
     t->next_line = now + LINE_EVERY;
-    log_note("%" PRIu64 "/%" PRIu64 " tasks done, %" PRIu64
-             " failed, in %s; %s %s left",
+    log_note("%" PRIu64 "/%" PRIu64 " tasks done, %" PRIu64 " failed, in %s; %s %s left",
              c->done,
              c->total,
              c->failed,
              stage != NULL ? stage : "the end",
-             c->at_least ? "more than" : "about",
+             c->at_least ? "over" : "about",
              rest < 0 ? left : str_duration(rest, left));
 }
 

@@ -34,7 +34,11 @@ static void numbers(const struct engine_event *e, const char *comma, struct str 
     if (rate > 0 && over(e) > 0)
         str_printf(out, "%s%.*f/s", comma, rate < 9.95 ? 1 : 0, rate);
     if (e->left >= 0 && over(e) < e->total) /* an estimate has no decimals */
-        str_printf(out, "%s%s left", comma, whole_duration(e->left, left));
+        str_printf(out,
+                   "%s%s%s left",
+                   comma,
+                   e->at_least ? "over " : "",
+                   whole_duration(e->left, left));
     if (e->kind == ENGINE_PACKING)
         str_printf(out, "%spacking", comma);
     else if (e->stage != NULL && over(e) < e->total)

@@ -51,6 +51,7 @@ struct engine_event {
         *stage; /* STAGE_OVER: its name; PROGRESS: the first unfinished one; or NULL */
     double elapsed; /* s since STARTED */
     double left;    /* s, an estimate; < 0: not known yet */
+    bool at_least;  /* more comes on top: a stage of which no task is over yet */
     const struct plan *plan;
     const struct launch_line *line;
     const char *text;

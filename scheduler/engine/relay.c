@@ -30,6 +30,7 @@ void relay_tell(const struct relay *r, struct engine_event *e)
     e->total = w->total;
     e->elapsed = w->elapsed;
     e->left = r->started ? w->left : -1;
+    e->at_least = w->at_least;
     if (e->stage == NULL && w->stage[0] != '\0')
         e->stage = w->stage;
     r->events->event(r->events->ctx, e);

@@ -22,6 +22,12 @@ static double real(const struct doc_node *map, const char *key, double missing)
                                                                      : missing;
 }
 
+static bool truth(const struct doc_node *map, const char *key)
+{
+    const struct doc_node *n = doc_get(map, key);
+    return n != NULL && n->kind == DOC_BOOL && doc_bool(n);
+}
+
 static void text(const struct doc_node *map, const char *key, char *ret, size_t room)
 {
     const struct doc_node *n = doc_get(map, key);
@@ -70,6 +76,7 @@ static void read_event(const struct doc_node *map, struct wire *w)
                        .total = number(map, "total"),
                        .elapsed = real(map, "elapsed", 0),
                        .left = real(map, "left", -1),
+                       .at_least = truth(map, "at_least"),
                        .code = (int)number(map, "code")};
     text(map, "stage", w->stage, sizeof(w->stage));
     text(map, "outcome", w->outcome, sizeof(w->outcome));

@@ -6,6 +6,7 @@
 #define ENGINE_WIRE_H
 
 #include "gridmill/error.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 enum wire_kind {
@@ -30,6 +31,7 @@ struct wire {
     char stage[256]; /* "": not said */
     double elapsed;
     double left; /* < 0: not known */
+    bool at_least;
     /* ENDED alone: */
     char outcome[16]; /* "done", "failed", "incomplete", "refused" */
     int code;         /* enum engine_exit */

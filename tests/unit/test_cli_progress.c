@@ -18,6 +18,15 @@ Test(cli_progress, a_line_has_bar_count_rate_time_left_and_stage)
         "============------------  12 of 24 tasks, 1 failed, 3.0/s, 4 s left, train");
 }
 
+Test(cli_progress, an_estimate_that_more_comes_on_top_of_says_so)
+{
+    struct engine_event e = event;
+    AUTO_STR out = {0};
+    e.at_least = true;
+    progress_text(&e, false, 80, &out);
+    cr_expect_not_null(strstr(out.text, ", over 4 s left, train"), "%s", out.text);
+}
+
 Test(cli_progress, what_is_not_known_yet_is_not_shown)
 {
     struct engine_event e = {.kind = ENGINE_STARTED, .total = 7, .left = -1};

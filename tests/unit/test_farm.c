@@ -230,3 +230,39 @@ Test(farm, a_stop_hands_out_no_more_and_is_over_when_what_ran_came_back)
     cr_assert_eq(farm_next(f, &a), 1);
     cr_assert_eq(a.stop, 1);
 }
+
+Test(farm, the_time_left_is_by_each_stages_own_mean_and_says_when_more_comes_on_top)
+{
+    struct fixture x = {0};
+    add_stage(&x, 4, 1);
+    add_stage(&x, 3, 2);
+    add_need(&x, 1, (struct jobspec_need){.stage = 0, .strict = true});
+    AUTO(farm) f = farm_make(&x.spec, 2);
+    struct farm_counts c;
+    struct farm_assign a;
+    farm_count(f, &c);
+    cr_assert(c.left < 0 && c.at_least, "nothing is measured yet");
+    static const struct {
+        double seconds, left;
+        bool at_least;
+    } steps[] = {{6, 6.0 * 3 / 2, true}, /* two tasks at once */
+                 {2, 4.0 * 2 / 2, true}, /* the mean of both */
+                 {4, 4.0 * 1 / 2, true},
+                 {4, -1, true},        /* all of stage 0; of stage 1 nothing is known */
+                 {5, 5.0 * 2, false}}; /* a group takes both ranks */
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        farm_idle(f, 0);
+        farm_idle(f, 1);
+        cr_assert_eq(farm_next(f, &a), 1);
+        cr_assert_eq(a.count, 1);
+        struct farm_report r = {.stage = a.stage,
+                                .first = a.first,
+                                .count = 1,
+                                .outcome = FARM_DONE,
+                                .seconds = steps[i].seconds};
+        farm_report(f, &r);
+        farm_count(f, &c);
+        cr_expect_float_eq(c.left, steps[i].left, 1e-12, "step %zu: %g", i, c.left);
+        cr_expect_eq(c.at_least, steps[i].at_least, "step %zu", i);
+    }
+}

@@ -13,7 +13,7 @@ Test(wire, an_event_gives_all_its_numbers)
     struct wire w =
         parse("{\"gridmill\":\"progress\",\"done\":3,\"failed\":1,\"skipped\":2,"
               "\"running\":4,\"total\":18446744073709551615,\"elapsed\":1.5,"
-              "\"left\":2,\"stage\":\"train\"}");
+              "\"left\":2,\"at_least\":true,\"stage\":\"train\"}");
     cr_expect_eq(w.kind, WIRE_PROGRESS);
     cr_expect_eq(w.done, 3);
     cr_expect_eq(w.failed, 1);
@@ -22,6 +22,7 @@ Test(wire, an_event_gives_all_its_numbers)
     cr_expect_eq(w.total, UINT64_MAX);
     cr_expect_eq(w.elapsed, 1.5);
     cr_expect_eq(w.left, 2);
+    cr_expect(w.at_least);
     cr_expect_str_eq(w.stage, "train");
 }
 
@@ -31,6 +32,7 @@ Test(wire, unknown_time_left_and_stage_are_told_from_zero)
         parse("{\"gridmill\":\"progress\",\"done\":0,\"left\":null,\"stage\":null}");
     cr_expect_eq(w.kind, WIRE_PROGRESS);
     cr_expect_lt(w.left, 0);
+    cr_expect_not(w.at_least);
     cr_expect_str_eq(w.stage, "");
 }
 
