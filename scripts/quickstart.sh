@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/deps.sh
-cmake --preset release -DBUILD_TESTING=OFF --log-level=NOTICE
+cmake --preset release -DBUILD_TESTING=OFF >/dev/null # errors go to standard error
 cmake --build --preset release
 
 echo

@@ -35,6 +35,9 @@ if(GRIDMILL_COVERAGE)
 endif()
 if(GRIDMILL_LTO)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    add_link_options(-flto=auto) # on all cores
+  endif()
   if(CMAKE_C_COMPILER_ID STREQUAL GNU)
     add_compile_options(-ffat-lto-objects) # tests link the same objects as they are
   endif()
