@@ -52,23 +52,6 @@ void json_end(struct json *j, char bracket)
         str_add(&j->out, "\n");
 }
 
-/* Length of the valid UTF-8 sequence at p (n bytes left), 0 when there is none. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-    if (p[0] < 0x80)
-        return 1;
-    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool beyond = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return overlong || beyond ? 0 : len;
-}
-
 /* Characters that JSON takes as they are and YAML's readers refuse or fold: DEL, C1
  * controls, line and paragraph separators, a byte order mark inside, U+FFFE, U+FFFF.
  * Escaped, so that spec/doc reads what was written. Returns the code point + 1; 0: as it
@@ -93,7 +76,7 @@ static void quote(struct json *j, const char *text, size_t n)
     const unsigned char *p = (const unsigned char *)text;
     str_add(&j->out, "\"");
     for (size_t i = 0; i < n;) {
-        size_t len = utf8_length(p + i, n - i);
+        size_t len = str_utf8_length(p + i, n - i);
         unsigned char c = p[i];
         if (len == 0)
             str_add(&j->out, "\xef\xbf\xbd");

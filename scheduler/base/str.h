@@ -35,4 +35,7 @@ const char *str_bytes(uint64_t n, char buf[32]);
 
 #define AUTO_STR __attribute__((cleanup(str_free))) struct str
 
+/* Length of the valid UTF-8 sequence at p (n bytes left), 0 when there is none. */
+size_t str_utf8_length(const unsigned char *p, size_t n);
+
 #endif

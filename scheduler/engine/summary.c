@@ -211,24 +211,40 @@ static void add_failure(struct summary *s,
     };
 }
 
+static struct summary_text
+printed(struct summary *s, struct reader *r, unsigned stage, uint64_t task, uint32_t kind)
+{
+    struct reader_value v = {0};
+    if (reader_value(r, stage, task, kind, 0, &v, NULL) != 0)
+        return (struct summary_text){.bytes = ""};
+    bool more = v.nbytes > SUMMARY_PRINT_SIZE;
+    size_t n = more ? SUMMARY_PRINT_SIZE : (size_t)v.nbytes;
+    struct summary_text text = {arena_copy(s->arena, v.data, n), n, more};
+    free(v.data);
+    return text;
+}
+
 /* What commands printed: the failed ones' first, else the first ones'. */
 static void
 read_prints(struct summary *s, struct reader *r, unsigned stage, uint32_t status)
 {
     const struct reader_stage *from = reader_stage(r, stage);
-    unsigned kept = 0;
-    for (uint64_t t = 0; t < from->n_tasks && kept < SUMMARY_PRINTS; t++) {
+    unsigned looked = 0;
+    for (uint64_t t = 0;
+         t < from->n_tasks && looked < SUMMARY_PRINTS && s->n_prints < SUMMARY_PRINTS_ALL;
+         t++) {
         struct reader_task task;
         if (reader_task(r, stage, t, &task, NULL) != 0 || task.status != status)
             continue;
-        kept++;
+        looked++;
         struct summary_print p = {.stage = stage,
                                   .task = t,
-                                  .out = task_text(s, r, stage, t, RESULT_STDOUT),
-                                  .err = task_text(s, r, stage, t, RESULT_STDERR)};
-        if (*p.out != '\0' || *p.err != '\0')
+                                  .out = printed(s, r, stage, t, RESULT_STDOUT),
+                                  .err = printed(s, r, stage, t, RESULT_STDERR)};
+        if (p.out.n > 0 || p.err.n > 0)
             s->prints[s->n_prints++] = p;
     }
+    s->unread += s->stages[stage].done + s->stages[stage].failed - looked;
 }
 
 static void count_task(struct summary_stage *to, const struct reader_task *task)
@@ -344,8 +360,6 @@ static int fill(struct summary *s, struct reader *r, struct gm_error *err)
     s->build = job_text(s, r, "build");
     s->n_stages = reader_n_stages(r);
     s->stages = arena_alloc(s->arena, s->n_stages, sizeof(*s->stages));
-    s->prints =
-        arena_alloc(s->arena, xmul(s->n_stages, SUMMARY_PRINTS), sizeof(*s->prints));
     int rc = read_ranks(s, r, err);
     for (unsigned i = 0; rc == 0 && i < s->n_stages; i++)
         rc = read_stage(s, r, i, err);

@@ -43,15 +43,23 @@ struct summary_failure {
     const char *params, *message;
 };
 
-/* What a command printed: its first lines. */
+/* What a command printed: its first bytes, of any value. */
+struct summary_text {
+    const char *bytes;
+    size_t n;
+    bool more;
+};
+
 struct summary_print {
     unsigned stage;
     uint64_t task;
-    const char *out, *err; /* "" for none */
+    struct summary_text out, err;
 };
 
-#define SUMMARY_FAILURES 8 /* as many are kept */
-#define SUMMARY_PRINTS   4 /* a stage */
+#define SUMMARY_FAILURES   8 /* as many are kept */
+#define SUMMARY_PRINTS     4 /* a stage */
+#define SUMMARY_PRINTS_ALL 12
+#define SUMMARY_PRINT_SIZE 8192 /* bytes of one text */
 
 struct summary {
     struct arena *arena;
@@ -66,8 +74,10 @@ struct summary {
     bool grouped; /* some tasks ran on groups: only their first rank's time is known */
     struct summary_failure failures[SUMMARY_FAILURES];
     unsigned n_failures;
-    struct summary_print *prints;
+    struct summary_print prints[SUMMARY_PRINTS_ALL];
     unsigned n_prints;
+    uint64_t
+        unread; /* tasks that ran a command, and what they printed is not in prints */
     const char *verdict;
     struct engine_phase *phases;
     unsigned n_phases;

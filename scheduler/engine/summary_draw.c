@@ -7,7 +7,9 @@
 
 enum {
     RANKS_MOST = 16, /* lines of ranks */
-    LINES_MOST = 24  /* of what a command printed */
+    LINES_MOST = 24, /* of what a command printed */
+    LINE_LONGEST = 200,
+    WIDTH = 80 /* of a terminal; also of a file */
 };
 
 struct style {
@@ -33,12 +35,16 @@ static struct style style_of(bool colour, bool utf8)
     return st;
 }
 
-/* Terminal columns of UTF-8 text (no wide characters are made here). */
+/* Terminal columns of UTF-8 text (no wide characters are made here) and our colours. */
 static int columns(const char *text)
 {
     int n = 0;
-    for (; *text != '\0'; text++)
-        n += (*text & 0xc0) != 0x80;
+    for (; *text != '\0'; text++) {
+        if (*text == '\033')
+            text += strcspn(text, "m");
+        else
+            n += (*text & 0xc0) != 0x80;
+    }
     return n;
 }
 
@@ -90,7 +96,7 @@ static void draw_params(const char *json, struct str *out)
     }
 }
 
-/* "accuracy 0.9805 highest, train[3] lr=0.1 seed=2" */
+/* "accuracy 0.9805 highest" */
 static void draw_value(const struct summary_stage *stage,
                        const struct summary_output *o,
                        const struct style *st,
@@ -107,18 +113,23 @@ static void draw_value(const struct summary_stage *stage,
         str_printf(out, " %s", o->unit);
     if (stage->n_tasks == 1)
         return;
-    bool owned = o->kind == GM_SUM_BEST || o->kind == GM_SUM_LEAST;
     str_printf(out, " %s%s", st->dim, summary_kind_name(o->kind));
     if (o->weight != NULL)
         str_printf(out, " by %s", o->weight);
-    if (owned) {
-        str_printf(out,
-                   ", %s[%" PRIu64 "]%s",
-                   stage->name,
-                   o->task,
-                   *o->params != '\0' ? " " : "");
-        draw_params(o->params, out);
-    }
+    str_add(out, st->off);
+}
+
+/* Whose the value is, where it is one task's of many: "train[3] lr=0.1 seed=2". */
+static void draw_owner(const struct summary_stage *stage,
+                       const struct summary_output *o,
+                       const struct style *st,
+                       struct str *out)
+{
+    if (stage->n_tasks == 1 || (o->kind != GM_SUM_BEST && o->kind != GM_SUM_LEAST))
+        return;
+    str_printf(out, "%s%s[%" PRIu64 "]", st->dim, stage->name, o->task);
+    str_add(out, *o->params != '\0' ? " " : "");
+    draw_params(o->params, out);
     str_add(out, st->off);
 }
 
@@ -129,8 +140,11 @@ draw_headline(const struct summary *s, const struct style *st, struct str *out)
     const struct summary_output *o = summary_headline(s, &stage);
     if (o == NULL)
         return;
+    AUTO_STR owner = {0};
+    draw_owner(&s->stages[stage], o, st, &owner);
     str_add(out, "\n  ");
     draw_value(&s->stages[stage], o, st, out);
+    str_printf(out, "%s%s", owner.len > 0 ? ", " : "", str_text(&owner));
     str_printf(out, "  %s(stage %s)%s\n", st->dim, s->stages[stage].name, st->off);
 }
 
@@ -151,6 +165,10 @@ static void tasks_text(const struct summary_stage *stage, struct str *out)
                        counts[i].n,
                        counts[i].word);
     }
+    uint64_t ended = stage->done + stage->failed;
+    uint64_t again = stage->attempts > ended ? stage->attempts - ended : 0;
+    if (again > 0)
+        str_printf(out, ", %" PRIu64 " retr%s", again, again == 1 ? "y" : "ies");
 }
 
 static void draw_outputs(const struct summary_stage *stage,
@@ -168,7 +186,15 @@ static void draw_outputs(const struct summary_stage *stage,
         else
             str_printf(out, "\n%*s", indent, "");
         first = false;
-        draw_value(stage, o, st, out);
+        AUTO_STR value = {0}, owner = {0};
+        draw_value(stage, o, st, &value);
+        draw_owner(stage, o, st, &owner);
+        str_add(out, value.text);
+        int width = indent + columns(value.text) + 2 + columns(str_text(&owner));
+        if (owner.len > 0 && width < WIDTH)
+            str_printf(out, ", %s", owner.text);
+        else if (owner.len > 0)
+            str_printf(out, "\n%*s%s", indent + 2, "", owner.text);
     }
     str_add(out, "\n");
 }
@@ -299,23 +325,43 @@ draw_failures(const struct summary *s, const struct style *st, struct str *out)
         str_printf(out, "  and %" PRIu64 " more\n", all - s->n_failures);
 }
 
-/* A command's text, indented, its first lines; control bytes would play with the
- * terminal. */
-static void draw_lines(const char *text, const struct style *st, struct str *out)
+/* A byte or letter that a terminal shows and does not obey; its length, or 0. */
+static size_t shown(const char *text, size_t n, const struct style *st)
 {
-    unsigned lines = 0;
-    while (*text != '\0' && lines++ < LINES_MOST) {
-        size_t n = strcspn(text, "\n"), shown = n < 200 ? n : 200;
-        str_add(out, "    ");
-        for (size_t i = 0; i < shown; i++) {
-            unsigned char c = (unsigned char)text[i];
-            bool plain = (c >= 0x20 && c != 0x7f && (c < 0x80 || st->utf8)) || c == '\t';
-            str_add_n(out, plain ? &text[i] : "?", 1);
-        }
-        str_add(out, "\n");
-        text += n + (text[n] == '\n');
+    const unsigned char *p = (const unsigned char *)text;
+    size_t len = str_utf8_length(p, n);
+    bool c1 = len == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+    bool control = (p[0] < 0x20 && p[0] != '\t') || p[0] == 0x7f || c1;
+    return control || (len > 1 && !st->utf8) ? 0 : len;
+}
+
+static void
+draw_line(const char *text, size_t n, const struct style *st, struct str *out, bool *cut)
+{
+    size_t room = LINE_LONGEST;
+    str_add(out, "    ");
+    for (size_t i = 0, len; i < n && room > 0; i += len > 0 ? len : 1, room--) {
+        len = shown(text + i, n - i, st);
+        str_add_n(out, len > 0 ? text + i : "?", len > 0 ? len : 1);
+        *cut |= room == 1 && i + (len > 0 ? len : 1) < n;
     }
-    if (*text != '\0')
+    str_add(out, "\n");
+}
+
+/* A command's text, indented, its first lines. */
+static void
+draw_lines(const struct summary_text *text, const struct style *st, struct str *out)
+{
+    size_t at = 0;
+    bool cut = text->more;
+    for (unsigned lines = 0; at < text->n && lines < LINES_MOST; lines++) {
+        const char *line = text->bytes + at;
+        const char *end = memchr(line, '\n', text->n - at);
+        size_t n = end != NULL ? (size_t)(end - line) : text->n - at;
+        draw_line(line, n, st, out, &cut);
+        at += n + (end != NULL);
+    }
+    if (cut || at < text->n)
         str_printf(out, "    %s(more in the results file)%s\n", st->dim, st->off);
 }
 
@@ -328,9 +374,16 @@ static void draw_prints(const struct summary *s, const struct style *st, struct 
         if (stage->n_tasks > 1)
             str_printf(out, "[%" PRIu64 "]", p->task);
         str_printf(out, " printed%s\n", st->off);
-        draw_lines(p->out, st, out);
-        draw_lines(p->err, st, out);
+        draw_lines(&p->out, st, out);
+        draw_lines(&p->err, st, out);
     }
+    if (s->n_prints > 0 && s->unread > 0)
+        str_printf(out,
+                   "\n  %swhat %" PRIu64 " more task%s printed is under /logs%s\n",
+                   st->dim,
+                   s->unread,
+                   s->unread == 1 ? "" : "s",
+                   st->off);
 }
 
 void summary_draw_phases(const struct summary *s, struct str *out)

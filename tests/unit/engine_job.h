@@ -106,11 +106,11 @@ static inline void engine_job_f64(
 }
 
 /* Task t runs in [1000 + t, 1000 + t + 0.5). */
-static inline void
-engine_job_commit(struct shard *shard, uint32_t stage, uint64_t task, uint32_t status)
+static inline void engine_job_attempt(
+    struct shard *shard, uint32_t stage, uint64_t task, uint32_t attempt, uint32_t status)
 {
     struct result_commit c = {.stage = stage,
-                              .attempt = 1,
+                              .attempt = attempt,
                               .task = task,
                               .count = 1,
                               .status = status,
@@ -121,6 +121,12 @@ engine_job_commit(struct shard *shard, uint32_t stage, uint64_t task, uint32_t s
                               .end = 1000.5 + (double)task};
     struct gm_error err = {0};
     cr_assert_eq(shard_commit(shard, &c, &err), 0, "%s", err.text);
+}
+
+static inline void
+engine_job_commit(struct shard *shard, uint32_t stage, uint64_t task, uint32_t status)
+{
+    engine_job_attempt(shard, stage, task, 1, status);
 }
 
 static inline void

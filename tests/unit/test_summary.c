@@ -97,6 +97,85 @@ Test(summary, what_a_command_printed_is_shown_without_its_control_bytes)
     expect_text(s, "    hello\n    ?[2Jworld\n");
 }
 
+Test(summary,
+     of_bytes_that_are_no_text_the_letters_are_shown_and_nothing_is_lost_at_a_zero)
+{
+    static const char bytes[] = "a\0b \xc3\xa9 \xff\xfe \xc2\x9b"
+                                "1m \xe2\x82\n"
+                                "end\n";
+    struct gm_error err = {0};
+    struct result_record r = {.stage = 1,
+                              .kind = RESULT_STDOUT,
+                              .dtype = GM_U8,
+                              .ndim = 1,
+                              .dims = {sizeof(bytes) - 1},
+                              .data = bytes,
+                              .nbytes = sizeof(bytes) - 1};
+    cr_assert_eq(shard_add(shard, &r, &err), 0, "%s", err.text);
+    engine_job_commit(shard, 1, 0, RESULT_DONE);
+    close_shard();
+    AUTO(summary) s = load(plan->folder);
+    expect_text(s, "    a?b \xc3\xa9 ?? ??1m ??\n    end\n");
+}
+
+Test(summary, tries_after_the_first_are_counted_beside_the_tasks)
+{
+    for (uint32_t attempt = 1; attempt <= 3; attempt++)
+        engine_job_attempt(
+            shard, 1, 0, attempt, attempt < 3 ? RESULT_RETRIED : RESULT_DONE);
+    close_shard();
+    AUTO(summary) s = load(plan->folder);
+    expect_text(s, "1 done, 2 retries");
+}
+
+Test(summary, not_every_task_of_many_is_printed_and_the_rest_is_counted)
+{
+    struct engine_job wide;
+    AUTO_STR text = {0};
+    str_add(&text, "ranks: 1\nresults: job.h5\ntasks:\n");
+    for (int i = 0; i < 5; i++)
+        str_printf(&text, "  - {name: s%d, matrix: {x: 1-6}, command: [echo]}\n", i);
+    engine_job_open(&wide, text.text);
+    struct plan *p = engine_job_plan(&wide);
+    struct shard *one = engine_job_begin(&wide, p);
+    struct gm_error err = {0};
+    for (unsigned i = 0; i < 30; i++) {
+        engine_job_text(one, i / 6, i % 6, RESULT_STDOUT, "hello\n");
+        engine_job_commit(one, i / 6, i % 6, RESULT_DONE);
+    }
+    cr_assert_eq(shard_close(one, &err), 0, "%s", err.text);
+    AUTO(summary) s = load(p->folder);
+    expect_text(s, "  s2[3] printed\n    hello\n\n  what 18 more tasks printed");
+    plan_free(p);
+    engine_job_close(&wide);
+    close_shard();
+}
+
+Test(summary, of_a_long_text_the_first_lines_are_shown_and_that_there_is_more)
+{
+    AUTO_STR text = {0};
+    for (int i = 0; i < 5000; i++)
+        str_printf(&text, "line %d\n", i);
+    engine_job_text(shard, 1, 0, RESULT_STDOUT, text.text);
+    engine_job_commit(shard, 1, 0, RESULT_DONE);
+    close_shard();
+    AUTO(summary) s = load(plan->folder);
+    expect_text(s, "    line 0\n");
+    expect_text(s, "    line 23\n    (more in the results file)\n");
+}
+
+Test(summary, a_line_that_is_cut_says_so)
+{
+    char line[1000];
+    memset(line, 'x', sizeof(line) - 1);
+    line[sizeof(line) - 1] = '\0';
+    engine_job_text(shard, 1, 0, RESULT_STDOUT, line);
+    engine_job_commit(shard, 1, 0, RESULT_DONE);
+    close_shard();
+    AUTO(summary) s = load(plan->folder);
+    expect_text(s, "xxx\n    (more in the results file)\n");
+}
+
 Test(summary, a_failed_task_is_named_with_its_parameters_and_sentence)
 {
     for (uint64_t t = 0; t < 6; t++) {
