@@ -7,7 +7,6 @@
 #include "sched/place.h"
 #include "topo/restree.h"
 #include <assert.h>
-#include <assert.h>
 #include <inttypes.h>
 
 enum { TAG_XML = 7 };
