@@ -9,29 +9,38 @@
 #include <limits.h>
 #include <stdlib.h>
 
+static void put_fault(struct json *j, const struct jobspec_fault *f)
+{
+    json_begin(j, '{');
+    json_put_int(j, "line", f->line);
+    json_put_int(j, "col", f->col);
+    json_put_string(j, "path", f->path);
+    json_put_string(j, "text", f->text);
+    json_end(j, '}');
+}
+
 static void put_result(struct json *j,
                        const char *file,
                        const struct jobspec *spec,
                        const struct jobspec_faults *faults,
-                       const char *other)
+                       const char *other,
+                       bool canonical)
 {
     json_begin(j, '{');
     json_put_string(j, "file", file);
     json_put_bool(j, "valid", spec != NULL);
     if (spec != NULL)
         json_put_string(j, "name", spec->name);
+    AUTO_FREE(char)
+    text = spec != NULL && canonical ? canonical_format(spec, false) : NULL;
+    if (text != NULL)
+        json_put_string(j, "canonical", text);
     json_key(j, "faults");
     json_begin(j, '[');
-    for (size_t i = 0; i < faults->n; i++) {
-        json_begin(j, '{');
-        json_put_int(j, "line", faults->items[i].line);
-        json_put_int(j, "col", faults->items[i].col);
-        json_put_string(j, "path", faults->items[i].path);
-        json_put_string(j, "text", faults->items[i].text);
-        json_end(j, '}');
-    }
+    for (size_t i = 0; i < faults->n; i++)
+        put_fault(j, &faults->items[i]);
     if (other != NULL && faults->n == 0)
-        json_string(j, other);
+        put_fault(j, &(struct jobspec_fault){.path = "", .text = other});
     json_end(j, ']');
     json_end(j, '}');
 }
@@ -58,14 +67,15 @@ static int check(const struct cli *cli, const char *file, struct json *j)
     AUTO(jobspec) spec = NULL;
     struct jobspec_faults faults = {0};
     struct gm_error err = {0};
+    bool canonical = args_has(&cli->args, "canonical");
     int rc = job_read(cli, file, &spec, &faults, &err);
     if (cli->json) {
-        put_result(j, file, spec, &faults, rc != 0 ? err.text : NULL);
+        put_result(j, file, spec, &faults, rc != 0 ? err.text : NULL, canonical);
     } else if (rc != 0 && faults.n > 0) {
         say_fault_lines(cli, &faults);
     } else if (rc != 0) {
         (void)say_failure(cli, ENGINE_USAGE, &err);
-    } else if (args_has(&cli->args, "canonical")) {
+    } else if (canonical) {
         AUTO_FREE(char) text = canonical_format(spec, true);
         terminal_print(text);
     } else {

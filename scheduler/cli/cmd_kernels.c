@@ -74,8 +74,8 @@ static void add_range(const struct gm_param_spec *p, struct str *out)
     if (p->choices != NULL)
         str_add(out, p->choices);
     else if (p->min != 0 || p->max != 0) {
-        bool open = p->max >= 9e15;
-        str_printf(out, open ? "%.6g or more" : "%.6g .. %.6g", p->min, p->max);
+        bool open = p->max >= 9e15; /* digits enough for any whole number below */
+        str_printf(out, open ? "%.16g or more" : "%.16g .. %.16g", p->min, p->max);
     }
 }
 
@@ -136,6 +136,8 @@ static void put_kernel(struct json *j, const struct gm_kernel *k, bool all)
     add_words(k->traits, devices, N_OF(devices), " ", &on);
     add_words(k->traits, bounds, N_OF(bounds), " ", &bound);
     json_begin(j, '{');
+    if (all)
+        json_put_string(j, "schema", "gridmill.kernel/1");
     json_put_string(j, "name", k->name);
     json_put_string(j, "summary", k->summary);
     json_put_string(j, "devices", str_text(&on));
@@ -194,13 +196,15 @@ print_list(const struct cli *cli, const struct gm_kernel *const *kernels, unsign
 
 static void draw_params(const struct gm_kernel *k, struct str *out)
 {
-    int name = 4, range = 5;
+    int name = 4, range = 5, first = 8;
     for (unsigned i = 0; i < k->n_params; i++) {
         AUTO_STR text = {0};
         add_range(&k->params[i], &text);
         int n = (int)strlen(k->params[i].name);
         name = n > name ? n : name;
         range = (int)text.len > range && text.len < 32 ? (int)text.len : range;
+        n = k->params[i].preset != NULL ? 2 + (int)strlen(k->params[i].preset) : 0;
+        first = n > first && n < 32 ? n : first;
     }
     str_printf(out, "\nparameters (args:)\n");
     for (unsigned i = 0; i < k->n_params; i++) {
@@ -211,10 +215,11 @@ static void draw_params(const struct gm_kernel *k, struct str *out)
         if (p->preset != NULL)
             str_printf(&preset, "= %s", p->preset);
         str_printf(out,
-                   "  %-*s  %-6s  %-10s  %-*s  %s%s%s%s\n",
+                   "  %-*s  %-6s  %-*s  %-*s  %s%s%s%s\n",
                    name,
                    p->name,
                    type_name(p->type),
+                   first,
                    required ? "required" : str_text(&preset),
                    range,
                    str_text(&text),

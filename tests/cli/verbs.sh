@@ -33,6 +33,13 @@ assert sorted(doc) == ["attributes", "resources", "tasks", "version"], sorted(do
 assert doc["attributes"]["user"]["gridmill"]["tasks"][0]["kernel"] == "mlp.train"
 END
 
+json check --canonical "$job"
+"$PYTHON" - out <<'END' || fail "--canonical has no say in --json"
+import json, sys
+file = json.load(open(sys.argv[1]))["files"][0]
+assert json.loads(file["canonical"])["attributes"]["system"]["job"]["name"] == "digits", file
+END
+
 json plan "$job"
 nothing_left "$work/jobspecs/digits.h5"
 json topo
@@ -45,6 +52,9 @@ for kernel in mlp.train mlp.infer gemm sleep; do
     expect 0 "$GRIDMILL" kernels "$kernel"
     json kernels "$kernel"
 done
+expect 0 "$GRIDMILL" kernels mlp.train
+says '1 \.\. 1000000000  ' # whole numbers have all their digits
+says_not '[0-9]e\+'
 expect 2 "$GRIDMILL" kernels mlp.trian
 says 'mlp\.train'
 
