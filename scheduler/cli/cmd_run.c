@@ -52,7 +52,7 @@ static void show_plan(const struct run *r, const struct engine_event *e)
 static void show_stopping(struct run *r, const char *why)
 {
     progress_wipe(&r->progress);
-    log_note("%s: the ranks commit what is done (once more: they are ended)", why);
+    log_note("%s: the ranks commit what is done, another Ctrl-C ends them at once", why);
 }
 
 static void keep_summary(struct run *r, const struct summary *s)

@@ -37,6 +37,7 @@ struct run {
     struct relay relay;
     enum step step;
     double step_limit; /* clock_monotonic when the next step is due */
+    unsigned heard;    /* requests to stop that made a step; the clock makes them, too */
     struct outcome outcome;
     double outcome_s; /* spent on reading it */
     const char *why;  /* what stopped it, or NULL */
@@ -137,12 +138,12 @@ static void terminate(struct run *r)
 /* Takes the next step towards the end when it is asked for or due. */
 static void mind_stop(struct run *r, double deadline)
 {
-    unsigned asked = stop_asked();
+    bool asked = stop_asked() > r->heard;
     double now = clock_monotonic();
     bool hangs = r->relay.ended && now >= r->relay.ended_at + end_limit;
     switch (r->step) {
     case RUNNING:
-        if (asked > 0)
+        if (asked)
             begin_stop(r, "stopped on request");
         else if (now >= deadline && !r->relay.ended)
             begin_stop(r, "the job's time is over");
@@ -150,11 +151,11 @@ static void mind_stop(struct run *r, double deadline)
             terminate(r);
         break;
     case DRAINING:
-        if (asked > 1 || now >= r->step_limit)
+        if (asked || now >= r->step_limit)
             terminate(r);
         break;
     case TERMINATING:
-        if (asked > 2 || now >= r->step_limit) {
+        if (asked || now >= r->step_limit) {
             child_kill(&r->child);
             set_step(r, KILLED, (double)INFINITY);
         }
@@ -162,6 +163,7 @@ static void mind_stop(struct run *r, double deadline)
     case KILLED:
         break;
     }
+    r->heard += asked;
 }
 
 /* Sleeps until there is something to read, the launcher ends, a signal comes or a limit.
