@@ -195,6 +195,13 @@ never(const struct job *j, const struct sum *all, uint64_t ranks, struct gm_erro
                        "a rank of %u cores fits on no host: the largest lets us use %u",
                        j->cores,
                        all->widest);
+    if (req->nodes > all->hosts)
+        return gm_fail(err,
+                       -EOVERFLOW,
+                       "nodes: %u hosts are wanted, and there %s %u",
+                       req->nodes,
+                       all->hosts == 1 ? "is" : "are",
+                       all->hosts);
     if (ranks * j->cores > all->cores)
         add_need(&why, ranks, j->cores, "core", all, all->cores);
     else if (ranks * req->gpus > all->gpus)
@@ -206,9 +213,6 @@ never(const struct job *j, const struct sum *all, uint64_t ranks, struct gm_erro
                    s_if(ranks),
                    str_bytes(req->memory, want),
                    str_bytes(all->memory, have));
-    else if (req->nodes > all->hosts)
-        str_printf(
-            &why, "%u hosts are wanted (nodes), %u are there", req->nodes, all->hosts);
     else
         str_printf(&why,
                    "%llu rank%s of %u core%s cannot be cut to fit the hosts",
