@@ -47,6 +47,26 @@ static struct doc_node *list_item(struct doc_node *list, const char *word)
     return NULL;
 }
 
+/* Stages go by name, other items by number. */
+static void
+no_item(struct load *l, const struct doc_node *list, const char *word, unsigned set)
+{
+    const char **names = arena_alloc(l->arena, list->n, sizeof(*names));
+    size_t n = 0;
+    for (unsigned i = 0; i < list->n; i++) {
+        const struct doc_node *item = &list->as.items[i];
+        const struct doc_node *name =
+            item->kind == DOC_MAP ? doc_get(item, "name") : NULL;
+        if (name != NULL && name->kind == DOC_STRING)
+            names[n++] = name->as.text;
+    }
+    const char *near = str_nearest(word, names, n);
+    if (near != NULL)
+        set_fault(l, set, "no item is named '%.80s'; did you mean '%s'?", word, near);
+    else
+        set_fault(l, set, "the list has no item '%.80s' (it has %u)", word, list->n);
+}
+
 /* One step down the path; missing keys of a map are made. NULL: told. */
 static struct doc_node *
 step(struct load *l, struct doc_node *in, const char *word, unsigned set)
@@ -68,7 +88,7 @@ step(struct load *l, struct doc_node *in, const char *word, unsigned set)
     if (in->kind == DOC_LIST) {
         struct doc_node *found = list_item(in, word);
         if (found == NULL)
-            set_fault(l, set, "the list has no item '%.80s' (it has %u)", word, in->n);
+            no_item(l, in, word, set);
         return found;
     }
     set_fault(l,
