@@ -42,14 +42,16 @@ static int run(const struct cli *cli)
 }
 
 static const struct option_spec options[] = {
-    {"completion", 0, "SHELL", "print the completion for bash or zsh"},
+    {"completion", 0, "bash|zsh", "print the completion for a shell"},
 };
 
 const struct command cmd_help = {
     .name = "help",
     .usage = "[VERB]",
     .summary = "explain a verb and its options",
-    .help = "Completion: eval \"$(gridmill help --completion bash)\"\n",
+    .help = "Completion: eval \"$(gridmill help --completion bash)\" in ~/.bashrc; zsh "
+            "the same,\n"
+            "after compinit, in ~/.zshrc.\n",
     .words = "@verb",
     .options = options,
     .n_options = N_OF(options),

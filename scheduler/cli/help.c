@@ -76,6 +76,26 @@ static void words_of(const struct command *c, struct str *out)
     }
 }
 
+/* "bash|zsh" as the words that there are. */
+static void choices(const char *value, struct str *out)
+{
+    for (; *value != '\0'; value++)
+        str_add_n(out, *value == '|' ? " " : value, 1);
+}
+
+/* The word after an option that has choices. */
+static void bash_values(const struct command *c, struct str *out)
+{
+    for (unsigned i = 0; i < c->n_options; i++) {
+        const struct option_spec *o = &c->options[i];
+        if (o->value == NULL || strchr(o->value, '|') == NULL)
+            continue;
+        str_printf(out, "    --%s) words='", o->name);
+        choices(o->value, out);
+        str_add(out, "' files= ;;\n");
+    }
+}
+
 void help_bash(struct str *out)
 {
     str_add(out,
@@ -87,7 +107,8 @@ void help_bash(struct str *out)
             "        words='");
     for (unsigned i = 0; commands[i] != NULL; i++)
         str_printf(out, "%s ", commands[i]->name);
-    str_add(out, "--help --version'\n    else\n        case ${COMP_WORDS[1]} in\n");
+    str_add(out,
+            "' options='--help --version'\n    else\n        case ${COMP_WORDS[1]} in\n");
     for (unsigned i = 0; commands[i] != NULL; i++) {
         str_printf(out, "        %s) options='", commands[i]->name);
         options_of(commands[i], out);
@@ -100,6 +121,11 @@ void help_bash(struct str *out)
     str_add(out,
             "        esac\n    fi\n"
             "    [[ $cur == -* ]] && words=$options files=\n"
+            "    case ${COMP_WORDS[COMP_CWORD-1]} in\n");
+    for (unsigned i = 0; commands[i] != NULL; i++)
+        bash_values(commands[i], out);
+    str_add(out,
+            "    esac\n"
             "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
             "    [ -n \"$files\" ] && mapfile -t -O \"${#COMPREPLY[@]}\" COMPREPLY < "
             "<(compgen -f -- "
@@ -118,6 +144,38 @@ static void zsh_text(const char *text, struct str *out)
     }
 }
 
+/* What can follow "--option=": files, one of the words, or anything. */
+static void zsh_value(const char *value, struct str *out)
+{
+    bool words = strchr(value, '|') != NULL;
+    str_printf(out, ":%s:%s", words ? "which" : value, words ? "(" : "");
+    if (words)
+        choices(value, out);
+    str_add(out, words ? ")" : strcmp(value, "FILE") == 0 ? "_files" : " ");
+}
+
+static void zsh_verb(const struct command *c, struct str *out)
+{
+    str_printf(out, "    %s) _arguments", c->name);
+    for (unsigned k = 0; k < c->n_options; k++) {
+        const struct option_spec *o = &c->options[k];
+        str_printf(out, " '--%s%s[", o->name, o->value != NULL ? "=" : "");
+        zsh_text(o->help, out);
+        str_add(out, "]");
+        if (o->value != NULL)
+            zsh_value(o->value, out);
+        str_add(out, "'");
+    }
+    AUTO_STR words = {0};
+    words_of(c, &words);
+    if (words.len > 0)
+        str_printf(out, " '1:word:(%s)'", words.text);
+    if (strstr(c->words, "@file") != NULL)
+        str_add(out, " '*:file:_files'");
+    str_add(out, " ;;\n");
+}
+
+/* As a file in $fpath it is called to complete; by eval it installs itself. */
 void help_zsh(struct str *out)
 {
     str_add(out,
@@ -130,25 +188,12 @@ void help_zsh(struct str *out)
         str_add(out, "'\n");
     }
     str_add(out,
-            "    )\n    if (( CURRENT == 2 )); then\n        _describe verb verbs\n      "
-            "  return\n"
-            "    fi\n    case $words[2] in\n");
-    for (unsigned i = 0; commands[i] != NULL; i++) {
-        const struct command *c = commands[i];
-        str_printf(out, "    %s) _arguments '2:' ", c->name);
-        for (unsigned k = 0; k < c->n_options; k++) {
-            const struct option_spec *o = &c->options[k];
-            str_printf(out, "'--%s%s[", o->name, o->value != NULL ? "=" : "");
-            zsh_text(o->help, out);
-            str_add(out, o->value != NULL ? "]:value:_files' " : "]' ");
-        }
-        AUTO_STR words = {0};
-        words_of(c, &words);
-        if (words.len > 0)
-            str_printf(out, "'*:word:(%s)'", words.text);
-        else if (strstr(c->words, "@file") != NULL)
-            str_add(out, "'*:file:_files'");
-        str_add(out, " ;;\n");
-    }
-    str_add(out, "    esac\n}\n_gridmill \"$@\"\n");
+            "    )\n    if (( CURRENT == 2 )); then\n        _describe verb verbs\n"
+            "        return\n    fi\n    shift words\n    (( CURRENT-- ))\n"
+            "    case $words[1] in\n");
+    for (unsigned i = 0; commands[i] != NULL; i++)
+        zsh_verb(commands[i], out);
+    str_add(out,
+            "    esac\n}\nif [[ ${funcstack[1]-} == _gridmill ]]; then\n"
+            "    _gridmill \"$@\"\nelse\n    compdef _gridmill gridmill\nfi\n");
 }

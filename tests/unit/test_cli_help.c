@@ -71,4 +71,30 @@ Test(cli_help, bash_completes_verbs_options_and_kernels)
     completes("gridmill run --ran", 2, " --ranks= ");
     completes("gridmill kernels mlp.t", 2, " mlp.train ");
     completes("gridmill result sh", 2, " show ");
+    completes("gridmill --v", 1, " --version ");
+    completes("gridmill help --completion z", 3, " zsh ");
+}
+
+/* It reads as zsh, and a plain eval installs it. */
+Test(cli_help, zsh_takes_its_completion_by_eval)
+{
+    AUTO_STR script = {0};
+    char path[] = "/tmp/gridmill-completion-XXXXXX";
+    if (access("/usr/bin/zsh", X_OK) != 0 && access("/bin/zsh", X_OK) != 0)
+        cr_skip_test("no zsh here");
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    str_add(&script, "compdef() { print -r -- \"$1 for $2\"; }\n");
+    help_zsh(&script);
+    cr_assert_eq(write(fd, script.text, script.len), (ssize_t)script.len);
+    (void)close(fd);
+    AUTO_STR command = {0};
+    char answer[256] = "";
+    str_printf(&command, "zsh -f %s 2>&1", path);
+    FILE *p = popen(command.text, "r");
+    cr_assert_not_null(p);
+    (void)!fread(answer, 1, sizeof(answer) - 1, p);
+    (void)pclose(p);
+    (void)unlink(path);
+    cr_expect_str_eq(answer, "_gridmill for gridmill\n");
 }
