@@ -328,6 +328,7 @@ int gather_plan(const struct gather *g,
     bool unbound = all_unbound(g);
     if (!unbound || (!any_shared(g) && n_ranks > 1)) {
         at = keep_inherited(g, "bound by the launcher that started it");
+        at->oversubscribed = any_shared(g);
     } else {
         at = keep_inherited(g, "shares all cores: more ranks than cores");
         binder = PLAN_BOUND_BY_RUNNER;

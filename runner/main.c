@@ -121,6 +121,10 @@ int main(int argc, char **argv)
         log_error("%s", err.text);
         return ENGINE_USAGE;
     }
+    log_open("gridmill-runner",
+             o.quiet     ? LOG_QUIET
+             : o.verbose ? LOG_VERBOSE
+                         : LOG_NORMAL);
     if (o.mode == OPTIONS_HELP)
         return fputs(options_help(), stdout) < 0;
     if (o.mode == OPTIONS_VERSION)

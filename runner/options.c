@@ -17,7 +17,7 @@ static const char help[] =
     "  --force             move existing results to FILE.old\n"
     "  --set PATH=VALUE    change the jobspec: --set tasks.train.args.epochs=5\n"
     "  -q, --quiet         say nothing but errors\n"
-    "  -v, --verbose       say why\n"
+    "  -v, --verbose       say where each rank stands, and why\n"
     "  --plan FILE         run the plan that `gridmill run` wrote\n"
     "  --events            tell progress as JSON lines on standard output\n"
     "  --self-test         start MPI and PMIx, say what was found, end\n"

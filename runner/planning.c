@@ -41,6 +41,18 @@ load_spec(const struct planning_request *req, struct jobspec **ret, struct gm_er
     return rc;
 }
 
+static void say_plan(const struct plan *plan)
+{
+    if (plan->oversubscribe)
+        log_note("oversubscribed: some of the %u ranks share cores", plan->n_ranks);
+    for (unsigned i = 0; i < plan->n_ranks && log_at() >= LOG_VERBOSE; i++)
+        log_verbose("rank %u: %s, cpus %s: %s",
+                    i,
+                    plan->ranks[i].host,
+                    plan->ranks[i].cpus,
+                    plan->ranks[i].reason);
+}
+
 /* Rank 0 of a foreign launch: the plan as text, and its folder. */
 static int make_plan(const struct rank *r,
                      const struct planning_request *req,
@@ -56,8 +68,10 @@ static int make_plan(const struct rank *r,
         rc = gather_plan(machine, spec, (unsigned)r->n_ranks, &plan, err);
     if (rc == 0)
         rc = folder_open(plan, req->force, &p->folder, err);
-    if (rc == 0)
+    if (rc == 0) {
+        say_plan(plan);
         *ret_text = plan_format(plan);
+    }
     return rc;
 }
 

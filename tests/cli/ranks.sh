@@ -23,6 +23,14 @@ assert len(f['ranks']['host']) == int(sys.argv[2])
     [ "$hash" = "$first" ] || fail "$name: started by mpirun directly gives other numbers"
 done
 
+# What a launcher gave is told: that ranks share cores always, where each stands with -v.
+many=$((CORES + 1)) job=$(example hello)
+expect 0 "${MPIRUN[@]}" -n $many --bind-to none "$RUNNER" "$job" -v --results "$work/many.h5"
+says "oversubscribed: some of the $many ranks share cores"
+says "rank $((many - 1)): .*, cpus .*: shares all cores"
+expect 0 "${MPIRUN[@]}" -n $many --bind-to none "$RUNNER" "$job" -q --results "$work/quiet.h5"
+says_not .
+
 # The weights themselves, read by another library.
 "$PYTHON" -B - "$work"/pipeline-[1234].h5 <<'END' || fail "the models differ"
 import sys, h5py
