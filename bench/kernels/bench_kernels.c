@@ -262,7 +262,7 @@ static int bench_gemm(void)
     if (rc == 0)
         rc = bench_gemm_size(1024, false, 9, 9);
     if (rc == 0)
-        rc = bench_gemm_size(4096, false, 3, 1);
+        rc = bench_gemm_size(4096, false, 9, 1);
     return rc == 0 ? bench_gemm_size(1024, true, 9, 5) : rc;
 }
 
