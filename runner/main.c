@@ -105,8 +105,8 @@ run(const struct rank *r, const struct options *o, struct tell *tell)
     if (r->world == 0)
         code = rc < 0 ? conclude_failure(rc, ready, tell, &err)
                       : conclude(p.plan, &end, tell, !tell->events);
-    int shared = code;
-    (void)MPI_Bcast(&shared, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    int32_t shared = code;
+    (void)rank_share(r, 0, &shared, sizeof(shared), NULL);
     planning_free(&p);
     return (enum engine_exit)shared;
 }

@@ -109,20 +109,53 @@ void rank_close(struct rank *r)
     r->inherited = NULL;
 }
 
+/* Waits for a collective without holding the core: rank 0 may be busy with a file for
+ * some time, and the cores belong to who works. */
+static int wait_asleep(MPI_Request *request, struct gm_error *err)
+{
+    static const double longest = 500e-6;
+    double nap = 10e-6;
+    for (;;) {
+        int done = 0;
+        if (MPI_Test(request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
+            return gm_fail(err, -EIO, "MPI_Test failed");
+        if (done != 0)
+            return 0;
+        clock_sleep(nap);
+        nap = nap < longest ? 1.5 * nap : longest;
+    }
+}
+
+int rank_share(const struct rank *r, int from, void *buf, size_t n, struct gm_error *err)
+{
+    MPI_Request request;
+    (void)r;
+    if (n > INT32_MAX)
+        return gm_fail(err, -EFBIG, "%zu bytes for all ranks: more than 2 GiB", n);
+    if (MPI_Ibcast(buf, (int)n, MPI_BYTE, from, MPI_COMM_WORLD, &request) != MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Ibcast failed");
+    return wait_asleep(&request, err);
+}
+
 int rank_agree(const struct rank *r, int code, bool name_rank, struct gm_error *err)
 {
     int mine = code < 0 ? r->world : INT32_MAX, lowest;
-    if (MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD) != MPI_SUCCESS)
-        return gm_fail(err, -EIO, "MPI_Allreduce failed");
-    if (lowest == INT32_MAX)
-        return 0;
+    MPI_Request request;
+    if (MPI_Iallreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD, &request) !=
+        MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Iallreduce failed");
+    int rc = wait_asleep(&request, err);
+    if (rc < 0 || lowest == INT32_MAX)
+        return rc;
     struct gm_error theirs = {.code = code};
     if (mine == lowest && err != NULL)
         theirs = *err;
     theirs.code = code;
     if (mine == lowest && name_rank)
         (void)gm_prefix(&theirs, "rank %d (%s)", r->world, r->host);
-    (void)MPI_Bcast(&theirs, (int)sizeof(theirs), MPI_BYTE, lowest, MPI_COMM_WORLD);
+    rc = rank_share(r, lowest, &theirs, sizeof(theirs), err);
+    if (rc < 0)
+        return rc;
     if (err != NULL)
         *err = theirs;
     return theirs.code;
@@ -131,14 +164,12 @@ int rank_agree(const struct rank *r, int code, bool name_rank, struct gm_error *
 int rank_share_text(const struct rank *r, char **text, size_t *len, struct gm_error *err)
 {
     uint64_t n = r->world == 0 ? *len : 0;
-    (void)MPI_Bcast(&n, 1, MPI_UINT64_T, 0, MPI_COMM_WORLD);
-    if (n > INT32_MAX)
-        return gm_fail(err, -EFBIG, "a plan of %" PRIu64 " bytes", n);
+    int rc = rank_share(r, 0, &n, sizeof(n), err);
+    if (rc < 0)
+        return rc;
     if (r->world != 0) {
         *text = xcalloc(n + 1, 1);
         *len = n;
     }
-    if (MPI_Bcast(*text, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD) != MPI_SUCCESS)
-        return gm_fail(err, -EIO, "MPI_Bcast failed");
-    return 0;
+    return rank_share(r, 0, *text, n, err);
 }

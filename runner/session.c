@@ -185,9 +185,8 @@ int session_run(const struct session_request *req,
     rc = close_threads(&s, compute(&s, err), &end, err);
     tell_phase(req->tell, "tasks", clock_monotonic() - began);
     began = clock_monotonic();
-    int complete = end.complete;
-    (void)MPI_Bcast(&complete, 1, MPI_INT, 0, MPI_COMM_WORLD);
-    end.complete = complete != 0;
+    int shared = rank_share(req->rank, 0, &end.complete, sizeof(end.complete), err);
+    rc = rc == 0 ? shared : rc;
     if (rc == 0 && end.complete && req->rank->world == 0)
         rc = pack(req, &end, err);
     tell_phase(req->tell, "pack", clock_monotonic() - began);
