@@ -279,7 +279,8 @@ int packing_attempts(struct packing *p, struct gm_error *err)
         n += p->n[s] > 0 ? shards_n_attempts(p->shards, s) : 0;
     struct column rss = {.name = "max_rss",
                          .unit = "byte",
-                         .help = "most memory a command had resident",
+                         .help = "most resident memory, as Linux counts it: of a "
+                                 "command, or of the rank where that was more",
                          .type = H5T_NATIVE_UINT64,
                          .ndim = 1,
                          .dims = {n}};
