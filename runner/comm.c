@@ -3,12 +3,14 @@
  * The fixed tree: node (k, s) covers the leaves [s, s + 2^k) and is computed by the rank
  * that owns leaf s (gm_share). A rank's own nodes that are right children of a node
  * starting before its run are sent to that node's owner, in ascending order; they are
- * received in the same order, so one tag a group is enough. Data flows from higher ranks
- * to lower ones only: no cycle of waits. The root ends on group rank 0 and is broadcast
- * along a binomial tree.
+ * received in the same order, so one tag an attempt is enough. Data flows from higher
+ * ranks to lower ones only: no cycle of waits. The root ends on group rank 0 and is
+ * broadcast along a binomial tree.
  *
- * Invariant: every request is complete or cancelled before a call returns, so buffers may
- * be reused. */
+ * Invariant: every request is complete before a call returns, so buffers may be reused. A
+ * large send cannot be taken back (it waits for its receiver). So whoever gives up goes
+ * on receiving, and drops, what the others still send, until all have settled: a member
+ * settles only when its own sends are complete, so nothing of an attempt outlives it. */
 #include "comm.h"
 #include "base/memory.h"
 #include <assert.h>
@@ -16,12 +18,18 @@
 
 enum {
     LEVELS = 64,
-    TAG_DATA = 0, /* tag = 4 * (epoch % EPOCHS) + one of these */
+    SPINS = 256,
     TAG_ABANDON = 1,
-    TAG_SETTLE = 2,
-    TAG_DECIDE = 3,
-    EPOCHS = 8000,
-    SPINS = 256
+    TAG_SETTLE,
+    TAG_DECIDE,
+    TAG_DATA, /* and above: one an attempt, so that one's end drops none of the next's */
+    DATA_TAGS = 16384
+};
+
+enum wait {
+    WAIT_RECEIVE,
+    WAIT_SEND,
+    WAIT_END /* the end of a task: every member comes */
 };
 
 struct settlement {
@@ -36,9 +44,12 @@ struct comm {
     bool (*stop)(void *ctx);
     void *stop_ctx;
     uint32_t *members;
-    int tag;
+    uint64_t attempt; /* epoch and number of the attempt: what abandons is said of */
+    int data_tag;
     bool abandoned, aborted; /* by another rank; by this one */
-    void *work[LEVELS];      /* one buffer a level of the tree */
+    void *dropped;           /* where data goes that nobody wants any more */
+    size_t dropped_bytes;
+    void *work[LEVELS]; /* one buffer a level of the tree */
     size_t work_bytes[LEVELS];
     void *sends[2 * LEVELS]; /* values in flight to other ranks */
     size_t send_bytes[2 * LEVELS];
@@ -53,45 +64,65 @@ static void *buffer(void **p, size_t *have, size_t want)
     return *p;
 }
 
-/* Another rank of the group has failed. */
+/* Another rank of the group has failed. What was said of an earlier attempt is old. */
 static bool group_given_up(struct comm *c)
 {
-    if (c->abandoned)
-        return true;
-    int flag = 0;
-    MPI_Message message;
-    (void)MPI_Improbe(
-        MPI_ANY_SOURCE, c->tag + TAG_ABANDON, c->mpi, &flag, &message, MPI_STATUS_IGNORE);
-    if (flag != 0) {
-        (void)MPI_Mrecv(NULL, 0, MPI_BYTE, &message, MPI_STATUS_IGNORE);
-        c->abandoned = true;
+    for (int flag = 1; flag != 0 && !c->abandoned;) {
+        MPI_Message message;
+        (void)MPI_Improbe(
+            MPI_ANY_SOURCE, TAG_ABANDON, c->mpi, &flag, &message, MPI_STATUS_IGNORE);
+        if (flag == 0)
+            break;
+        uint64_t attempt = 0;
+        (void)MPI_Mrecv(&attempt, 1, MPI_UINT64_T, &message, MPI_STATUS_IGNORE);
+        c->abandoned = attempt == c->attempt;
     }
     return c->abandoned;
 }
 
-/* Waits for one request. `patient`: the end of a task, where stops and failures do not
- * end the wait (every member comes to it). */
-static int
-wait_for(struct comm *c, MPI_Request *request, bool patient, struct gm_error *err)
+/* Receives and drops what others still send of an attempt that is given up. */
+static void drop_data(struct comm *c)
 {
+    int flag = 0, n;
+    MPI_Message message;
+    MPI_Status status;
+    (void)MPI_Improbe(MPI_ANY_SOURCE, c->data_tag, c->mpi, &flag, &message, &status);
+    if (flag == 0)
+        return;
+    (void)MPI_Get_count(&status, MPI_BYTE, &n);
+    void *into = buffer(&c->dropped, &c->dropped_bytes, (size_t)n);
+    (void)MPI_Mrecv(into, n, MPI_BYTE, &message, MPI_STATUS_IGNORE);
+}
+
+static bool asked_to_stop(const struct comm *c)
+{
+    return c->stop != NULL && c->stop(c->stop_ctx);
+}
+
+static int
+wait_for(struct comm *c, MPI_Request *request, enum wait what, struct gm_error *err)
+{
+    const char *why = NULL;
     for (unsigned spin = 1;; spin++) {
         int done = 0;
         if (MPI_Test(request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             return gm_fail(err, -EIO, "MPI_Test failed");
         if (done != 0)
-            return 0;
+            return why == NULL ? 0 : gm_fail(err, -ECANCELED, "%s", why);
         if (spin % SPINS != 0)
             continue;
         (void)sched_yield();
-        if (patient)
-            continue;
-        bool given_up = group_given_up(c);
-        if (!given_up && !(c->stop != NULL && c->stop(c->stop_ctx)))
-            continue;
-        (void)MPI_Cancel(request);
-        (void)MPI_Wait(request, MPI_STATUS_IGNORE);
-        return given_up ? gm_fail(err, -ECANCELED, "another rank of the group failed")
-                        : gm_fail(err, -ECANCELED, "asked to stop");
+        if (what != WAIT_END && why == NULL)
+            why = group_given_up(c)  ? "another rank of the group failed"
+                  : asked_to_stop(c) ? "asked to stop"
+                                     : NULL;
+        if (what == WAIT_RECEIVE && why != NULL) {
+            (void)MPI_Cancel(request);
+            (void)MPI_Wait(request, MPI_STATUS_IGNORE);
+            return gm_fail(err, -ECANCELED, "%s", why);
+        }
+        if (what == WAIT_END || why != NULL)
+            drop_data(c);
     }
 }
 
@@ -100,19 +131,15 @@ static int receive(struct comm *c,
                    int tag,
                    void *buf,
                    size_t nbytes,
-                   bool patient,
+                   enum wait what,
                    struct gm_error *err)
 {
     MPI_Request request;
-    if (MPI_Irecv(buf,
-                  (int)nbytes,
-                  MPI_BYTE,
-                  (int)c->members[from],
-                  c->tag + tag,
-                  c->mpi,
-                  &request) != MPI_SUCCESS)
+    if (MPI_Irecv(
+            buf, (int)nbytes, MPI_BYTE, (int)c->members[from], tag, c->mpi, &request) !=
+        MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Irecv failed");
-    return wait_for(c, &request, patient, err);
+    return wait_for(c, &request, what, err);
 }
 
 static int send(struct comm *c,
@@ -120,19 +147,15 @@ static int send(struct comm *c,
                 int tag,
                 const void *buf,
                 size_t nbytes,
-                bool patient,
+                enum wait what,
                 struct gm_error *err)
 {
     MPI_Request request;
-    if (MPI_Isend(buf,
-                  (int)nbytes,
-                  MPI_BYTE,
-                  (int)c->members[to],
-                  c->tag + tag,
-                  c->mpi,
-                  &request) != MPI_SUCCESS)
+    if (MPI_Isend(
+            buf, (int)nbytes, MPI_BYTE, (int)c->members[to], tag, c->mpi, &request) !=
+        MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Isend failed");
-    return wait_for(c, &request, patient, err);
+    return wait_for(c, &request, what, err);
 }
 
 static void add(uint32_t dtype, size_t n, void *into, const void *more)
@@ -192,7 +215,13 @@ static int node_value(const struct summing *s,
     if (middle < s->end)
         rc = node_value(s, level - 1, middle, half, err);
     else
-        rc = receive(s->c, owner_of(s, middle), TAG_DATA, half, s->nbytes, false, err);
+        rc = receive(s->c,
+                     owner_of(s, middle),
+                     s->c->data_tag,
+                     half,
+                     s->nbytes,
+                     WAIT_RECEIVE,
+                     err);
     if (rc == 0)
         add(s->dtype, s->n, out, half);
     return rc;
@@ -215,13 +244,13 @@ static int send_nodes(const struct summing *s, uint64_t first, struct gm_error *
                             (int)s->nbytes,
                             MPI_BYTE,
                             (int)s->c->members[owner_of(s, parent)],
-                            s->c->tag + TAG_DATA,
+                            s->c->data_tag,
                             s->c->mpi,
                             &requests[n]);
         start += UINT64_C(1) << level;
     }
     for (unsigned i = 0; i < n; i++) {
-        int waited = wait_for(s->c, &requests[i], false, rc == 0 ? err : NULL);
+        int waited = wait_for(s->c, &requests[i], WAIT_SEND, rc == 0 ? err : NULL);
         rc = rc == 0 ? waited : rc;
     }
     return rc;
@@ -243,10 +272,11 @@ static int comm_bcast(const struct gm_comm *face,
     while (bit < n && (me & bit) == 0)
         bit <<= 1;
     if (me != 0)
-        rc = receive(c, (me - bit + root) % n, TAG_DATA, buf, nbytes, false, err);
+        rc = receive(
+            c, (me - bit + root) % n, c->data_tag, buf, nbytes, WAIT_RECEIVE, err);
     for (bit >>= 1; bit > 0 && rc == 0; bit >>= 1) {
         if (me + bit < n)
-            rc = send(c, (me + bit + root) % n, TAG_DATA, buf, nbytes, false, err);
+            rc = send(c, (me + bit + root) % n, c->data_tag, buf, nbytes, WAIT_SEND, err);
     }
     return rc;
 }
@@ -319,11 +349,13 @@ void comm_free(struct comm *c)
         free(c->work[i]);
     for (unsigned i = 0; i < 2 * LEVELS; i++)
         free(c->sends[i]);
+    free(c->dropped);
     free(c->members);
     free(c);
 }
 
-void comm_join(struct comm *c, const uint32_t *members, unsigned n, uint32_t epoch)
+void comm_join(
+    struct comm *c, const uint32_t *members, unsigned n, uint32_t epoch, unsigned attempt)
 {
     int world;
     (void)MPI_Comm_rank(c->mpi, &world);
@@ -336,7 +368,8 @@ void comm_join(struct comm *c, const uint32_t *members, unsigned n, uint32_t epo
             c->face.rank = i;
     }
     assert(c->face.rank != UINT32_MAX);
-    c->tag = 4 * (int)(epoch % EPOCHS);
+    c->attempt = (uint64_t)epoch << 32 | attempt;
+    c->data_tag = TAG_DATA + (int)((epoch * 31 + attempt) % DATA_TAGS);
     c->abandoned = c->aborted = false;
 }
 
@@ -352,7 +385,8 @@ void comm_abandon(struct comm *c)
     c->aborted = true;
     for (uint32_t i = 0; i < c->face.n_ranks; i++) {
         if (i != c->face.rank)
-            (void)send(c, i, TAG_ABANDON, NULL, 0, true, NULL);
+            (void)send(
+                c, i, TAG_ABANDON, &c->attempt, sizeof(c->attempt), WAIT_END, NULL);
     }
 }
 
@@ -365,12 +399,12 @@ int comm_settle(struct comm *c, int code, struct gm_error *err)
     if (c->face.n_ranks == 1)
         return code;
     if (c->face.rank != 0) {
-        int rc = send(c, 0, TAG_SETTLE, &mine, sizeof(mine), true, NULL);
+        int rc = send(c, 0, TAG_SETTLE, &mine, sizeof(mine), WAIT_END, NULL);
         return rc < 0 ? rc : code;
     }
     bool have_cause = code < 0 && mine.abandoned == 0;
     for (uint32_t i = 1; i < c->face.n_ranks; i++) {
-        int rc = receive(c, i, TAG_SETTLE, &theirs, sizeof(theirs), true, err);
+        int rc = receive(c, i, TAG_SETTLE, &theirs, sizeof(theirs), WAIT_END, err);
         if (rc < 0)
             return rc;
         if (theirs.code >= 0 || have_cause || (theirs.abandoned != 0 && code < 0))
@@ -387,8 +421,8 @@ int comm_decide(struct comm *c, int decision)
 {
     int32_t word = decision;
     for (uint32_t i = 1; c->face.rank == 0 && i < c->face.n_ranks; i++)
-        (void)send(c, i, TAG_DECIDE, &word, sizeof(word), true, NULL);
+        (void)send(c, i, TAG_DECIDE, &word, sizeof(word), WAIT_END, NULL);
     if (c->face.rank != 0)
-        (void)receive(c, 0, TAG_DECIDE, &word, sizeof(word), true, NULL);
+        (void)receive(c, 0, TAG_DECIDE, &word, sizeof(word), WAIT_END, NULL);
     return word;
 }

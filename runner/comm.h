@@ -17,9 +17,13 @@ struct comm;
 struct comm *comm_make(MPI_Comm mpi, bool (*stop)(void *ctx), void *ctx);
 void comm_free(struct comm *c); /* takes NULL */
 
-/* Joins the group of these world ranks (this rank is one of them); epoch: a number that
- * no other group in flight has. */
-void comm_join(struct comm *c, const uint32_t *members, unsigned n, uint32_t epoch);
+/* Joins the group of these world ranks (this rank is one of them) for one attempt at a
+ * task; epoch: a number that no other group in flight has. */
+void comm_join(struct comm *c,
+               const uint32_t *members,
+               unsigned n,
+               uint32_t epoch,
+               unsigned attempt);
 /* The face that a kernel sees; valid until the next comm_join. */
 const struct gm_comm *comm_face(const struct comm *c);
 

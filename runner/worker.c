@@ -161,13 +161,14 @@ static void run_assignment(struct worker *w, const struct farm_assign *work)
                         .look = look,
                         .look_ctx = w};
     bool leads = work->members[0] == s->rank;
-    comm_join(s->comm, work->members, work->n_members, work->epoch);
     for (uint64_t i = 0; i < work->count; i++) {
         int next =
             work->n_members == 1 && pulse_stopping(s->pulse) ? GIVE_BACK : TRY_AGAIN;
         a.task = work->first + i;
-        for (a.number = 1; next == TRY_AGAIN; a.number++)
+        for (a.number = 1; next == TRY_AGAIN; a.number++) {
+            comm_join(s->comm, work->members, work->n_members, work->epoch, a.number);
             next = run_attempt(w, &a);
+        }
         if (next == GIVE_BACK) {
             if (leads)
                 give_back(w, work->stage, a.task, work->count - i);

@@ -134,8 +134,53 @@ static void check_failure(const uint32_t *members, uint32_t n)
               err.text);
     CHECK(comm_decide(comm, face->rank == 0 ? 42 : 0) == 42,
           "the decision did not arrive");
-    comm_join(comm, members, n, 2); /* the next group is not disturbed */
+    comm_join(comm, members, n, 2, 1); /* the next group is not disturbed */
     check_sum(2 * n + 1, 3);
+}
+
+static void *large;
+
+static int leaf_that_is_large(void *ctx, uint64_t i, void *out, struct gm_error *err)
+{
+    (void)ctx;
+    (void)i;
+    (void)err;
+    memset(out, 0, 4 * (size_t)100000);
+    return 0;
+}
+
+/* A large message cannot be taken back: its sender must not hang when the receiver has
+ * failed before it asked for it, and the next attempt must not see what is left of it. */
+static void check_large_failure(const uint32_t *members, uint32_t n)
+{
+    for (unsigned attempt = 1; attempt <= 3; attempt++) {
+        comm_join(comm, members, n, 3, attempt);
+        const struct gm_comm *face = comm_face(comm);
+        struct gm_error err = {0};
+        uint64_t first, count;
+        int rc = 0;
+        gm_share(2 * n, n, face->rank, &first, &count);
+        if (face->rank == 0)
+            rc = gm_fail(&err, -ETIMEDOUT, "took too long");
+        else
+            rc = face->sum(face,
+                           GM_F32,
+                           2 * n,
+                           first,
+                           count,
+                           100000,
+                           leaf_that_is_large,
+                           NULL,
+                           large,
+                           &err);
+        CHECK(rc < 0, "rank %u did not notice", face->rank);
+        comm_abandon(comm);
+        rc = comm_settle(comm, rc, &err);
+        CHECK(face->rank != 0 || rc == -ETIMEDOUT, "%d: %s", rc, err.text);
+        (void)comm_decide(comm, 0);
+    }
+    comm_join(comm, members, n, 3, 4);
+    check_sum(2 * n, 2500);
 }
 
 static bool asked_to_stop(void *ctx)
@@ -169,7 +214,7 @@ int main(int argc, char **argv)
     for (uint32_t i = 0; i < (uint32_t)n; i++)
         members[i] = i;
     comm = comm_make(MPI_COMM_WORLD, asked_to_stop, &stop);
-    comm_join(comm, members, (unsigned)n, 1);
+    comm_join(comm, members, (unsigned)n, 1, 1);
     static const uint64_t totals[] = {1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 100};
     for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
         check_sum(totals[i], 1);
@@ -179,6 +224,10 @@ int main(int argc, char **argv)
     check_bcast((uint32_t)n);
     if (n > 1)
         check_failure(members, (uint32_t)n);
+    large = xcalloc(100000, 4);
+    if (n > 1)
+        check_large_failure(members, (uint32_t)n);
+    free(large);
     check_stop(&stop, (uint32_t)n);
     (void)MPI_Barrier(MPI_COMM_WORLD);
     int all = 0;
