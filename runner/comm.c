@@ -12,6 +12,7 @@
  * on receiving, and drops, what the others still send, until all have settled: a member
  * settles only when its own sends are complete, so nothing of an attempt outlives it. */
 #include "comm.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include <assert.h>
 #include <sched.h>
@@ -19,12 +20,14 @@
 enum {
     LEVELS = 64,
     SPINS = 256,
+    NAPS_FROM = 400 * SPINS, /* polls, some 20 ms, after which a wait naps between them */
     TAG_ABANDON = 1,
     TAG_SETTLE,
     TAG_DECIDE,
-    TAG_DATA, /* and above: one an attempt, so that one's end drops none of the next's */
-    DATA_TAGS = 16384
+    TAG_DATA /* and above: one an attempt, so that one's end drops none of the next's */
 };
+
+static const double NAP = 50e-6, NAP_AT_END = 500e-6; /* s */
 
 enum wait {
     WAIT_RECEIVE,
@@ -46,6 +49,8 @@ struct comm {
     uint32_t *members;
     uint64_t attempt; /* epoch and number of the attempt: what abandons is said of */
     int data_tag;
+    uint64_t n_data_tags;    /* as many as MPI has: what a failed attempt left unreceived
+                                lies    there until its tag comes again */
     bool abandoned, aborted; /* by another rank; by this one */
     void *dropped;           /* where data goes that nobody wants any more */
     size_t dropped_bytes;
@@ -99,11 +104,21 @@ static bool asked_to_stop(const struct comm *c)
     return c->stop != NULL && c->stop(c->stop_ctx);
 }
 
+/* The end may be long in coming (a command runs on one rank of the group): the cores are
+ * for who works. */
+static void relax(uint64_t spin, enum wait what)
+{
+    if (spin < NAPS_FROM)
+        (void)sched_yield();
+    else
+        clock_sleep(what == WAIT_END ? NAP_AT_END : NAP);
+}
+
 static int
 wait_for(struct comm *c, MPI_Request *request, enum wait what, struct gm_error *err)
 {
     const char *why = NULL;
-    for (unsigned spin = 1;; spin++) {
+    for (uint64_t spin = 1;; spin++) {
         int done = 0;
         if (MPI_Test(request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             return gm_fail(err, -EIO, "MPI_Test failed");
@@ -111,7 +126,7 @@ wait_for(struct comm *c, MPI_Request *request, enum wait what, struct gm_error *
             return why == NULL ? 0 : gm_fail(err, -ECANCELED, "%s", why);
         if (spin % SPINS != 0)
             continue;
-        (void)sched_yield();
+        relax(spin, what);
         if (what != WAIT_END && why == NULL)
             why = group_given_up(c)  ? "another rank of the group failed"
                   : asked_to_stop(c) ? "asked to stop"
@@ -327,10 +342,20 @@ static int comm_cancelled(const struct gm_comm *face)
     return c->stop != NULL && c->stop(c->stop_ctx) ? 1 : 0;
 }
 
+static uint64_t count_data_tags(MPI_Comm mpi)
+{
+    int *upper = NULL, known = 0, highest = 32767; /* what the standard promises */
+    (void)MPI_Comm_get_attr(mpi, MPI_TAG_UB, &upper, &known);
+    if (known != 0)
+        highest = *upper;
+    return (uint64_t)(highest - TAG_DATA) + 1;
+}
+
 struct comm *comm_make(MPI_Comm mpi, bool (*stop)(void *ctx), void *ctx)
 {
     struct comm *c = xcalloc(1, sizeof(*c));
     c->mpi = mpi;
+    c->n_data_tags = count_data_tags(mpi);
     c->stop = stop;
     c->stop_ctx = ctx;
     c->face = (struct gm_comm){.size = sizeof(c->face),
@@ -369,7 +394,7 @@ void comm_join(
     }
     assert(c->face.rank != UINT32_MAX);
     c->attempt = (uint64_t)epoch << 32 | attempt;
-    c->data_tag = TAG_DATA + (int)((epoch * 31 + attempt) % DATA_TAGS);
+    c->data_tag = TAG_DATA + (int)(((uint64_t)epoch * 31 + attempt) % c->n_data_tags);
     c->abandoned = c->aborted = false;
 }
 
@@ -390,8 +415,18 @@ void comm_abandon(struct comm *c)
     }
 }
 
+/* A kernel that says "cancelled" where nobody asked for it has failed: its task would be
+ * given back, and never be over. */
+static int believe(struct comm *c, int code, struct gm_error *err)
+{
+    if (code != -ECANCELED || c->abandoned || asked_to_stop(c))
+        return code;
+    return gm_fail(err, -EIO, "it gave up, though nobody asked it to stop");
+}
+
 int comm_settle(struct comm *c, int code, struct gm_error *err)
 {
+    code = believe(c, code, err);
     struct settlement mine = {.code = code, .abandoned = c->abandoned && !c->aborted},
                       theirs;
     if (code < 0 && err != NULL)

@@ -30,7 +30,8 @@ const struct gm_comm *comm_face(const struct comm *c);
 /* This rank failed (code < 0): the others' waits end with -ECANCELED. */
 void comm_abandon(struct comm *c);
 /* Ends a task: every member gives its code and sentence, the leader gets the first
- * failure (by group rank; an abandoned wait is no cause). */
+ * failure (by group rank; an abandoned wait is no cause). -ECANCELED without a stop and
+ * without a rank that failed is itself a failure. */
 int comm_settle(struct comm *c, int code, struct gm_error *err);
 /* The leader's decision, on all members. */
 int comm_decide(struct comm *c, int decision);

@@ -127,6 +127,8 @@ static int run_attempt(struct worker *w, const struct attempt *a)
             end.reason = RESULT_ERROR;
             end.exit_code = -1;
         }
+        if (rc == -ETIMEDOUT) /* perhaps another rank of the group saw it first */
+            end.reason = RESULT_TIMEOUT;
         if (rc == -ECANCELED)
             decision = GIVE_BACK;
         else if (rc < 0 && may_retry(stage, end.reason, a->number))

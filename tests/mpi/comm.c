@@ -183,6 +183,21 @@ static void check_large_failure(const uint32_t *members, uint32_t n)
     check_sum(2 * n, 2500);
 }
 
+/* A rank that gives up unasked has failed: the leader must not take it for a stop. */
+static void check_false_stop(const uint32_t *members, uint32_t n)
+{
+    struct gm_error err = {0};
+    comm_join(comm, members, n, 4, 1);
+    bool bad = comm_face(comm)->rank == n - 1;
+    int rc = bad ? gm_fail(&err, -ECANCELED, "tired") : 0;
+    if (rc < 0)
+        comm_abandon(comm);
+    rc = comm_settle(comm, rc, &err);
+    if (comm_face(comm)->rank == 0)
+        CHECK(rc == -EIO, "%d: %s", rc, err.text);
+    (void)comm_decide(comm, 0);
+}
+
 static bool asked_to_stop(void *ctx)
 {
     return *(bool *)ctx;
@@ -228,6 +243,7 @@ int main(int argc, char **argv)
     if (n > 1)
         check_large_failure(members, (uint32_t)n);
     free(large);
+    check_false_stop(members, (uint32_t)n);
     check_stop(&stop, (uint32_t)n);
     (void)MPI_Barrier(MPI_COMM_WORLD);
     int all = 0;
