@@ -10,6 +10,7 @@
 #ifndef OP_GEMM_H
 #define OP_GEMM_H
 
+#include "gridmill/error.h"
 #include <stddef.h>
 
 enum gemm_form { GEMM_NN, GEMM_NT, GEMM_TN };
@@ -48,7 +49,11 @@ void gemm_ref_f64(enum gemm_form form,
 /* Threads of OpenBLAS in this process, from here on: a product with fixed bits wants 1.
  */
 void gemm_set_threads(unsigned n);
-/* What OpenBLAS says it is: version, target, threading. */
-const char *gemm_backend(void);
+/* 0, or -ENODEV: OpenBLAS cannot be opened (the products would be the reference's, and
+ * slow). A kernel that multiplies asks in its probe. */
+int gemm_probe(struct gm_error *err);
+/* What OpenBLAS says it is: version, target, threading; NULL where it cannot be opened.
+ */
+const char *gemm_backend(struct gm_error *err);
 
 #endif

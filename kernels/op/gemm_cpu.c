@@ -7,9 +7,9 @@
  * its bits do not depend on m, n or the tile it falls into. */
 #include "gemm.h"
 
+#include "blas.h"
 #include "lanes.h"
 #include <assert.h>
-#include <cblas.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
@@ -160,7 +160,12 @@ void gemm_f32(enum gemm_form form,
     assert(m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
     if (m == 0 || n == 0 || small(form, m, n, k, a, b, c))
         return;
-    cblas_sgemm(CblasRowMajor,
+    const struct blas *blas = blas_get(NULL);
+    if (blas == NULL) { /* gemm_probe said so to whoever asked */
+        gemm_ref_f32(form, m, n, k, a, b, c);
+        return;
+    }
+    blas->sgemm(CblasRowMajor,
                 form == GEMM_TN ? CblasTrans : CblasNoTrans,
                 form == GEMM_NT ? CblasTrans : CblasNoTrans,
                 (int)m,
@@ -191,7 +196,12 @@ void gemm_f64(enum gemm_form form,
         memset(c, 0, m * n * sizeof(*c));
         return;
     }
-    cblas_dgemm(CblasRowMajor,
+    const struct blas *blas = blas_get(NULL);
+    if (blas == NULL) {
+        gemm_ref_f64(form, m, n, k, a, b, c);
+        return;
+    }
+    blas->dgemm(CblasRowMajor,
                 form == GEMM_TN ? CblasTrans : CblasNoTrans,
                 form == GEMM_NT ? CblasTrans : CblasNoTrans,
                 (int)m,
@@ -207,12 +217,20 @@ void gemm_f64(enum gemm_form form,
                 (int)n);
 }
 
-void gemm_set_threads(unsigned n)
+int gemm_probe(struct gm_error *err)
 {
-    openblas_set_num_threads(n > INT_MAX ? INT_MAX : (int)n);
+    return blas_get(err) == NULL ? -ENODEV : 0;
 }
 
-const char *gemm_backend(void)
+void gemm_set_threads(unsigned n)
 {
-    return openblas_get_config();
+    const struct blas *blas = blas_get(NULL);
+    if (blas != NULL)
+        blas->set_num_threads(n > INT_MAX ? INT_MAX : (int)n);
+}
+
+const char *gemm_backend(struct gm_error *err)
+{
+    const struct blas *blas = blas_get(err);
+    return blas == NULL ? NULL : blas->get_config();
 }

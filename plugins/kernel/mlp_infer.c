@@ -457,6 +457,7 @@ const struct gm_kernel mlp_infer_kernel = {
     .outputs = outputs,
     .n_outputs = sizeof(outputs) / sizeof(outputs[0]),
     .traits = GM_BOUND_MEMORY | GM_ON_CPU | GM_TAKES_SHARDS,
+    .probe = gemm_probe,
     .open = open_,
     .begin = begin,
     .step = step,

@@ -4,6 +4,7 @@
 #include "gridmill/kernel.h"
 #include "kernels/io/split.h"
 #include "kernels/io/table.h"
+#include "kernels/op/gemm.h"
 #include "trainer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -346,6 +347,7 @@ const struct gm_kernel mlp_train_kernel = {
     .outputs = outputs,
     .n_outputs = sizeof(outputs) / sizeof(outputs[0]),
     .traits = GM_BOUND_COMPUTE | GM_ON_CPU | GM_TAKES_GROUP,
+    .probe = gemm_probe,
     .open = open_,
     .begin = begin,
     .step = step,

@@ -193,18 +193,18 @@ static void check_machine(struct checkup *c)
 
 static void check_libraries(struct checkup *c)
 {
-    const float one = 2, two = 3;
-    float product = 0;
-    gemm_f32(GEMM_NN, 1, 1, 1, &one, &two, &product);
-    if (product == 6.0F)
-        add(c, "openblas", WORKS, built_against("openblas"), "%s", gemm_backend());
+    const double two = 2, three = 3;
+    double product = 0;
+    struct gm_error err = {0};
+    const char *backend = gemm_backend(&err);
+    gemm_f64(
+        GEMM_NN, 1, 1, 1, &two, &three, &product); /* by OpenBLAS, whatever the size */
+    if (backend == NULL)
+        add(c, "openblas", BROKEN, built_against("openblas"), "%s", err.text);
+    else if (product == 6)
+        add(c, "openblas", WORKS, built_against("openblas"), "%s", backend);
     else
-        add(c,
-            "openblas",
-            BROKEN,
-            built_against("openblas"),
-            "2 x 3 gave %g",
-            (double)product);
+        add(c, "openblas", BROKEN, built_against("openblas"), "2 x 3 gave %g", product);
     add(c, "libyaml", WORKS, built_against("libyaml"), "linked");
     add(c, "libsodium", WORKS, built_against("libsodium"), "linked");
     add(c, "zlib", WORKS, built_against("zlib"), "linked");
