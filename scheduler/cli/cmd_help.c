@@ -14,35 +14,45 @@ static int completion(const char *shell, struct str *out)
     return 0;
 }
 
+static int no_such_verb(const char *word)
+{
+    const char *near = command_nearest(word);
+    log_error("help: %s: no such verb%s%s%s",
+              word,
+              near != NULL ? ", did you mean " : "",
+              near != NULL ? near : "",
+              near != NULL ? "?" : ": gridmill help lists them");
+    return ENGINE_USAGE;
+}
+
 static int run(const struct cli *cli)
 {
     AUTO_STR out = {0};
+    AUTO_JSON json = {.pretty = true};
     const char *shell = args_value(&cli->args, "completion");
+    const struct command *verb = NULL;
+    if (cli->args.n_words == 1) {
+        verb = command_find(cli->args.words[0]);
+        if (verb == NULL)
+            return no_such_verb(cli->args.words[0]);
+    }
     if (shell != NULL && completion(shell, &out) != 0) {
         log_error("--completion %s: bash or zsh", shell);
         return ENGINE_USAGE;
     }
-    if (shell == NULL && cli->args.n_words == 0)
+    if (shell == NULL && cli->json)
+        help_json(verb, &json);
+    else if (shell == NULL && verb != NULL)
+        help_command(verb, &out);
+    else if (shell == NULL)
         help_overview(&out);
-    if (shell == NULL && cli->args.n_words == 1) {
-        const struct command *c = command_find(cli->args.words[0]);
-        if (c == NULL) {
-            const char *near = command_nearest(cli->args.words[0]);
-            log_error("help: %s: no such verb%s%s%s",
-                      cli->args.words[0],
-                      near != NULL ? ", did you mean " : "",
-                      near != NULL ? near : "",
-                      near != NULL ? "?" : ": gridmill help lists them");
-            return ENGINE_USAGE;
-        }
-        help_command(c, &out);
-    }
-    terminal_print(str_text(&out));
+    terminal_print(cli->json && shell == NULL ? json.out.text : str_text(&out));
     return ENGINE_DONE;
 }
 
 static const struct option_spec options[] = {
     {"completion", 0, "bash|zsh", "print the completion for a shell"},
+    OPTION_JSON,
 };
 
 const struct command cmd_help = {

@@ -197,3 +197,39 @@ void help_zsh(struct str *out)
             "    esac\n}\nif [[ ${funcstack[1]-} == _gridmill ]]; then\n"
             "    _gridmill \"$@\"\nelse\n    compdef _gridmill gridmill\nfi\n");
 }
+
+static void command_json(const struct command *c, struct json *j)
+{
+    json_begin(j, '{');
+    json_put_string(j, "name", c->name);
+    json_put_string(j, "usage", c->usage);
+    json_put_string(j, "summary", c->summary);
+    json_key(j, "options");
+    json_begin(j, '[');
+    for (unsigned i = 0; i < c->n_options; i++) {
+        const struct option_spec *o = &c->options[i];
+        char letter[2] = {o->letter, '\0'};
+        json_begin(j, '{');
+        json_put_string(j, "name", o->name);
+        json_put_string(j, "letter", o->letter != 0 ? letter : NULL);
+        json_put_string(j, "value", o->value);
+        json_put_string(j, "help", o->help);
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+    json_end(j, '}');
+}
+
+void help_json(const struct command *only, struct json *j)
+{
+    json_begin(j, '{');
+    json_put_string(j, "schema", "gridmill.help/1");
+    json_key(j, "verbs");
+    json_begin(j, '[');
+    for (unsigned i = 0; commands[i] != NULL; i++) {
+        if (only == NULL || only == commands[i])
+            command_json(commands[i], j);
+    }
+    json_end(j, ']');
+    json_end(j, '}');
+}

@@ -23,6 +23,21 @@ Test(cli_help, each_verbs_help_has_every_option_of_its_table)
     }
 }
 
+Test(cli_help, as_json_it_has_every_verb_or_the_one_asked_for)
+{
+    AUTO_JSON all = {0};
+    AUTO_JSON one = {0};
+    help_json(NULL, &all);
+    help_json(&cmd_run, &one);
+    for (unsigned i = 0; commands[i] != NULL; i++) {
+        AUTO_STR name = {0};
+        str_printf(&name, "{\"name\":\"%s\",\"usage\"", commands[i]->name);
+        cr_expect_not_null(strstr(all.out.text, name.text));
+        cr_expect_eq(strstr(one.out.text, name.text) != NULL, commands[i] == &cmd_run);
+    }
+    cr_expect_not_null(strstr(one.out.text, "{\"name\":\"quiet\",\"letter\":\"q\""));
+}
+
 Test(cli_help, lines_fit_eighty_columns)
 {
     for (unsigned i = 0; commands[i] != NULL; i++) {
