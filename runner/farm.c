@@ -122,6 +122,20 @@ static int stage_ready(const struct farm *f, unsigned i)
     return 1;
 }
 
+/* The first failure at or after `task`, or n. */
+static uint64_t next_failure(const struct stage_state *s, uint64_t task, uint64_t n)
+{
+    size_t low = 0, high = s->n_failures;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->failures[middle] < task)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->n_failures ? s->failures[low] : n;
+}
+
 /* The first task at or after `task` that a need, element by element, forbids; n_tasks:
  * none. */
 static uint64_t next_forbidden(const struct farm *f, unsigned i, uint64_t task)
@@ -131,11 +145,9 @@ static uint64_t next_forbidden(const struct farm *f, unsigned i, uint64_t task)
     for (unsigned k = 0; k < stage->n_needs; k++) {
         if (!stage->needs[k].same_index)
             continue;
-        const struct stage_state *s = &f->stages[stage->needs[k].stage];
-        for (size_t j = 0; j < s->n_failures; j++) {
-            if (s->failures[j] >= task && s->failures[j] < nearest)
-                nearest = s->failures[j];
-        }
+        uint64_t at =
+            next_failure(&f->stages[stage->needs[k].stage], task, stage->n_tasks);
+        nearest = at < nearest ? at : nearest;
     }
     return nearest;
 }

@@ -36,7 +36,7 @@ struct pulse {
     pthread_mutex_t lock;
     pthread_cond_t to_compute, to_pulse;
     /* the mailbox, under the lock */
-    bool wants_work, has_work, finish, gave_up;
+    bool wants_work, has_work, finish, gave_up, never_began;
     struct farm_assign work;
     uint32_t *work_members;
     struct farm_report *reports;
@@ -145,6 +145,7 @@ static void take_message(struct pulse *p, MPI_Message *m, const MPI_Status *stat
         deliver(p, &a, members);
     } else {
         atomic_store(&p->stopping, true);
+        p->told_stop |= p->rank != 0; /* rank 0 knows: it said so */
     }
 }
 
@@ -174,6 +175,7 @@ static bool take_mail(struct pulse *p, bool *ret_finish)
     p->reports = NULL;
     p->n_reports = p->room_reports = 0;
     *ret_finish = p->finish;
+    p->got_stop |= p->never_began;
     (void)pthread_mutex_unlock(&p->lock);
 
     for (size_t i = 0; i < n && p->rank == 0; i++)
@@ -190,8 +192,11 @@ static bool take_mail(struct pulse *p, bool *ret_finish)
     return n > 0 || wants;
 }
 
+/* Nobody listens any more once the farm has ended. */
 static void spread_stop(struct pulse *p)
 {
+    if (p->got_stop)
+        return;
     if (!p->told_stop && p->hooks.must_stop(p->hooks.ctx))
         atomic_store(&p->stopping, true);
     if (p->told_stop || !atomic_load(&p->stopping))
@@ -330,6 +335,16 @@ void pulse_give_up(struct pulse *p)
     p->gave_up = true;
     (void)pthread_cond_signal(&p->to_pulse);
     (void)pthread_mutex_unlock(&p->lock);
+}
+
+void pulse_drop(struct pulse *p)
+{
+    struct farm_counts counts;
+    bool complete;
+    (void)pthread_mutex_lock(&p->lock);
+    p->never_began = true;
+    (void)pthread_mutex_unlock(&p->lock);
+    pulse_finish(p, &counts, &complete);
 }
 
 void pulse_finish(struct pulse *p, struct farm_counts *ret_counts, bool *ret_complete)

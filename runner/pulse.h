@@ -41,5 +41,7 @@ void pulse_give_up(struct pulse *p);
 /* After pulse_next said stop and all is reported: ends the thread. complete: every task
  * is done, failed or skipped (rank 0 knows; false elsewhere). Frees. */
 void pulse_finish(struct pulse *p, struct farm_counts *ret_counts, bool *ret_complete);
+/* Ends the thread of a rank that never asked for work, since another could not start. */
+void pulse_drop(struct pulse *p);
 
 #endif

@@ -10,6 +10,8 @@
 #include "engine/summary.h"
 #include "result/pack.h"
 #include "worker.h"
+#include <fcntl.h>
+#include <sys/file.h>
 
 struct session {
     const struct session_request *req;
@@ -17,7 +19,8 @@ struct session {
     struct pulse *pulse;
     struct comm *comm;
     double deadline; /* monotonic s; 0: none */
-    bool timed_out;
+    int lock;        /* rank 0 under gridmill: the folder's lock, which gridmill holds */
+    atomic_bool orphaned;
 };
 
 static void on_skip(void *ctx, const struct farm_skip *skip)
@@ -32,16 +35,27 @@ static void on_stage_over(void *ctx, unsigned stage)
     tell_stage_over(s->req->tell, stage);
 }
 
+/* gridmill holds the folder's lock as long as it lives. Whoever gets it finds that it is
+ * gone, killed with nobody to end us: we stop, and are the holder until we have. */
+static void look_for_gridmill(struct session *s)
+{
+    if (s->lock >= 0 && !atomic_load_explicit(&s->orphaned, memory_order_relaxed) &&
+        flock(s->lock, LOCK_EX | LOCK_NB) == 0)
+        atomic_store(&s->orphaned, true);
+}
+
 static void on_progress(void *ctx, const struct farm_counts *c)
 {
     struct session *s = ctx;
     tell_progress(s->req->tell, c);
+    look_for_gridmill(s);
 }
 
 static bool must_stop(void *ctx)
 {
     const struct session *s = ctx;
     return atomic_load_explicit(s->req->stop_signal, memory_order_relaxed) != 0 ||
+           atomic_load_explicit(&s->orphaned, memory_order_relaxed) ||
            (s->deadline > 0 && clock_monotonic() > s->deadline);
 }
 
@@ -76,14 +90,19 @@ static int open_results(struct session *s, struct gm_error *err)
 static int start_threads(struct session *s, struct gm_error *err)
 {
     const struct rank *r = s->req->rank;
+    struct gm_error alone = {0};
     struct pulse_hooks hooks = {.ctx = s,
                                 .skip = on_skip,
                                 .stage_over = on_stage_over,
                                 .progress = on_progress,
                                 .must_stop = must_stop};
-    int rc = pulse_start(s->req->planning->spec, r->farm, &hooks, &s->pulse, err);
-    if (rc < 0)
-        return rc;
+    int rc = pulse_start(s->req->planning->spec, r->farm, &hooks, &s->pulse, &alone);
+    rc = rank_agree(r, rc, true, &alone);
+    if (rc < 0) {
+        if (s->pulse != NULL)
+            pulse_drop(s->pulse);
+        return gm_fail(err, rc, "%s", alone.text);
+    }
     writer_attach(s->writer, s->pulse);
     s->comm = comm_make(r->groups, pulse_stopping, s->pulse);
     return 0;
@@ -123,6 +142,19 @@ static int write_summary(const struct plan *plan, struct gm_error *err)
     return file_write(path, json, strlen(json), err);
 }
 
+/* The folder may have become another run's: --force moves one that nobody holds. */
+static int folder_is_ours(const struct plan *plan, struct gm_error *err)
+{
+    AUTO_STR path = {0};
+    AUTO_FREE(char) token = NULL;
+    size_t len;
+    str_printf(&path, "%s/token", plan->folder);
+    int rc = file_read(path.text, 64, &token, &len, err);
+    if (rc == 0 && strcmp(token, plan->id) != 0)
+        return gm_fail(err, -EBUSY, "%s: is another run's by now", plan->folder);
+    return rc;
+}
+
 /* Rank 0, after all shards are closed: the one file, its summary, and the folder goes. */
 static int pack(const struct session_request *req,
                 const struct session_end *end,
@@ -136,7 +168,9 @@ static int pack(const struct session_request *req,
                                .end = clock_unix(),
                                .outcome = failed ? "failed" : "done"};
     tell_packing(req->tell);
-    int rc = pack_run(&opt, err);
+    int rc = folder_is_ours(plan, err);
+    if (rc == 0)
+        rc = pack_run(&opt, err);
     if (rc == 0 && req->rank->alloc.launcher != ALLOC_OURS)
         rc = write_summary(plan, err);
     return rc == 0 ? file_remove_tree(plan->folder, err) : rc;
@@ -158,6 +192,31 @@ close_threads(struct session *s, int rc, struct session_end *end, struct gm_erro
     return rank_agree(s->req->rank, rc, true, err);
 }
 
+static int open_lock(const struct session_request *req)
+{
+    if (req->rank->world != 0 || req->rank->alloc.launcher != ALLOC_OURS)
+        return -1;
+    AUTO_STR path = {0};
+    str_printf(&path, "%s/lock", req->planning->plan->folder);
+    return open(path.text, O_RDWR | O_CLOEXEC);
+}
+
+/* The tasks: from the threads' start to their end, with every shard closed. */
+static int run_tasks(struct session *s, struct session_end *ret_end, struct gm_error *err)
+{
+    double time = s->req->planning->spec->time;
+    double began = clock_monotonic();
+    s->deadline = time > 0 ? began + time : 0;
+    int rc = start_threads(s, err);
+    if (rc < 0) {
+        (void)writer_finish(s->writer, NULL);
+        return rc;
+    }
+    rc = close_threads(s, compute(s, err), ret_end, err);
+    tell_phase(s->req->tell, "tasks", clock_monotonic() - began);
+    return rc;
+}
+
 int session_run(const struct session_request *req,
                 struct session_end *ret,
                 struct gm_error *err)
@@ -171,19 +230,11 @@ int session_run(const struct session_request *req,
             (void)writer_finish(s.writer, NULL);
         return rc;
     }
+    AUTO_FD lock = open_lock(req);
+    s.lock = lock;
     tell_phase(req->tell, "results", clock_monotonic() - began);
     tell_started(req->tell, req->planning->spec);
-    began = clock_monotonic();
-    if (req->planning->spec->time > 0)
-        s.deadline = began + req->planning->spec->time;
-    rc = start_threads(&s, err);
-    if (rc <
-        0) { /* the others would wait for this rank: nothing can be settled any more */
-        (void)writer_finish(s.writer, NULL);
-        return rc;
-    }
-    rc = close_threads(&s, compute(&s, err), &end, err);
-    tell_phase(req->tell, "tasks", clock_monotonic() - began);
+    rc = run_tasks(&s, &end, err);
     began = clock_monotonic();
     int shared = rank_share(req->rank, 0, &end.complete, sizeof(end.complete), err);
     rc = rc == 0 ? shared : rc;

@@ -85,11 +85,12 @@ static void fail(struct writer *w, const struct gm_error *err)
 {
     (void)pthread_mutex_lock(&w->lock);
     bool first = w->failure.code == 0;
+    struct pulse *pulse = w->pulse;
     if (first)
         w->failure = *err;
     (void)pthread_mutex_unlock(&w->lock);
-    if (first && w->pulse != NULL)
-        pulse_give_up(w->pulse);
+    if (first && pulse != NULL)
+        pulse_give_up(pulse);
 }
 
 /* Writes the jobs up to the first read (or all), flushes, reports, frees; what is left.
@@ -216,7 +217,10 @@ void writer_attach(struct writer *w, struct pulse *pulse)
 {
     (void)pthread_mutex_lock(&w->lock);
     w->pulse = pulse;
+    bool failed = w->failure.code != 0; /* before there was anybody to tell */
     (void)pthread_mutex_unlock(&w->lock);
+    if (failed)
+        pulse_give_up(pulse);
 }
 
 static void enqueue_locked(struct writer *w, struct job *j, uint64_t bytes)
