@@ -105,7 +105,7 @@ static int run(const struct cli *cli)
 }
 
 static const struct option_spec options[] = {
-    {"canonical", 0, NULL, "print the canonical form (Flux RFC 14) of a good file"},
+    {"canonical", 0, NULL, "print a good file's canonical form (Flux RFC 14)"},
     OPTION_SET,
     OPTION_JSON,
 };
@@ -114,8 +114,9 @@ const struct command cmd_check = {
     .name = "check",
     .usage = "[OPTIONS] FILE...",
     .summary = "read jobspecs and show every mistake",
-    .help = "Each fault is one line, FILE:LINE:COL: PATH: TEXT. Exit code 0: all are "
-            "fine, 2: not.\n",
+    .help =
+        "Each fault is one line, FILE:LINE:COL: PATH: TEXT. Exit code 0: all are fine,\n"
+        "2: not.\n",
     .words = "@file",
     .options = options,
     .n_options = N_OF(options),

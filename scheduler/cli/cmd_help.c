@@ -59,9 +59,9 @@ const struct command cmd_help = {
     .name = "help",
     .usage = "[VERB]",
     .summary = "explain a verb and its options",
-    .help = "Completion: eval \"$(gridmill help --completion bash)\" in ~/.bashrc; zsh "
-            "the same,\n"
-            "after compinit, in ~/.zshrc.\n",
+    .help =
+        "Completion: eval \"$(gridmill help --completion bash)\" in ~/.bashrc; zsh the\n"
+        "same, after compinit, in ~/.zshrc.\n",
     .words = "@verb",
     .options = options,
     .n_options = N_OF(options),

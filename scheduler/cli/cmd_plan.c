@@ -207,9 +207,9 @@ const struct command cmd_plan = {
     .name = "plan",
     .usage = "[OPTIONS] FILE",
     .summary = "show who would run where, the launch line, and why",
-    .help = "A dry run: the rank map, each rank's reason, the shape of each stage, and "
-            "the exact\n"
-            "launch line with a reason for each flag. Nothing is written or started.\n",
+    .help =
+        "A dry run: the rank map, each rank's reason, the shape of each stage, and the\n"
+        "exact launch line with a reason for each flag. Nothing is written or started.\n",
     .words = "@file",
     .options = options,
     .n_options = N_OF(options),

@@ -159,11 +159,10 @@ const struct command cmd_run = {
     .name = "run",
     .usage = "[OPTIONS] FILE",
     .summary = "run a job and wait for its end",
-    .help = "Places the job's ranks on this machine, starts them with mpirun, and leaves "
-            "one HDF5\n"
-            "file. Ctrl-C drains: what is committed stays readable, exit code 5; a "
-            "second Ctrl-C\n"
-            "ends the ranks at once. FILE - is standard input.\n",
+    .help =
+        "Places the job's ranks on this machine, starts them with mpirun, and leaves\n"
+        "one HDF5 file. Ctrl-C drains: what is committed stays readable, exit code 5; a\n"
+        "second Ctrl-C ends the ranks at once. FILE - is standard input.\n",
     .words = "@file",
     .options = options,
     .n_options = N_OF(options),

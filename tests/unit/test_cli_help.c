@@ -45,7 +45,7 @@ Test(cli_help, lines_fit_eighty_columns)
         help_command(commands[i], &out);
         for (const char *p = out.text; *p != '\0'; p += strcspn(p, "\n") + 1)
             cr_expect_leq(strcspn(p, "\n"),
-                          90,
+                          80,
                           "%s: %.*s",
                           commands[i]->name,
                           (int)strcspn(p, "\n"),
