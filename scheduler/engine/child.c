@@ -1,5 +1,6 @@
 /* See child.h. Invariant: a descendant is named by a pidfd, never by a number that may
- * have gone to another process meanwhile. */
+ * have gone to another process meanwhile; a child of ours by its number, which is its own
+ * until we reap it. */
 #include "child.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 extern char **environ;
@@ -54,44 +56,7 @@ static void close_pair(int pair[2])
     }
 }
 
-int child_start(const struct launch_line *line, struct child *ret, struct gm_error *err)
-{
-    int out[2] = {-1, -1}, errs[2] = {-1, -1};
-    int rc = proc_pipe(out, err);
-    if (rc == 0)
-        rc = proc_pipe(errs, err);
-    pid_t pid = -1;
-    if (rc == 0) {
-        AUTO_FREE(const char *) env = merge_environment(line->env);
-        struct proc_spec spec = {
-            .argv = line->argv, .env = env, .in = -1, .out = out[1], .err = errs[1]};
-        rc = proc_spawn(&spec, &pid, err);
-    }
-    if (rc != 0) {
-        close_pair(out);
-        close_pair(errs);
-        return rc;
-    }
-    (void)close(out[1]);
-    (void)close(errs[1]);
-    (void)fcntl(out[0], F_SETFL, O_NONBLOCK);
-    (void)fcntl(errs[0], F_SETFL, O_NONBLOCK);
-    *ret =
-        (struct child){.pid = pid, .pidfd = pidfd_of(pid), .out = out[0], .err = errs[0]};
-    return 0;
-}
-
-void child_poll(struct child *c)
-{
-    if (!c->ended && proc_reap(c->pid, false, &c->end) != 0)
-        c->ended = true;
-}
-
-void child_signal(const struct child *c, int signal)
-{
-    if (!c->ended)
-        (void)kill(c->pid, signal);
-}
+enum { MOST_PIDS = 4096 };
 
 /* The children of one thread, as the kernel lists them: "12 34 ". */
 static void read_children(const char *path, pid_t *ret, unsigned most, unsigned *n)
@@ -126,6 +91,59 @@ static void add_children(pid_t pid, pid_t *ret, unsigned most, unsigned *n)
     (void)closedir(dir);
 }
 
+/* Become the parent of the launcher's orphans; who is a child already is none of them. */
+static void adopt(struct child *c)
+{
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    c->strangers = xcalloc(MOST_PIDS, sizeof(*c->strangers));
+    add_children(getpid(), c->strangers, MOST_PIDS, &c->n_strangers);
+}
+
+int child_start(const struct launch_line *line, struct child *ret, struct gm_error *err)
+{
+    struct child c = {0};
+    int out[2] = {-1, -1}, errs[2] = {-1, -1};
+    int rc = proc_pipe(out, err);
+    if (rc == 0)
+        rc = proc_pipe(errs, err);
+    pid_t pid = -1;
+    if (rc == 0) {
+        AUTO_FREE(const char *) env = merge_environment(line->env);
+        struct proc_spec spec = {
+            .argv = line->argv, .env = env, .in = -1, .out = out[1], .err = errs[1]};
+        adopt(&c);
+        rc = proc_spawn(&spec, &pid, err);
+    }
+    if (rc != 0) {
+        free(c.strangers);
+        close_pair(out);
+        close_pair(errs);
+        return rc;
+    }
+    (void)close(out[1]);
+    (void)close(errs[1]);
+    (void)fcntl(out[0], F_SETFL, O_NONBLOCK);
+    (void)fcntl(errs[0], F_SETFL, O_NONBLOCK);
+    c.pid = pid;
+    c.pidfd = pidfd_of(pid);
+    c.out = out[0];
+    c.err = errs[0];
+    *ret = c;
+    return 0;
+}
+
+void child_poll(struct child *c)
+{
+    if (!c->ended && proc_reap(c->pid, false, &c->end) != 0)
+        c->ended = true;
+}
+
+void child_signal(const struct child *c, int signal)
+{
+    if (!c->ended)
+        (void)kill(c->pid, signal);
+}
+
 static void forget_family(struct child *c)
 {
     for (unsigned i = 0; i < c->n_family; i++)
@@ -137,14 +155,13 @@ static void forget_family(struct child *c)
 
 void child_know_family(struct child *c)
 {
-    enum { MOST = 4096 };
     if (c->ended)
         return;
-    AUTO_FREE(pid_t) pids = xcalloc(MOST, sizeof(*pids));
+    AUTO_FREE(pid_t) pids = xcalloc(MOST_PIDS, sizeof(*pids));
     unsigned n = 0;
-    add_children(c->pid, pids, MOST, &n);
+    add_children(c->pid, pids, MOST_PIDS, &n);
     for (unsigned i = 0; i < n; i++) /* n grows: breadth first */
-        add_children(pids[i], pids, MOST, &n);
+        add_children(pids[i], pids, MOST_PIDS, &n);
     forget_family(c);
     c->family = xcalloc(n, sizeof(*c->family));
     for (unsigned i = 0; i < n; i++) {
@@ -165,6 +182,38 @@ static void await_family(const struct child *c, double seconds)
     }
 }
 
+static bool is_orphan(const struct child *c, pid_t pid)
+{
+    for (unsigned i = 0; i < c->n_strangers; i++) {
+        if (c->strangers[i] == pid)
+            return false;
+    }
+    return pid != c->pid;
+}
+
+/* Those under the launcher whose parents are gone are our children now. Their own
+ * children follow when they end, hence the rounds. */
+static void kill_orphans(const struct child *c, double seconds)
+{
+    double end = clock_monotonic() + seconds;
+    AUTO_FREE(pid_t) pids = xcalloc(MOST_PIDS, sizeof(*pids));
+    for (unsigned alive = 1; alive > 0 && clock_monotonic() < end;) {
+        unsigned n = 0;
+        alive = 0;
+        add_children(getpid(), pids, MOST_PIDS, &n);
+        for (unsigned i = 0; i < n; i++) {
+            struct proc_end ended;
+            if (!is_orphan(c, pids[i]))
+                continue;
+            (void)kill(pids[i], SIGKILL);
+            alive += 1;
+            (void)proc_reap(pids[i], false, &ended);
+        }
+        if (alive > 0)
+            clock_sleep(1e-3);
+    }
+}
+
 void child_kill(struct child *c)
 {
     child_know_family(c);
@@ -175,6 +224,7 @@ void child_kill(struct child *c)
     await_family(c, 2);
     if (!c->ended && proc_reap(c->pid, true, &c->end) != 0)
         c->ended = true;
+    kill_orphans(c, 2);
 }
 
 void child_close(struct child *c)
@@ -182,6 +232,9 @@ void child_close(struct child *c)
     if (!c->ended)
         child_kill(c);
     forget_family(c);
+    free(c->strangers);
+    c->strangers = NULL;
+    c->n_strangers = 0;
     int *fds[] = {&c->pidfd, &c->out, &c->err};
     for (unsigned i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
         if (*fds[i] >= 0)

@@ -15,17 +15,20 @@ struct child {
     struct proc_end end;
     int *family; /* pidfds of its descendants */
     unsigned n_family;
+    pid_t *strangers; /* children of ours that were there before it */
+    unsigned n_strangers;
 };
 
-/* Starts the line in a process group of its own, stdin from /dev/null. */
+/* Starts the line in a process group of its own, stdin from /dev/null. This process
+ * becomes the parent of descendants that lose theirs, and finds them so. */
 int child_start(const struct launch_line *line, struct child *ret, struct gm_error *err);
 /* Sets ended and end once the launcher is gone. */
 void child_poll(struct child *c);
 void child_signal(const struct child *c, int signal); /* the launcher alone */
 /* Notes who runs under the launcher now; call it when the ranks are up. */
 void child_know_family(struct child *c);
-/* Kills the launcher's group and every known descendant, and waits until they are gone
- * (two seconds at most). */
+/* Kills the launcher's group and every descendant, also those that lost their parents (a
+ * command whose rank was killed), and waits until they are gone (two seconds at most). */
 void child_kill(struct child *c);
 void child_close(struct child *c); /* kills what is left; c itself is the caller's */
 
