@@ -166,7 +166,10 @@ const char *relay_words(const struct relay *r, char buf[256])
     const char *text = str_text(&r->words), *best = strstr(text, "mpirun noticed that");
     if (best == NULL)
         best = text + strspn(text, " \t\n");
-    (void)snprintf(buf, 256, "%.*s", (int)strcspn(best, "\n"), best);
+    int n = (int)strcspn(best, "\n");
+    while (n > 0 && best[n - 1] == '.') /* our sentence goes on after it */
+        n--;
+    (void)snprintf(buf, 256, "%.*s", n, best);
     return buf;
 }
 

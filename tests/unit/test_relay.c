@@ -65,7 +65,7 @@ Test(relay, the_launchers_own_words_are_kept_back_and_the_ranks_pass)
     cr_expect_str_eq(str_text(&r.said), "rank 1: planned on 0-1, bound to 2-3");
     cr_expect_str_eq(
         relay_words(&r, words),
-        "mpirun noticed that process rank 1 with PID 7 exited on signal 9 (Killed).");
+        "mpirun noticed that process rank 1 with PID 7 exited on signal 9 (Killed)");
     finish(&r);
 }
 
