@@ -6,15 +6,27 @@
 #include "engine/engine.h"
 #include "sched/place.h"
 #include "topo/restree.h"
-#include <assert.h>
 #include <inttypes.h>
 
 enum { TAG_XML = 7 };
 
-struct card { /* what every rank says of itself */
+/* What every rank says of itself. A list of CPUs is as long as it is (every second one of
+ * 512 takes 1,900 characters): all get the room of the longest. */
+struct card {
     char host[256];
-    char cpus[1024];
+    const char *cpus; /* in the sheet that came with the cards */
 };
+
+struct cards {
+    struct card *of; /* by world rank */
+    char *sheet;
+};
+
+static void cards_free(struct cards *c)
+{
+    free(c->of);
+    free(c->sheet);
+}
 
 struct seat {
     unsigned host;
@@ -38,27 +50,37 @@ void gather_free(struct gather *g)
     free(g);
 }
 
-static int exchange_cards(const struct rank *r, struct card **ret, struct gm_error *err)
+/* Every rank's n bytes, one after the other, in ret. */
+static int gather_bytes(const void *mine, size_t n, void *ret, struct gm_error *err)
 {
-    struct card mine = {0};
-    AUTO_FREE(char) cpus = idset_format(r->inherited);
-    if (strlen(cpus) >= sizeof(mine.cpus))
-        return gm_fail(err, -EOVERFLOW, "a cpuset of %zu characters", strlen(cpus));
-    memcpy(mine.host, r->host, sizeof(mine.host) - 1);
-    memcpy(mine.cpus, cpus, strlen(cpus));
-    struct card *all = xcalloc((size_t)r->n_ranks, sizeof(*all));
-    if (MPI_Allgather(&mine,
-                      (int)sizeof(mine),
-                      MPI_BYTE,
-                      all,
-                      (int)sizeof(mine),
-                      MPI_BYTE,
-                      MPI_COMM_WORLD) != MPI_SUCCESS) {
-        free(all);
-        return gm_fail(err, -EIO, "MPI_Allgather failed");
-    }
-    *ret = all;
+    if (n > INT32_MAX ||
+        MPI_Allgather(mine, (int)n, MPI_BYTE, ret, (int)n, MPI_BYTE, MPI_COMM_WORLD) !=
+            MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Allgather of %zu bytes failed", n);
     return 0;
+}
+
+static int exchange_cards(const struct rank *r, struct cards *ret, struct gm_error *err)
+{
+    size_t n = (size_t)r->n_ranks;
+    AUTO_FREE(char) cpus = idset_format(r->inherited);
+    uint64_t mine = strlen(cpus) + 1, room;
+    if (MPI_Allreduce(&mine, &room, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD) !=
+        MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Allreduce failed");
+    AUTO_FREE(char) line = xcalloc(room, 1);
+    AUTO_FREE(char) hosts = xcalloc(n, sizeof(r->host));
+    ret->of = xcalloc(n, sizeof(*ret->of));
+    ret->sheet = xcalloc(n, room);
+    memcpy(line, cpus, mine);
+    int rc = gather_bytes(r->host, sizeof(r->host), hosts, err);
+    if (rc == 0)
+        rc = gather_bytes(line, room, ret->sheet, err);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        memcpy(ret->of[i].host, hosts + i * sizeof(r->host), sizeof(r->host));
+        ret->of[i].cpus = ret->sheet + i * room;
+    }
+    return rc;
 }
 
 /* The lowest rank on the host of rank i. */
@@ -187,28 +209,20 @@ static int fill_seats(struct gather *g, const struct card *cards, struct gm_erro
     return 0;
 }
 
-int gather_make(const struct rank *r, struct gather **ret, struct gm_error *err)
+/* The machine, of which each host's speaker knows its part; rank 0 puts it together. */
+static int share_machine(const struct rank *r,
+                         const struct card *cards,
+                         const struct restree *here,
+                         struct gather **ret,
+                         struct gm_error *err)
 {
-    AUTO_FREE(struct card) cards = NULL;
-    AUTO(restree) here = NULL;
-    int rc = rank_agree(r, exchange_cards(r, &cards, err), true, err);
-    assert(rc < 0 || cards != NULL); /* all ranks agreed on it */
-    if (rc == 0 && speaker(cards, r->world) == r->world)
-        rc = restree_load_machine(&here, err);
-    rc = rank_agree(r, rc, true, err);
-    if (rc < 0)
-        return rc;
     struct digest mine = {0};
     if (here != NULL)
         memcpy(mine.hex, here->shapes[0].digest, sizeof(mine.hex));
     AUTO_FREE(struct digest) digests = xcalloc((size_t)r->n_ranks, sizeof(*digests));
-    (void)MPI_Allgather(&mine,
-                        (int)sizeof(mine),
-                        MPI_BYTE,
-                        digests,
-                        (int)sizeof(mine),
-                        MPI_BYTE,
-                        MPI_COMM_WORLD);
+    int rc = gather_bytes(&mine, sizeof(mine), digests, err);
+    if (rc < 0)
+        return rc;
     const char *xml = here != NULL ? here->shapes[0].xml : "";
     send_xml_if_first(r, cards, xml, digests);
     if (r->world != 0)
@@ -223,6 +237,20 @@ int gather_make(const struct rank *r, struct gather **ret, struct gm_error *err)
         gather_free(g);
     else
         *ret = g;
+    return rc;
+}
+
+int gather_make(const struct rank *r, struct gather **ret, struct gm_error *err)
+{
+    struct cards cards = {0};
+    AUTO(restree) here = NULL;
+    int rc = rank_agree(r, exchange_cards(r, &cards, err), true, err);
+    if (rc == 0 && speaker(cards.of, r->world) == r->world)
+        rc = restree_load_machine(&here, err);
+    rc = rank_agree(r, rc, true, err);
+    if (rc == 0)
+        rc = share_machine(r, cards.of, here, ret, err);
+    cards_free(&cards);
     return rc;
 }
 

@@ -39,6 +39,12 @@ static int refuse(struct rank *r, const struct tell *tell, const struct gm_error
     return ENGINE_USAGE;
 }
 
+static bool nothing_committed(const struct session_end *end)
+{
+    const struct farm_counts *c = &end->counts;
+    return !end->complete && c->done + c->failed + c->skipped == 0;
+}
+
 /* What the records say, under a foreign launcher: the summary, or how to read what is
  * there. */
 static enum engine_exit conclude(const struct plan *plan,
@@ -49,6 +55,13 @@ static enum engine_exit conclude(const struct plan *plan,
     AUTO(summary) summary = NULL;
     struct gm_error err = {0};
     AUTO_STR text = {0};
+    if (nothing_committed(end)) {
+        tell_ended(tell,
+                   "incomplete",
+                   ENGINE_INCOMPLETE,
+                   "stopped on request: no task was committed, nothing is left behind");
+        return ENGINE_INCOMPLETE;
+    }
     if (!end->complete) {
         char sentence[512];
         (void)snprintf(sentence,
@@ -107,7 +120,10 @@ run(const struct rank *r, const struct options *o, struct tell *tell)
                       : conclude(p.plan, &end, tell, !tell->events);
     int32_t shared = code;
     (void)rank_share(r, 0, &shared, sizeof(shared), NULL);
-    planning_free(&p);
+    if (nothing_committed(&end))
+        planning_drop(&p);
+    else
+        planning_free(&p);
     return (enum engine_exit)shared;
 }
 

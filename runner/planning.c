@@ -161,7 +161,7 @@ int planning_make(const struct rank *r,
     if (rc == 0)
         rc = rank_agree(r, read_plan(r, text, len, &p, err), false, err);
     if (rc < 0)
-        planning_free(&p);
+        planning_drop(&p);
     else
         *ret = p;
     return rc;
@@ -225,6 +225,13 @@ int planning_settle(const struct rank *r, const struct planning *p, struct gm_er
     if (rc < 0 || r->n_ranks == 1)
         return rc;
     return rank_agree(r, see_token(p->plan, err), true, err);
+}
+
+void planning_drop(struct planning *p)
+{
+    if (p->folder != NULL)
+        (void)folder_remove(p->folder, NULL);
+    planning_free(p);
 }
 
 void planning_free(struct planning *p)

@@ -33,5 +33,7 @@ int planning_make(const struct rank *r,
  */
 int planning_settle(const struct rank *r, const struct planning *p, struct gm_error *err);
 void planning_free(struct planning *p);
+/* The same where nothing was committed: the folder that was made here goes. */
+void planning_drop(struct planning *p);
 
 #endif

@@ -89,33 +89,6 @@ static void add_job(struct plan *p, const struct jobspec *spec)
     p->folder = arena_printf(a, "%s.gm", spec->results);
 }
 
-int engine_plan_from(const struct jobspec *spec,
-                     const struct restree *tree,
-                     const struct placement *at,
-                     enum plan_binder binder,
-                     const char *launcher,
-                     struct plan **ret,
-                     struct gm_error *err)
-{
-    AUTO(plan) p = NULL;
-    struct arena *a = arena_make();
-    p = arena_alloc(a, 1, sizeof(*p));
-    p->arena = a;
-    int rc = draw_id(a, &p->id, err);
-    if (rc != 0)
-        return rc;
-    add_job(p, spec);
-    add_ranks(p, tree, at);
-    add_hosts(p, tree);
-    p->mapping = arena_strdup(a, at->mapping);
-    p->oversubscribe = at->oversubscribed;
-    p->binder = binder;
-    p->launcher = arena_strdup(a, launcher);
-    p->build = arena_strdup(a, version_build());
-    *ret = steal(&p);
-    return 0;
-}
-
 /* A group of ranks cannot be larger than the job. */
 static int
 check_groups(const struct jobspec *spec, unsigned n_ranks, struct gm_error *err)
@@ -135,6 +108,35 @@ check_groups(const struct jobspec *spec, unsigned n_ranks, struct gm_error *err)
                 s->group,
                 n_ranks);
     }
+    return 0;
+}
+
+int engine_plan_from(const struct jobspec *spec,
+                     const struct restree *tree,
+                     const struct placement *at,
+                     enum plan_binder binder,
+                     const char *launcher,
+                     struct plan **ret,
+                     struct gm_error *err)
+{
+    AUTO(plan) p = NULL;
+    struct arena *a = arena_make();
+    p = arena_alloc(a, 1, sizeof(*p));
+    p->arena = a;
+    int rc = check_groups(spec, at->n_ranks, err);
+    if (rc == 0)
+        rc = draw_id(a, &p->id, err);
+    if (rc != 0)
+        return rc;
+    add_job(p, spec);
+    add_ranks(p, tree, at);
+    add_hosts(p, tree);
+    p->mapping = arena_strdup(a, at->mapping);
+    p->oversubscribe = at->oversubscribed;
+    p->binder = binder;
+    p->launcher = arena_strdup(a, launcher);
+    p->build = arena_strdup(a, version_build());
+    *ret = steal(&p);
     return 0;
 }
 
@@ -158,9 +160,6 @@ int engine_plan(const struct jobspec *spec,
     };
     AUTO(placement) at = NULL;
     int rc = place_map(tree, free_now, &req, &at, err);
-    if (rc != 0)
-        return rc;
-    rc = check_groups(spec, at->n_ranks, err);
     if (rc != 0)
         return rc;
     enum plan_binder binder = at->oversubscribed ? PLAN_UNBOUND : PLAN_BOUND_BY_LAUNCHER;
