@@ -11,6 +11,7 @@
 static struct {
     pthread_once_t once;
     bool open;
+    struct dso *library;
     struct blas table;
     struct gm_error why_not;
 } loaded = {.once = PTHREAD_ONCE_INIT};
@@ -29,17 +30,19 @@ static bool find(struct dso *library, const char *name, void *ret, struct gm_err
 
 static void load(void)
 {
-    struct dso *library = NULL;
     struct gm_error *err = &loaded.why_not;
-    if (dso_open(SONAME, &library, err) < 0)
+    if (dso_open(SONAME, &loaded.library, err) < 0)
         return;
+    struct dso *library = loaded.library;
     loaded.open =
         find(library, "cblas_sgemm", &loaded.table.sgemm, err) &&
         find(library, "cblas_dgemm", &loaded.table.dgemm, err) &&
         find(library, "openblas_set_num_threads", &loaded.table.set_num_threads, err) &&
         find(library, "openblas_get_config", &loaded.table.get_config, err);
-    if (!loaded.open)
+    if (!loaded.open) {
         dso_close(library);
+        loaded.library = NULL;
+    }
 }
 
 const struct blas *blas_get(struct gm_error *err)
