@@ -51,14 +51,22 @@ cause(const struct relay *r, const struct child *c, const char *why, struct str 
         str_printf(out, "the launcher ended with status %d and no word", c->end.status);
 }
 
+/* Somebody killed the launcher or a rank: no fault of the job's or of ours. */
+static bool was_killed(const struct relay *r, const struct child *c)
+{
+    char words[256];
+    return c->end.signal != 0 || strstr(relay_words(r, words), "(Killed)") != NULL;
+}
+
 /* Nothing was committed: the runner's own code, if it spoke, else by how it ended. */
-static enum engine_exit code_without_records(const struct relay *r, const char *why)
+static enum engine_exit
+code_without_records(const struct relay *r, const struct child *c, const char *why)
 {
     if (why != NULL)
         return ENGINE_INCOMPLETE;
     if (r->ended && r->last.code > ENGINE_DONE && r->last.code <= ENGINE_INCOMPLETE)
         return (enum engine_exit)r->last.code;
-    return r->started ? ENGINE_INCOMPLETE : ENGINE_INTERNAL;
+    return r->started || was_killed(r, c) ? ENGINE_INCOMPLETE : ENGINE_INTERNAL;
 }
 
 /* "2 tasks failed: train[3]: diverged" is the runner's sentence; without it, the count.
@@ -120,7 +128,7 @@ void outcome_read(const struct plan *plan,
         ret->empty = true;
     }
     if (ret->summary == NULL) {
-        ret->code = code_without_records(relay, why);
+        ret->code = code_without_records(relay, child, why);
         bool silent = why == NULL && relay->ended && relay->last.code == ENGINE_DONE;
         if (silent) /* it says done, yet there is nothing to read */
             ret->code = ENGINE_INTERNAL;
