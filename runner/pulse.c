@@ -15,9 +15,17 @@
 
 enum { TAG_IDLE = 1, TAG_REPORT, TAG_ASSIGN, TAG_STOP };
 
-static const double FAST_BEAT = 50e-6;  /* s between polls just after a message */
-static const double IDLE_BEAT = 250e-6; /* the slowest while this rank waits for work */
-static const double SLOW_BEAT = 2e-3; /* the slowest while it computes: 0.3 % of a core */
+/* Seconds between polls. A beat costs some 30 us, and a message waits for the next one:
+ * so it is a share of the silence since the last message, which soon finds its ceiling,
+ * and beyond that a hundredth, so that a long task is left alone (50 beats a second:
+ * 0.3 % of a core) and yet nobody waits for more than a hundredth of it. */
+static const double FAST_BEAT = 50e-6;
+static const double SHARE_OF_SILENCE = 0.2, SHARE_OF_LONG_SILENCE = 0.01;
+
+struct tempo {
+    double soon, longest; /* ceilings: of the first share, and of all */
+};
+static const struct tempo while_idle = {250e-6, 2e-3}, while_computing = {2e-3, 20e-3};
 static const double PROGRESS_EVERY = 0.1;
 
 struct outgoing {
@@ -46,7 +54,7 @@ struct pulse {
     struct outgoing *out;
     size_t n_out;
     bool told_stop, got_stop;
-    double beat, next_progress;
+    double last_traffic, next_progress; /* monotonic s */
 };
 
 static void post(struct pulse *p, int to, int tag, const void *bytes, size_t n)
@@ -211,18 +219,27 @@ static void spread_stop(struct pulse *p)
         post(p, to, TAG_STOP, NULL, 0);
 }
 
+static double beat_after(double silence, const struct tempo *t)
+{
+    double soon = SHARE_OF_SILENCE * silence, late = SHARE_OF_LONG_SILENCE * silence;
+    soon = soon < FAST_BEAT ? FAST_BEAT : soon < t->soon ? soon : t->soon;
+    double beat = late > soon ? late : soon;
+    return beat < t->longest ? beat : t->longest;
+}
+
 static void rest(struct pulse *p, bool busy)
 {
+    double now = clock_monotonic();
+    if (busy)
+        p->last_traffic = now;
     (void)pthread_mutex_lock(&p->lock);
     bool waiting = !p->has_work && !p->got_stop;
-    double slowest = waiting ? IDLE_BEAT : SLOW_BEAT;
-    p->beat = busy ? FAST_BEAT : p->beat * 1.25;
-    if (p->beat > slowest)
-        p->beat = slowest;
+    double beat =
+        beat_after(now - p->last_traffic, waiting ? &while_idle : &while_computing);
     if (!p->wants_work && p->n_reports == 0 && !p->finish) {
         struct timespec until;
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += (long)(p->beat * 1e9);
+        until.tv_nsec += (long)(beat * 1e9);
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
         (void)pthread_cond_timedwait(&p->to_pulse, &p->lock, &until);
@@ -268,7 +285,7 @@ int pulse_start(const struct jobspec *spec,
     struct pulse *p = xcalloc(1, sizeof(*p));
     p->mpi = mpi;
     p->hooks = *hooks;
-    p->beat = FAST_BEAT;
+    p->last_traffic = clock_monotonic();
     (void)MPI_Comm_rank(mpi, &p->rank);
     (void)MPI_Comm_size(mpi, &p->n_ranks);
     if (p->rank == 0)
