@@ -104,6 +104,21 @@ static bool asked_to_stop(const struct comm *c)
     return c->stop != NULL && c->stop(c->stop_ctx);
 }
 
+/* Why a wait should end before its message comes, or NULL. */
+static const char *reason_to_give_up(struct comm *c)
+{
+    if (group_given_up(c))
+        return "another rank of the group failed";
+    return asked_to_stop(c) ? "asked to stop" : NULL;
+}
+
+static int take_back(MPI_Request *receive, const char *why, struct gm_error *err)
+{
+    (void)MPI_Cancel(receive);
+    (void)MPI_Wait(receive, MPI_STATUS_IGNORE);
+    return gm_fail(err, -ECANCELED, "%s", why);
+}
+
 /* The end may be long in coming (a command runs on one rank of the group): the cores are
  * for who works. */
 static void relax(uint64_t spin, enum wait what)
@@ -128,14 +143,9 @@ wait_for(struct comm *c, MPI_Request *request, enum wait what, struct gm_error *
             continue;
         relax(spin, what);
         if (what != WAIT_END && why == NULL)
-            why = group_given_up(c)  ? "another rank of the group failed"
-                  : asked_to_stop(c) ? "asked to stop"
-                                     : NULL;
-        if (what == WAIT_RECEIVE && why != NULL) {
-            (void)MPI_Cancel(request);
-            (void)MPI_Wait(request, MPI_STATUS_IGNORE);
-            return gm_fail(err, -ECANCELED, "%s", why);
-        }
+            why = reason_to_give_up(c);
+        if (what == WAIT_RECEIVE && why != NULL)
+            return take_back(request, why, err);
         if (what == WAIT_END || why != NULL)
             drop_data(c);
     }

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "sched/place.h"
 #include "topo/restree.h"
+#include <assert.h>
 #include <inttypes.h>
 
 enum { TAG_XML = 7 };
@@ -86,6 +87,7 @@ static int exchange_cards(const struct rank *r, struct cards *ret, struct gm_err
 /* The lowest rank on the host of rank i. */
 static int speaker(const struct card *cards, int i)
 {
+    assert(cards != NULL);
     for (int k = 0; k < i; k++) {
         if (strcmp(cards[k].host, cards[i].host) == 0)
             return k;

@@ -194,39 +194,53 @@ print_list(const struct cli *cli, const struct gm_kernel *const *kernels, unsign
     terminal_print(out.text);
 }
 
+struct widths { /* of the parameter table's columns */
+    int name, preset, range;
+};
+
+static struct widths param_widths(const struct gm_kernel *k)
+{
+    static const int most = 32; /* a longer one sticks out */
+    struct widths w = {.name = 4, .preset = 8, .range = 5};
+    for (unsigned i = 0; i < k->n_params; i++) {
+        const struct gm_param_spec *p = &k->params[i];
+        AUTO_STR range = {0};
+        add_range(p, &range);
+        int name = (int)strlen(p->name), given = (int)range.len;
+        int preset = p->preset != NULL ? 2 + (int)strlen(p->preset) : 0;
+        w.name = name > w.name ? name : w.name;
+        w.range = given > w.range && given < most ? given : w.range;
+        w.preset = preset > w.preset && preset < most ? preset : w.preset;
+    }
+    return w;
+}
+
 static void draw_params(const struct gm_kernel *k, struct str *out)
 {
-    int name = 4, range = 5, first = 8;
-    for (unsigned i = 0; i < k->n_params; i++) {
-        AUTO_STR text = {0};
-        add_range(&k->params[i], &text);
-        int n = (int)strlen(k->params[i].name);
-        name = n > name ? n : name;
-        range = (int)text.len > range && text.len < 32 ? (int)text.len : range;
-        n = k->params[i].preset != NULL ? 2 + (int)strlen(k->params[i].preset) : 0;
-        first = n > first && n < 32 ? n : first;
-    }
+    struct widths w = param_widths(k);
     str_printf(out, "\nparameters (args:)\n");
     for (unsigned i = 0; i < k->n_params; i++) {
         const struct gm_param_spec *p = &k->params[i];
-        AUTO_STR text = {0}, preset = {0};
-        add_range(p, &text);
-        bool required = (p->flags & GM_REQUIRED) != 0;
-        if (p->preset != NULL)
+        AUTO_STR range = {0};
+        AUTO_STR preset = {0};
+        add_range(p, &range);
+        if ((p->flags & GM_REQUIRED) != 0)
+            str_add(&preset, "required");
+        else if (p->preset != NULL)
             str_printf(&preset, "= %s", p->preset);
         str_printf(out,
-                   "  %-*s  %-6s  %-*s  %-*s  %s%s%s%s\n",
-                   name,
+                   "  %-*s  %-6s  %-*s  %-*s  %s",
+                   w.name,
                    p->name,
                    type_name(p->type),
-                   first,
-                   required ? "required" : str_text(&preset),
-                   range,
-                   str_text(&text),
-                   p->help,
-                   p->unit != NULL ? " (" : "",
-                   p->unit != NULL ? p->unit : "",
-                   p->unit != NULL ? ")" : "");
+                   w.preset,
+                   str_text(&preset),
+                   w.range,
+                   str_text(&range),
+                   p->help);
+        if (p->unit != NULL)
+            str_printf(out, " (%s)", p->unit);
+        str_add(out, "\n");
     }
 }
 

@@ -2,6 +2,7 @@
  * checked exactly as the file is. Invariant: a node that a set made has line 0 and col =
  * the set's number from 1; every fault about it names the set. */
 #include "load.h"
+#include <assert.h>
 #include <stdlib.h>
 
 void sets_prefix(const struct load *l, const struct doc_node *node, struct str *out)
@@ -53,6 +54,7 @@ no_item(struct load *l, const struct doc_node *list, const char *word, unsigned 
 {
     const char **names = arena_alloc(l->arena, list->n, sizeof(*names));
     size_t n = 0;
+    assert(list->n == 0 || list->as.items != NULL);
     for (unsigned i = 0; i < list->n; i++) {
         const struct doc_node *item = &list->as.items[i];
         const struct doc_node *name =
