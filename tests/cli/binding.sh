@@ -37,4 +37,37 @@ sed 's/^results:.*/results: wrong\/job.h5/' job.yaml >wrong.yaml
 expect 2 env GRIDMILL_MPIRUN="$work/swapped" "$GRIDMILL" run wrong.yaml
 says 'rank 0 .*planned on cpus [0-9]+.* [0-9]+'
 [ ! -e wrong/job.h5 ] || fail "results, though the ranks stood wrong"
+
+# A foreign launcher's binding: kept where it bound the ranks apart or to part of the machine, made
+# by the runner where all are free; what the ranks saw is what the plan says in any case.
+cat >foreign.yaml <<'END'
+matrix: {x: 1-6}
+command: [grep, Cpus_allowed_list, /proc/self/status]
+results: foreign.h5
+END
+all=$("$PYTHON" -c 'import os; print(*sorted(os.sched_getaffinity(0)))')
+read -r -a cpu <<<"$all"
+
+foreign() # WANTED COMMAND...; WANTED: "kept apart", "kept shared", "made apart", "kept all"
+{
+    local want=$1
+    shift
+    rm -f foreign.h5 foreign.summary.json
+    expect 0 "$@"
+    h5 "
+text = lambda v: v.decode() if isinstance(v, bytes) else str(v)
+inherited, planned, seen = ([text(v) for v in f['ranks'][k][...]] for k in ('inherited', 'planned', 'seen'))
+who, how = sys.argv[2].split()
+assert seen == planned, (planned, seen)
+assert (planned == inherited) == (who == 'kept'), (inherited, planned)
+assert (len(set(planned)) == len(planned)) == (how == 'apart'), planned
+assert how != 'shared' or set(planned) == {sys.argv[3]}, planned" foreign.h5 "$want" "${cpu[1]}"
+}
+run=("$RUNNER" foreign.yaml -q)
+foreign "kept apart" "${MPIRUN[@]}" -n 2 --bind-to core "${run[@]}"
+foreign "made apart" "${MPIRUN[@]}" -n 2 --bind-to none "${run[@]}"
+foreign "kept shared" "${MPIRUN[@]}" -n 2 --bind-to none taskset -c "${cpu[1]}" "${run[@]}"
+foreign "kept shared" "${MPIRUN[@]}" -n 2 --bind-to core taskset -c "${cpu[1]}" "${run[@]}"
+foreign "made apart" "${MPIRUN[@]}" -n 2 --bind-to none taskset -c "${cpu[0]},${cpu[1]}" "${run[@]}"
+foreign "kept all" "${MPIRUN[@]}" -n $((cpus + 1)) --bind-to none "${run[@]}"
 exit 0
