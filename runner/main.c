@@ -119,7 +119,7 @@ run(const struct rank *r, const struct options *o, struct tell *tell)
         code = rc < 0 ? conclude_failure(rc, ready, tell, &err)
                       : conclude(p.plan, &end, tell, !tell->events);
     int32_t shared = code;
-    (void)rank_share(r, 0, &shared, sizeof(shared), NULL);
+    (void)rank_share(0, &shared, sizeof(shared), NULL);
     if (nothing_committed(&end))
         planning_drop(&p);
     else

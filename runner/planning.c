@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "gather.h"
+#include "token.h"
 #include "topo/bind.h"
 #include <fcntl.h>
 #include <inttypes.h>
@@ -185,25 +186,13 @@ check_binding(const struct rank *r, const struct planning *p, struct gm_error *e
         inherited);
 }
 
-static int write_token(const struct plan *plan, struct gm_error *err)
-{
-    AUTO_STR path = {0};
-    str_printf(&path, "%s/token", plan->folder);
-    return file_write(path.text, plan->id, strlen(plan->id), err);
-}
-
 /* A network file system may show a new file late: 5 s are given. */
 static int see_token(const struct plan *plan, struct gm_error *err)
 {
     static const double patience = 5, nap = 0.05;
-    AUTO_STR path = {0};
-    str_printf(&path, "%s/token", plan->folder);
     double until = clock_monotonic() + patience;
     for (;;) {
-        AUTO_FREE(char) token = NULL;
-        size_t len;
-        int rc = file_read(path.text, 64, &token, &len, NULL);
-        if (rc == 0 && strcmp(token, plan->id) == 0)
+        if (token_check(plan, NULL) == 0)
             return 0;
         if (clock_monotonic() > until)
             return gm_fail(
@@ -220,7 +209,7 @@ int planning_settle(const struct rank *r, const struct planning *p, struct gm_er
 {
     int rc = check_binding(r, p, err);
     if (rc == 0 && r->world == 0)
-        rc = write_token(p->plan, err);
+        rc = token_write(p->plan, err);
     rc = rank_agree(r, rc, true, err);
     if (rc < 0 || r->n_ranks == 1)
         return rc;

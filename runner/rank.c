@@ -126,10 +126,9 @@ static int wait_asleep(MPI_Request *request, struct gm_error *err)
     }
 }
 
-int rank_share(const struct rank *r, int from, void *buf, size_t n, struct gm_error *err)
+int rank_share(int from, void *buf, size_t n, struct gm_error *err)
 {
     MPI_Request request;
-    (void)r;
     if (n > INT32_MAX)
         return gm_fail(err, -EFBIG, "%zu bytes for all ranks: more than 2 GiB", n);
     if (MPI_Ibcast(buf, (int)n, MPI_BYTE, from, MPI_COMM_WORLD, &request) != MPI_SUCCESS)
@@ -153,7 +152,7 @@ int rank_agree(const struct rank *r, int code, bool name_rank, struct gm_error *
     theirs.code = code;
     if (mine == lowest && name_rank)
         (void)gm_prefix(&theirs, "rank %d (%s)", r->world, r->host);
-    rc = rank_share(r, lowest, &theirs, sizeof(theirs), err);
+    rc = rank_share(lowest, &theirs, sizeof(theirs), err);
     if (rc < 0)
         return rc;
     if (err != NULL)
@@ -164,12 +163,12 @@ int rank_agree(const struct rank *r, int code, bool name_rank, struct gm_error *
 int rank_share_text(const struct rank *r, char **text, size_t *len, struct gm_error *err)
 {
     uint64_t n = r->world == 0 ? *len : 0;
-    int rc = rank_share(r, 0, &n, sizeof(n), err);
+    int rc = rank_share(0, &n, sizeof(n), err);
     if (rc < 0)
         return rc;
     if (r->world != 0) {
         *text = xcalloc(n + 1, 1);
         *len = n;
     }
-    return rank_share(r, 0, *text, n, err);
+    return rank_share(0, *text, n, err);
 }

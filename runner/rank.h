@@ -32,7 +32,7 @@ void rank_close(struct rank *r);
  * "rank N (HOST)" when `name_rank`. 0: all are fine. */
 int rank_agree(const struct rank *r, int code, bool name_rank, struct gm_error *err);
 /* Collective: n bytes from rank `from` to all. */
-int rank_share(const struct rank *r, int from, void *buf, size_t n, struct gm_error *err);
+int rank_share(int from, void *buf, size_t n, struct gm_error *err);
 /* Collective: a text from rank 0 to all; *text is yours on every rank (rank 0's stays).
  */
 int rank_share_text(const struct rank *r, char **text, size_t *len, struct gm_error *err);

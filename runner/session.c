@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "engine/summary.h"
 #include "result/pack.h"
+#include "token.h"
 #include "worker.h"
 #include <fcntl.h>
 #include <sys/file.h>
@@ -142,19 +143,6 @@ static int write_summary(const struct plan *plan, struct gm_error *err)
     return file_write(path, json, strlen(json), err);
 }
 
-/* The folder may have become another run's: --force moves one that nobody holds. */
-static int folder_is_ours(const struct plan *plan, struct gm_error *err)
-{
-    AUTO_STR path = {0};
-    AUTO_FREE(char) token = NULL;
-    size_t len;
-    str_printf(&path, "%s/token", plan->folder);
-    int rc = file_read(path.text, 64, &token, &len, err);
-    if (rc == 0 && strcmp(token, plan->id) != 0)
-        return gm_fail(err, -EBUSY, "%s: is another run's by now", plan->folder);
-    return rc;
-}
-
 /* Rank 0, after all shards are closed: the one file, its summary, and the folder goes. */
 static int pack(const struct session_request *req,
                 const struct session_end *end,
@@ -168,7 +156,7 @@ static int pack(const struct session_request *req,
                                .end = clock_unix(),
                                .outcome = failed ? "failed" : "done"};
     tell_packing(req->tell);
-    int rc = folder_is_ours(plan, err);
+    int rc = token_check(plan, err); /* --force moves a folder that nobody holds */
     if (rc == 0)
         rc = pack_run(&opt, err);
     if (rc == 0 && req->rank->alloc.launcher != ALLOC_OURS)
@@ -236,7 +224,7 @@ int session_run(const struct session_request *req,
     tell_started(req->tell, req->planning->spec);
     rc = run_tasks(&s, &end, err);
     began = clock_monotonic();
-    int shared = rank_share(req->rank, 0, &end.complete, sizeof(end.complete), err);
+    int shared = rank_share(0, &end.complete, sizeof(end.complete), err);
     rc = rc == 0 ? shared : rc;
     if (rc == 0 && end.complete && req->rank->world == 0)
         rc = pack(req, &end, err);

@@ -1,0 +1,13 @@
+/* The token: FOLDER/token holds the plan's id. A host that does not see it does not share
+ * the folder; a folder with another one has become another run's. */
+#ifndef RUNNER_TOKEN_H
+#define RUNNER_TOKEN_H
+
+#include "spec/plan.h"
+
+int token_write(const struct plan *plan, struct gm_error *err);
+/* 0: the folder is this plan's. -EBUSY: it is another run's by now; or why it cannot be
+ * read. */
+int token_check(const struct plan *plan, struct gm_error *err);
+
+#endif
