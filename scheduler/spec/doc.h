@@ -1,8 +1,12 @@
-/* A YAML (or JSON) document as a tree that remembers where everything stood.
+/* YAML (or JSON) documents as trees that remember where everything stood.
  *
  * libyaml cuts the text; types are resolved here by YAML 1.2's core schema (`no` is a
- * string, a quoted scalar is one too). Exactly one document. Aliases are copied into
- * place, at most DOC_MAX_ALIASED nodes of them together, so a small file stays small. */
+ * string, a quoted scalar is one too), and by what PyYAML makes of YAML 1.1 where a
+ * document asks for it (doc_retype_11). Aliases are copied into place, at most
+ * DOC_MAX_ALIASED nodes of them together in a stream, so a small file stays small.
+ *
+ *   doc.c     events -> trees          scalar.c  types, reading nodes
+ *   yaml11.c  YAML 1.1's types, merge keys */
 #ifndef SPEC_DOC_H
 #define SPEC_DOC_H
 
@@ -32,23 +36,45 @@ struct doc_node {
     unsigned key_line, key_col;
     unsigned line, col; /* from 1; line 0: not from the file, col is who made it */
     enum doc_kind kind;
-    bool quoted;
-    unsigned n; /* items; bytes of a scalar */
+    bool quoted; /* not plain: a string whatever it says */
+    bool tagged; /* typed by its tag */
+    bool flow;   /* a list or map in [] or {} */
+    unsigned n;  /* items; bytes of a scalar */
     union {
         const char *text; /* a scalar, as written (unquoted, unescaped), terminated */
         struct doc_node *items; /* a list or map, in file order */
     } as;
 };
 
-/* Parses one document into `a`. Duplicate and non-scalar keys, unknown tags and the like
- * are added to *faults and parsing goes on; what stops it (not YAML, no document, a
- * second one, too deep, too many aliases) is added as well and -EINVAL returned. Of
- * duplicate keys the first is kept. */
+/* A stream of documents, read one after another; its text is borrowed. */
+struct doc_stream;
+struct doc_stream *
+doc_open(const char *text, size_t len, struct jobspec_faults *faults); /* never NULL */
+void doc_close(struct doc_stream *s);                                  /* takes NULL */
+/* The next document, into `a`. 1: there it is; 0: the stream is over. Duplicate and
+ * non-scalar keys, unknown tags and the like are added to *faults and reading goes on;
+ * what stops it (not YAML, too deep, too many aliases) is added as well and -EINVAL
+ * returned, then and ever after. Of duplicate keys the first is kept. */
+int doc_next(struct doc_stream *s, struct arena *a, struct doc_node **ret);
+/* The next document is read and forgotten: 1, 0, -EINVAL as above. */
+int doc_skip(struct doc_stream *s);
+
+/* One document, and no second. */
 int doc_parse(struct arena *a,
               const char *text,
               size_t len,
               struct jobspec_faults *faults,
               struct doc_node **ret);
+
+/* libyaml's verdict alone, over the whole stream and with any encoding that it reads: 0,
+ * or -EINVAL and its complaint in *faults. */
+int doc_check_yaml(const char *text, size_t len, struct jobspec_faults *faults);
+
+/* Types the plain scalars of a tree again as Flux's loader (PyYAML, YAML 1.1) does, and
+ * merges its `<<` keys. Each scalar whose type differs in YAML 1.2 is a warning. A
+ * document in JSON (doc_is_json) is left as it is. */
+void doc_retype_11(struct arena *a, struct doc_node *root, struct jobspec_faults *faults);
+bool doc_is_json(const struct doc_node *root);
 
 /* The value of a key, or NULL (also when `map` is no map). */
 struct doc_node *doc_get(const struct doc_node *map, const char *key);

@@ -41,16 +41,18 @@ static struct jobspec_fault *append(struct jobspec_faults *f)
     return &f->items[f->n++];
 }
 
-GM_PRINTF(5, 0)
+GM_PRINTF(6, 0)
 static void add(struct jobspec_faults *f,
+                bool warning,
                 const char *path,
                 unsigned line,
                 unsigned col,
                 const char *fmt,
                 va_list args)
 {
-    if (f->n > FAULTS_MAX)
-        return;
+    f->n_errors += !warning;
+    if (f->n > FAULTS_MAX || (warning && f->n - f->n_errors >= FAULTS_MAX / 2))
+        return; /* warnings never take the room of errors */
     struct jobspec_fault *fault = append(f);
     if (f->n > FAULTS_MAX) {
         *fault = (struct jobspec_fault){
@@ -63,7 +65,8 @@ static void add(struct jobspec_faults *f,
     *fault = (struct jobspec_fault){.line = line,
                                     .col = col,
                                     .path = arena_strdup(f->arena, path),
-                                    .text = arena_strdup(f->arena, text)};
+                                    .text = arena_strdup(f->arena, text),
+                                    .warning = warning};
 }
 
 void faults_add_at(struct jobspec_faults *f,
@@ -75,7 +78,7 @@ void faults_add_at(struct jobspec_faults *f,
 {
     va_list args;
     va_start(args, fmt);
-    add(f, path, line, col, fmt, args);
+    add(f, false, path, line, col, fmt, args);
     va_end(args);
 }
 
@@ -90,7 +93,22 @@ void faults_add(struct jobspec_faults *f,
     faults_path_text(at, &path);
     va_list args;
     va_start(args, fmt);
-    add(f, str_text(&path), line, col, fmt, args);
+    add(f, false, str_text(&path), line, col, fmt, args);
+    va_end(args);
+}
+
+void faults_warn(struct jobspec_faults *f,
+                 const struct fault_path *at,
+                 unsigned line,
+                 unsigned col,
+                 const char *fmt,
+                 ...)
+{
+    AUTO_STR path = {0};
+    faults_path_text(at, &path);
+    va_list args;
+    va_start(args, fmt);
+    add(f, true, str_text(&path), line, col, fmt, args);
     va_end(args);
 }
 
@@ -126,12 +144,15 @@ char *jobspec_fault_format(const struct jobspec_faults *f, size_t i)
         str_add(&out, ": ");
     if (fault->path[0] != '\0')
         str_printf(&out, "%s: ", fault->path);
-    str_add(&out, fault->text);
+    str_printf(&out, "%s%s", fault->warning ? "warning: " : "", fault->text);
     return str_steal(&out);
 }
 
 int faults_first(const struct jobspec_faults *f, int code, struct gm_error *err)
 {
-    AUTO_FREE(char) text = jobspec_fault_format(f, 0);
+    size_t i = 0;
+    while (i + 1 < f->n && f->items[i].warning)
+        i++;
+    AUTO_FREE(char) text = jobspec_fault_format(f, i);
     return gm_fail(err, code, "%s", text);
 }

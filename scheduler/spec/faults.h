@@ -26,6 +26,14 @@ void faults_add(struct jobspec_faults *f,
                 unsigned col,
                 const char *fmt,
                 ...);
+/* The same, but the job stands. */
+GM_PRINTF(5, 6)
+void faults_warn(struct jobspec_faults *f,
+                 const struct fault_path *at,
+                 unsigned line,
+                 unsigned col,
+                 const char *fmt,
+                 ...);
 /* The same with the path as text. */
 GM_PRINTF(5, 6)
 void faults_add_at(struct jobspec_faults *f,
@@ -41,7 +49,7 @@ void faults_path_text(const struct fault_path *at, struct str *out);
 /* In the order of the file; faults without a place come first. */
 void faults_sort(struct jobspec_faults *f);
 
-/* The first fault as an error; `code` is what it returns. */
+/* The first error (not warning) as an error; `code` is what it returns. */
 int faults_first(const struct jobspec_faults *f, int code, struct gm_error *err);
 
 #endif

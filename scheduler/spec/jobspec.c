@@ -420,7 +420,7 @@ int jobspec_parse(const char *file,
     struct load l = {.arena = spec->arena, .opt = opt, .faults = faults, .spec = spec};
     load_doc(&l, text, len);
     faults_sort(faults);
-    if (faults->n > 0)
+    if (faults->n_errors > 0)
         return faults_first(faults, -EINVAL, err);
     *ret = steal(&spec);
     return 0;

@@ -1,5 +1,6 @@
-/* A job, as the short form of the jobspec says it (docs/man/gridmill-jobspec.5).
- * Everything in a struct jobspec lives in its arena and is immutable once loaded.
+/* A job, as a jobspec says it (docs/man/gridmill-jobspec.5): in the short form, in Flux's
+ * canonical form, or as directives in a script. Everything in a struct jobspec lives in
+ * its arena and is immutable once loaded.
  *
  * This level knows no kernel and no file format: it is handed the table of kernels and a
  * function that looks at a data source. */
@@ -8,6 +9,9 @@
 
 #include "base/arena.h"
 #include "gridmill/kernel.h"
+#include "spec/constraint.h"
+#include "spec/dependency.h"
+#include "spec/resource.h"
 #include <stdbool.h>
 
 /* One fault of a file. All of a file's faults are found in one pass. */
@@ -15,17 +19,20 @@ struct jobspec_fault {
     unsigned line, col; /* from 1; 0: of no place (a --set, the file as a whole) */
     const char *path;   /* "tasks[0].args.lr"; "" for the whole */
     const char *text;   /* what is wrong, and the nearest known word */
+    bool warning;       /* told, but the job stands */
 };
 
 struct jobspec_faults {
     struct arena *arena; /* owns the texts */
     const char *file;    /* as the user named it */
     struct jobspec_fault *items;
-    size_t n;
+    size_t n;        /* errors and warnings */
+    size_t n_errors; /* of them */
 };
 
 void jobspec_faults_free(struct jobspec_faults *f); /* what is inside; not f itself */
-/* "file:line:col: path: text" (without :line:col where there is none); yours to free. */
+/* "file:line:col: path: text" (without :line:col where there is none; a warning's text
+ * begins with "warning: "); yours to free. */
 char *jobspec_fault_format(const struct jobspec_faults *f, size_t i);
 
 /* What a source of shards or a data argument is, found at plan time. A shard count is
@@ -48,6 +55,8 @@ typedef int jobspec_look_fn(void *ctx,
                             struct jobspec_source *ret,
                             struct gm_error *err);
 
+struct flux_job;
+
 struct jobspec_options {
     const struct gm_kernel *const *kernels;
     unsigned n_kernels;
@@ -60,6 +69,14 @@ struct jobspec_options {
                   "ranks=4", "tasks.train.args.lr=0.1", "tasks.0.group=all" */
     unsigned n_sets;
     const char *dir; /* the jobspec's folder; NULL: that of the file */
+    enum dialect dialect;
+    bool only_v1, any_version; /* canonical form: struct flux_rules */
+    /* Which document of the file, from 1; 0: the only one (several are a fault). */
+    unsigned document;
+    /* A seated job's tasks a stage, once a plan fixed them; NULL: not yet (moldable
+     * stages have n_tasks 0). */
+    const uint64_t *seated;
+    unsigned n_seated;
 };
 
 /* An axis of the matrix: a list of scalars, or an integer range (never expanded). */
@@ -118,7 +135,17 @@ struct jobspec_arg {
 
 struct jobspec_env {
     const char *name;
+    bool unset; /* the variable is taken away; no value */
     struct jobspec_template value;
+};
+
+/* How tasks of a canonical job stand on its slots. Such a job is "seated": it has one
+ * rank a task, and task i of a stage runs on the stage's i-th rank, all at once. */
+enum jobspec_per {
+    JOBSPEC_FARMED = 0, /* short form: any rank runs any task */
+    JOBSPEC_PER_SLOT,
+    JOBSPEC_PER_RESOURCE,
+    JOBSPEC_TOTAL
 };
 
 struct jobspec_stage {
@@ -143,6 +170,12 @@ struct jobspec_stage {
      * enough. `same_index`: element to element, task i waits for task i alone. */
     const struct jobspec_need *needs;
     unsigned n_needs;
+    /* Seated jobs. n_tasks is 0 until the plan says how many (options.seated). */
+    enum jobspec_per per;
+    const struct resource *slot;
+    uint64_t per_count;
+    const char *per_type; /* PER_RESOURCE */
+    unsigned first_rank;  /* of task 0 */
     unsigned line, col;
 };
 
@@ -159,11 +192,18 @@ enum jobspec_retry {
     JOBSPEC_RETRY_NODE = 1 << 3
 };
 
+/* A number of ways to write the results file. */
+enum jobspec_pack { JOBSPEC_PACK_SINGLE = 0, JOBSPEC_PACK_SHARDED };
+enum jobspec_writers { JOBSPEC_WRITERS_RANK = 0, JOBSPEC_WRITERS_HOST };
+
 struct jobspec {
     struct arena *arena;
-    const char *file; /* as the user named it; errors speak of it */
-    const char *dir;  /* absolute: relative paths count from here */
-    const char *text; /* the file's bytes */
+    const char *file;  /* as the user named it; errors speak of it */
+    unsigned document; /* of the file, from 1 */
+    unsigned line;     /* where the document begins */
+    enum dialect form; /* AUTO never: SHORT, or the canonical dialect it was read in */
+    const char *dir;   /* absolute: relative paths count from here */
+    const char *text;  /* the file's bytes */
     size_t text_len;
     const char *const *sets;
     unsigned n_sets;
@@ -173,9 +213,26 @@ struct jobspec {
     unsigned cores,
         gpus;        /* per rank; cores 0: not said (one, or all that are free / ranks) */
     uint64_t memory; /* per rank, bytes; 0: not said */
-    const char *mapping; /* "auto" | "pack" | "spread" */
+    const char *mapping; /* "auto", "pack", "spread", or a word of later versions */
+    const char *hosts;   /* a hostlist, or NULL */
     bool oversubscribe;
-    double time;         /* s; 0: no limit */
+    double time;                          /* s; 0: no limit */
+    const struct constraint *constraints; /* NULL: any host */
+    const struct dependency *after;       /* other jobs: the job-level `needs` */
+    unsigned n_after;
+    const struct jobspec_template *notify; /* argument vectors, one after another ... */
+    const unsigned *notify_words;          /* ... of so many words each */
+    unsigned n_notify;
+    double telemetry;     /* s between samples; 0: off */
+    const char *compress; /* "none", "gzip"; results */
+    enum jobspec_pack pack;
+    enum jobspec_writers writers;
+    /* A canonical job without a Gridmill part: its resources; NULL: ranks, cores, gpus
+     * above say all. */
+    const struct resource *resources;
+    unsigned n_resources;
+    /* A canonical document: what is to be written again as it was. */
+    const struct flux_job *flux;
     const char *results; /* absolute path of the file to write */
     const struct jobspec_stage
         *stages; /* in file order; needs point anywhere but never in a cycle */
@@ -202,6 +259,27 @@ int jobspec_parse(const char *file,
                   struct jobspec_faults *faults,
                   struct gm_error *err);
 void jobspec_free(struct jobspec *spec); /* takes NULL */
+
+/* All jobs of a file, a document each, in its order. */
+struct jobspec_jobs {
+    struct jobspec **items;
+    unsigned n;
+};
+int jobspec_load_all(const char *file,
+                     const struct jobspec_options *opt,
+                     struct jobspec_jobs *ret,
+                     struct jobspec_faults *faults,
+                     struct gm_error *err);
+void jobspec_jobs_free(struct jobspec_jobs *jobs); /* what is inside */
+
+/* What the language says and this version cannot do yet, as one sentence at its place:
+ * -ENOTSUP. `check` does not ask; `plan` and `run` do. */
+int jobspec_check_runnable(const struct jobspec *spec, struct gm_error *err);
+
+static inline bool jobspec_seated(const struct jobspec *spec)
+{
+    return spec->resources != NULL;
+}
 
 /* Some stage's tasks run on more than one rank. */
 static inline bool jobspec_grouped(const struct jobspec *spec)

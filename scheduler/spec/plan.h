@@ -16,7 +16,7 @@ enum plan_binder {
 
 struct plan_rank {
     const char *host;
-    const char *cpus;   /* idset of PUs (OS numbers), "0-3" */
+    const char *cpus;   /* idset of PUs (OS numbers), "0-3"; ranks of one slot share */
     const char *gpus;   /* idset, "" */
     const char *reason; /* one line: why it stands there */
 };
@@ -38,6 +38,9 @@ struct plan {
     size_t text_len;
     const char *const *sets;
     unsigned n_sets;
+    unsigned document;      /* of the text, from 1 */
+    const uint64_t *seated; /* a seated job's tasks, one a stage; else NULL */
+    unsigned n_seated;
     const char *canonical; /* canonical JSON, one line */
     const char *results;   /* absolute path of the results file */
     const char *folder;    /* results + ".gm" */

@@ -1,0 +1,19 @@
+/* RFC 46: a resource list in one line. "slot=4/core=2",
+ * "node/[slot=10{read}/[core;memory=4{unit:GB}];slot{db}/core=6]". */
+#ifndef SPEC_SHAPE_H
+#define SPEC_SHAPE_H
+
+#include "spec/resource.h"
+
+/* Every vertex rule of RFC 14 holds too (a slot has something below it, labels are
+ * unique, depth <= RESOURCE_MAX_DEPTH). A single slot without a label is called
+ * "default". -EINVAL: what is wrong, at which character (from 1), err. */
+int shape_parse(struct arena *a,
+                const char *text,
+                const struct resource **ret,
+                unsigned *ret_n,
+                struct gm_error *err);
+/* The shortest shape that parses to the same list. */
+void shape_format(const struct resource *list, unsigned n, struct str *out);
+
+#endif
