@@ -1,11 +1,11 @@
 /* What the files that read a jobspec share: one struct load from the document to the
  * spec.
  *
- *   jobspec.c  the job's own keys           stage.c   a stage's keys
- *   matrix.c   axes and shards              sources.c files that are looked at
- *   refs.c     ${...} in texts              args.c    a kernel's arguments
- *   needs.c    the graph of stages          sets.c    --set
- *   value.c    text and numbers -> typed parameter values
+ *   jobspec.c  documents -> jobs             keys.c    the job's own keys
+ *   stage.c    a stage's keys               matrix.c  axes and shards
+ *   sources.c  files that are looked at     refs.c    ${...} in texts
+ *   args.c     a kernel's arguments         needs.c   the graph of stages
+ *   sets.c     --set                        value.c   text and numbers -> typed values
  *
  * Three passes over the stages: heads (name, kernel or command), so that references can
  * name any stage; shapes (matrix, shards, group), so that they can count tasks; links
@@ -103,6 +103,9 @@ bool load_duration(struct load *l,
                    double *ret);
 /* Letters, digits, '-', '_' (and '.' when `dots`), at most 100 of them. */
 bool load_is_name(const char *text, bool dots);
+
+/* keys.c: every key of the job but `tasks` and a lone stage's. */
+void keys_read(struct load *l, const struct doc_node *root);
 
 /* sets.c: applies the --set texts to the document. */
 void sets_apply(struct load *l, struct doc_node *root);
