@@ -119,7 +119,7 @@ int units_bytes(const char *text, uint64_t *ret, struct gm_error *err)
             "GiB, TiB",
             text,
             end);
-    uint64_t v;
+    uint64_t v = 0;
     if (memchr(text, '.', (size_t)(end - text)) == NULL) {
         errno = 0;
         unsigned long long n = strtoull(text, NULL, 10);
