@@ -15,7 +15,7 @@ build=(
 )
 tests=(
     libcriterion-dev
-    python3 python3-h5py python3-numpy
+    python3 python3-h5py python3-jsonschema python3-numpy python3-yaml
     clang-format clang-tidy cppcheck
     slurm-wlm munge
     hwloc iproute2 man-db procps util-linux
