@@ -1,4 +1,4 @@
-/* See doc.h: libyaml's events -> tree, without recursion.
+/* See doc.h: libyaml's events -> trees, without recursion.
  *
  * Open containers are frames on a stack; finished nodes wait in `done` until their
  * container ends and takes those from its `first` on. Invariant: done[first..] of the top
@@ -17,6 +17,7 @@ struct frame {
     size_t anchor;       /* 1 + index in anchors; 0: none */
     bool as_key;         /* stands where a key should: parsed, told, dropped */
     bool have_key, drop; /* a map: the key was read; its value is to be dropped */
+    bool key_plain;
     const char *key;
     unsigned key_line, key_col;
 };
@@ -26,9 +27,13 @@ struct anchor {
     bool whole;
 };
 
-struct parser {
-    struct arena *arena;
+struct doc_stream {
+    yaml_parser_t yaml;
+    const char *text; /* borrowed; after a byte order mark */
+    size_t len;
     struct jobspec_faults *faults;
+    int rc;              /* not 0: reading stopped, for good */
+    struct arena *arena; /* the document's */
     struct frame frames[DOC_MAX_DEPTH];
     unsigned depth;
     struct doc_node *done;
@@ -36,8 +41,7 @@ struct parser {
     struct anchor *anchors;
     size_t n_anchors, room_anchors;
     struct strmap *anchor_index;
-    unsigned aliased; /* nodes copied for aliases */
-    unsigned documents;
+    unsigned aliased; /* nodes copied for aliases, in all documents */
     struct doc_node root;
 };
 
@@ -54,7 +58,7 @@ static unsigned col_of(const yaml_event_t *e)
 /* "tasks[0].args.lr": the value that is being read, or a key of the innermost container.
  */
 static void
-path_of(const struct parser *p, unsigned depth, const char *key, struct str *out)
+path_of(const struct doc_stream *p, unsigned depth, const char *key, struct str *out)
 {
     for (unsigned i = 0; i + 1 < depth; i++) {
         const struct frame *f = &p->frames[i];
@@ -74,7 +78,7 @@ path_of(const struct parser *p, unsigned depth, const char *key, struct str *out
 }
 
 GM_PRINTF(5, 6)
-static void fault(const struct parser *p,
+static void fault(const struct doc_stream *p,
                   const char *key,
                   unsigned line,
                   unsigned col,
@@ -92,7 +96,7 @@ static void fault(const struct parser *p,
 }
 
 /* Removes the repeats of keys from a finished map's children, and tells them. */
-static void drop_repeats(struct parser *p, struct frame *f)
+static void drop_repeats(struct doc_stream *p, struct frame *f)
 {
     size_t n = p->n_done - f->first, kept = 0;
     struct doc_node *items = p->done + f->first;
@@ -119,7 +123,7 @@ static void drop_repeats(struct parser *p, struct frame *f)
     p->n_done = f->first + kept;
 }
 
-static int stop(struct parser *p, const yaml_event_t *e, const char *text)
+static int stop(struct doc_stream *p, const yaml_event_t *e, const char *text)
 {
     fault(p, NULL, line_of(e), col_of(e), "%s", text);
     return -EINVAL;
@@ -127,7 +131,7 @@ static int stop(struct parser *p, const yaml_event_t *e, const char *text)
 
 /* Hands a finished node to who waits for it: the map above (as key or value), the list,
  * or the document. */
-static void deliver(struct parser *p, struct doc_node node, bool as_key)
+static void deliver(struct doc_stream *p, struct doc_node node, bool as_key)
 {
     if (p->depth == 0) {
         p->root = node;
@@ -146,6 +150,7 @@ static void deliver(struct parser *p, struct doc_node node, bool as_key)
         f->have_key = true;
         f->drop = !scalar;
         f->key = scalar ? node.as.text : "?";
+        f->key_plain = scalar && !node.quoted && !node.tagged;
         f->key_line = node.line;
         f->key_col = node.col;
         return;
@@ -155,10 +160,12 @@ static void deliver(struct parser *p, struct doc_node node, bool as_key)
         if (f->drop)
             return;
         node.key = f->key;
+        node.key_plain = f->key_plain;
         node.key_line = f->key_line;
         node.key_col = f->key_col;
     } else {
         node.key = NULL;
+        node.key_plain = false;
     }
     if (p->n_done == p->room_done) {
         p->room_done = p->room_done == 0 ? 256 : xmul(p->room_done, 2);
@@ -167,7 +174,7 @@ static void deliver(struct parser *p, struct doc_node node, bool as_key)
     p->done[p->n_done++] = node;
 }
 
-static size_t anchor_open(struct parser *p, const yaml_char_t *name)
+static size_t anchor_open(struct doc_stream *p, const yaml_char_t *name)
 {
     if (name == NULL)
         return 0;
@@ -181,7 +188,7 @@ static size_t anchor_open(struct parser *p, const yaml_char_t *name)
     return ++p->n_anchors;
 }
 
-static void anchor_close(struct parser *p, size_t anchor, const struct doc_node *node)
+static void anchor_close(struct doc_stream *p, size_t anchor, const struct doc_node *node)
 {
     if (anchor > 0)
         p->anchors[anchor - 1] = (struct anchor){.node = *node, .whole = true};
@@ -189,8 +196,10 @@ static void anchor_close(struct parser *p, size_t anchor, const struct doc_node 
 
 /* Copies an anchored node (its texts are shared). Recursion is bounded by DOC_MAX_DEPTH.
  */
-static const char *
-copy(struct parser *p, const struct doc_node *from, unsigned depth, struct doc_node *ret)
+static const char *copy(struct doc_stream *p,
+                        const struct doc_node *from,
+                        unsigned depth,
+                        struct doc_node *ret)
 {
     if (depth > DOC_MAX_DEPTH)
         return "nested deeper than 64 levels";
@@ -210,7 +219,7 @@ copy(struct parser *p, const struct doc_node *from, unsigned depth, struct doc_n
     return NULL;
 }
 
-static int on_alias(struct parser *p, const yaml_event_t *e)
+static int on_alias(struct doc_stream *p, const yaml_event_t *e)
 {
     const char *name = (const char *)e->data.alias.anchor;
     size_t i;
@@ -237,7 +246,7 @@ static int on_alias(struct parser *p, const yaml_event_t *e)
 #define CORE_TAG "tag:yaml.org,2002:"
 
 /* The kind of a scalar with a tag; a tag that is unknown or does not fit is a fault. */
-static enum doc_kind tagged(struct parser *p, const yaml_event_t *e, const char *tag)
+static enum doc_kind tagged(struct doc_stream *p, const yaml_event_t *e, const char *tag)
 {
     static const struct {
         const char *tag;
@@ -273,16 +282,17 @@ static enum doc_kind tagged(struct parser *p, const yaml_event_t *e, const char 
     return DOC_STRING;
 }
 
-static void on_scalar(struct parser *p, const yaml_event_t *e)
+static void on_scalar(struct doc_stream *p, const yaml_event_t *e)
 {
     const char *text = (const char *)e->data.scalar.value;
     size_t len = e->data.scalar.length;
     size_t anchor = anchor_open(p, e->data.scalar.anchor);
     struct doc_node node = {.line = line_of(e), .col = col_of(e), .n = (unsigned)len};
     node.quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    node.tagged = e->data.scalar.tag != NULL;
     if (memchr(text, '\0', len) != NULL)
         fault(p, NULL, node.line, node.col, "a text must not hold a NUL character");
-    if (e->data.scalar.tag != NULL)
+    if (node.tagged)
         node.kind = tagged(p, e, (const char *)e->data.scalar.tag);
     else
         node.kind = node.quoted ? DOC_STRING : doc_resolve(text, len);
@@ -291,7 +301,7 @@ static void on_scalar(struct parser *p, const yaml_event_t *e)
     deliver(p, node, false);
 }
 
-static int on_open(struct parser *p, const yaml_event_t *e, enum doc_kind kind)
+static int on_open(struct doc_stream *p, const yaml_event_t *e, enum doc_kind kind)
 {
     bool list = kind == DOC_LIST;
     const yaml_char_t *tag =
@@ -314,7 +324,12 @@ static int on_open(struct parser *p, const yaml_event_t *e, enum doc_kind kind)
     bool as_key = up != NULL && up->node.kind == DOC_MAP && !up->have_key;
     size_t anchor = anchor_open(p, name);
     p->frames[p->depth++] = (struct frame){
-        .node = {.kind = kind, .line = line_of(e), .col = col_of(e)},
+        .node = {.kind = kind,
+                 .line = line_of(e),
+                 .col = col_of(e),
+                 .tagged = tag != NULL,
+                 .flow = list ? e->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE
+                              : e->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE},
         .first = p->n_done,
         .anchor = anchor,
         .as_key = as_key,
@@ -322,7 +337,7 @@ static int on_open(struct parser *p, const yaml_event_t *e, enum doc_kind kind)
     return 0;
 }
 
-static void on_close(struct parser *p)
+static void on_close(struct doc_stream *p)
 {
     assert(p->depth > 0);
     struct frame *f = &p->frames[p->depth - 1];
@@ -340,16 +355,9 @@ static void on_close(struct parser *p)
     deliver(p, node, f->as_key);
 }
 
-static int on_event(struct parser *p, const yaml_event_t *e)
+static int on_event(struct doc_stream *p, const yaml_event_t *e)
 {
     switch (e->type) {
-    case YAML_DOCUMENT_START_EVENT:
-        if (p->documents++ > 0)
-            return stop(p,
-                        e,
-                        "a second document: several jobs in one file are not "
-                        "supported by this version yet");
-        return 0;
     case YAML_ALIAS_EVENT:
         return on_alias(p, e);
     case YAML_SCALAR_EVENT:
@@ -369,8 +377,10 @@ static int on_event(struct parser *p, const yaml_event_t *e)
 }
 
 /* libyaml's own complaint, at its own place. */
-static int
-tell_syntax(struct parser *p, const yaml_parser_t *y, const char *text, size_t len)
+static int tell_syntax(struct jobspec_faults *faults,
+                       const yaml_parser_t *y,
+                       const char *text,
+                       size_t len)
 {
     size_t line = y->problem_mark.line + 1, col = y->problem_mark.column + 1;
     if (y->error == YAML_READER_ERROR) {
@@ -382,7 +392,7 @@ tell_syntax(struct parser *p, const yaml_parser_t *y, const char *text, size_t l
     }
     const char *problem = y->problem != NULL ? y->problem : "unreadable";
     const char *context = y->context != NULL ? y->context : "";
-    faults_add_at(p->faults,
+    faults_add_at(faults,
                   "",
                   (unsigned)line,
                   (unsigned)col,
@@ -394,18 +404,106 @@ tell_syntax(struct parser *p, const yaml_parser_t *y, const char *text, size_t l
     return -EINVAL;
 }
 
-static int run(struct parser *p, yaml_parser_t *y, const char *text, size_t len)
+static bool yaml_start(yaml_parser_t *y, struct jobspec_faults *faults)
 {
-    for (;;) {
-        yaml_event_t e;
-        if (!yaml_parser_parse(y, &e))
-            return tell_syntax(p, y, text, len);
-        bool over = e.type == YAML_STREAM_END_EVENT;
-        int rc = on_event(p, &e);
-        yaml_event_delete(&e);
-        if (rc != 0 || over)
-            return rc;
+    if (yaml_parser_initialize(y) != 0)
+        return true;
+    faults_add(faults, NULL, 0, 0, "out of memory");
+    return false;
+}
+
+struct doc_stream *doc_open(const char *text, size_t len, struct jobspec_faults *faults)
+{
+    struct doc_stream *s = xcalloc(1, sizeof(*s));
+    bool marked = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+    s->text = marked ? text + 3 : text;
+    s->len = marked ? len - 3 : len;
+    s->faults = faults;
+    if (!yaml_start(&s->yaml, faults)) {
+        s->rc = -ENOMEM;
+        return s;
     }
+    yaml_parser_set_encoding(&s->yaml, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&s->yaml, (const unsigned char *)s->text, s->len);
+    if (len >= 2 &&
+        (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
+        faults_add(faults, NULL, 1, 1, "the file is UTF-16: save it as UTF-8");
+        s->rc = -EINVAL;
+    }
+    return s;
+}
+
+void doc_close(struct doc_stream *s)
+{
+    if (s == NULL)
+        return;
+    yaml_parser_delete(&s->yaml);
+    strmap_free(s->anchor_index);
+    free(s->anchors);
+    free(s->done);
+    free(s);
+}
+
+/* Reads up to the end of the next document, which is built where `build` says so. */
+static int read_document(struct doc_stream *s, bool build)
+{
+    while (s->rc == 0) {
+        yaml_event_t e;
+        if (yaml_parser_parse(&s->yaml, &e) == 0) {
+            s->rc = tell_syntax(s->faults, &s->yaml, s->text, s->len);
+            break;
+        }
+        yaml_event_type_t type = e.type;
+        if (build)
+            s->rc = on_event(s, &e);
+        yaml_event_delete(&e);
+        if (type == YAML_DOCUMENT_END_EVENT)
+            return 1;
+        if (type == YAML_STREAM_END_EVENT || type == YAML_NO_EVENT)
+            return 0;
+    }
+    return s->rc;
+}
+
+int doc_next(struct doc_stream *s, struct arena *a, struct doc_node **ret)
+{
+    s->arena = a;
+    s->n_anchors = 0; /* an anchor is its document's own */
+    strmap_free(s->anchor_index);
+    s->anchor_index = strmap_make();
+    int rc = read_document(s, true);
+    if (rc == 1) {
+        *ret = arena_alloc(a, 1, sizeof(**ret));
+        **ret = s->root;
+    }
+    return rc;
+}
+
+int doc_skip(struct doc_stream *s)
+{
+    return read_document(s, false);
+}
+
+/* The one document of a stream that is its last. */
+static int only_document(struct doc_stream *s, struct arena *a, struct doc_node **ret)
+{
+    struct doc_node *root = NULL, *second = NULL;
+    int rc = doc_next(s, a, &root);
+    if (rc == 0)
+        faults_add(s->faults, NULL, 0, 0, "the file is empty: it holds no document");
+    if (rc <= 0)
+        return rc == 0 ? -EINVAL : rc;
+    rc = doc_next(s, a, &second);
+    if (rc == 1)
+        faults_add(s->faults,
+                   NULL,
+                   second->line,
+                   second->col,
+                   "a second document: choose one with --document N");
+    if (rc != 0)
+        return rc == 1 ? -EINVAL : rc;
+    *ret = root;
+    return 0;
 }
 
 int doc_parse(struct arena *a,
@@ -414,36 +512,8 @@ int doc_parse(struct arena *a,
               struct jobspec_faults *faults,
               struct doc_node **ret)
 {
-    struct parser p = {.arena = a, .faults = faults};
-    yaml_parser_t y;
-    if (len >= 2 &&
-        (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
-        faults_add(faults, NULL, 1, 1, "the file is UTF-16: save it as UTF-8");
-        return -EINVAL;
-    }
-    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-        text += 3;
-        len -= 3;
-    }
-    if (yaml_parser_initialize(&y) == 0) {
-        faults_add(faults, NULL, 0, 0, "out of memory");
-        return -ENOMEM;
-    }
-    yaml_parser_set_encoding(&y, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&y, (const unsigned char *)text, len);
-    p.anchor_index = strmap_make();
-    int rc = run(&p, &y, text, len);
-    if (rc == 0 && p.documents == 0) {
-        faults_add(faults, NULL, 0, 0, "the file is empty: it holds no document");
-        rc = -EINVAL;
-    }
-    if (rc == 0) {
-        *ret = arena_alloc(a, 1, sizeof(**ret));
-        **ret = p.root;
-    }
-    yaml_parser_delete(&y);
-    strmap_free(p.anchor_index);
-    free(p.anchors);
-    free(p.done);
+    struct doc_stream *s = doc_open(text, len, faults);
+    int rc = only_document(s, a, ret);
+    doc_close(s);
     return rc;
 }

@@ -36,10 +36,11 @@ struct doc_node {
     unsigned key_line, key_col;
     unsigned line, col; /* from 1; line 0: not from the file, col is who made it */
     enum doc_kind kind;
-    bool quoted; /* not plain: a string whatever it says */
-    bool tagged; /* typed by its tag */
-    bool flow;   /* a list or map in [] or {} */
-    unsigned n;  /* items; bytes of a scalar */
+    bool quoted;    /* not plain: a string whatever it says */
+    bool tagged;    /* typed by its tag */
+    bool flow;      /* a list or map in [] or {} */
+    bool key_plain; /* the key stands without quotes or tag */
+    unsigned n;     /* items; bytes of a scalar */
     union {
         const char *text; /* a scalar, as written (unquoted, unescaped), terminated */
         struct doc_node *items; /* a list or map, in file order */
@@ -56,10 +57,11 @@ void doc_close(struct doc_stream *s);                                  /* takes 
  * what stops it (not YAML, too deep, too many aliases) is added as well and -EINVAL
  * returned, then and ever after. Of duplicate keys the first is kept. */
 int doc_next(struct doc_stream *s, struct arena *a, struct doc_node **ret);
-/* The next document is read and forgotten: 1, 0, -EINVAL as above. */
+/* The next document is passed over: 1, 0, -EINVAL as above, but nothing is looked for in
+ * it except that it is YAML. */
 int doc_skip(struct doc_stream *s);
 
-/* One document, and no second. */
+/* One document, and no second; none is a fault too. */
 int doc_parse(struct arena *a,
               const char *text,
               size_t len,

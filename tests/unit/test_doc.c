@@ -107,6 +107,114 @@ Test(doc, keys_and_values_know_their_places)
     read_free(&r);
 }
 
+Test(doc, the_documents_of_a_stream_come_one_by_one)
+{
+    static const char text[] =
+        "a: &x 1\n---\nb: 2\nb: 3\n...\n---\n- {c: 3}\n---\nd: *x\n";
+    struct jobspec_faults faults;
+    AUTO(arena) a = arena_make();
+    faults_init(&faults, "x.yaml");
+    struct doc_stream *s = doc_open(text, strlen(text), &faults);
+    struct doc_node *root = NULL;
+    cr_assert(doc_next(s, a, &root) == 1 && root->kind == DOC_MAP);
+    cr_expect(doc_get(root, "a") != NULL && root->line == 1);
+    cr_assert(doc_skip(s) == 1);
+    cr_expect(faults.n == 0, "what is passed over is not looked at");
+    cr_assert(doc_next(s, a, &root) == 1 && root->kind == DOC_LIST);
+    cr_expect(root->line == 7 && root->as.items[0].flow);
+    cr_expect(doc_next(s, a, &root) == -EINVAL, "an anchor is its document's own");
+    cr_expect(doc_next(s, a, &root) == -EINVAL && doc_skip(s) == -EINVAL);
+    cr_assert(faults.n == 1 && faults.items[0].line == 9);
+    cr_expect_str_eq(faults.items[0].path, "d");
+    doc_close(s);
+    jobspec_faults_free(&faults);
+}
+
+Test(doc, a_stream_ends_and_stays_ended)
+{
+    struct jobspec_faults faults;
+    AUTO(arena) a = arena_make();
+    faults_init(&faults, "x.yaml");
+    struct doc_node *root = NULL;
+    static const char *const empty[] = {"", "# nothing\n", "\xef\xbb\xbf"};
+    for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++) {
+        struct doc_stream *s = doc_open(empty[i], strlen(empty[i]), &faults);
+        cr_expect(doc_next(s, a, &root) == 0 && doc_next(s, a, &root) == 0 &&
+                  doc_skip(s) == 0);
+        doc_close(s);
+    }
+    cr_expect(root == NULL && faults.n == 0);
+    cr_expect(doc_parse(a, "", 0, &faults, &root) == -EINVAL && faults.n == 1);
+    doc_close(NULL);
+    jobspec_faults_free(&faults);
+}
+
+Test(doc, the_limit_on_aliases_is_the_streams)
+{
+    AUTO_STR text = {0};
+    for (int d = 0; d < 3; d++) {
+        str_add(&text, "---\n- &a [0");
+        for (int i = 1; i < 99; i++)
+            str_add(&text, ",0");
+        str_add(&text, "]\n- [*a");
+        for (int i = 1; i < 50; i++)
+            str_add(&text, ",*a");
+        str_add(&text, "]\n");
+    }
+    struct jobspec_faults faults;
+    AUTO(arena) a = arena_make();
+    faults_init(&faults, "x.yaml");
+    struct doc_stream *s = doc_open(text.text, text.len, &faults);
+    struct doc_node *root = NULL;
+    cr_expect(doc_next(s, a, &root) == 1 && doc_next(s, a, &root) == 1);
+    cr_expect(doc_next(s, a, &root) == -EINVAL && faults.n == 1);
+    doc_close(s);
+    jobspec_faults_free(&faults);
+}
+
+Test(doc, a_second_document_is_a_fault_at_its_place)
+{
+    static const char text[] = "a: 1\n---\nb: 2\n";
+    struct read r = read_doc(text, strlen(text));
+    cr_assert(r.rc == -EINVAL && r.faults.n == 1);
+    cr_expect(r.faults.items[0].line == 3 && r.faults.items[0].col == 1);
+    cr_expect_str_eq(r.faults.items[0].text,
+                     "a second document: choose one with --document N");
+    read_free(&r);
+}
+
+Test(doc, utf16_is_refused_and_a_byte_order_mark_passed_over)
+{
+    struct read r = read_doc("\xff\xfe"
+                             "a\0:\0 \0",
+                             8);
+    cr_expect(r.rc == -EINVAL && r.faults.n == 1);
+    cr_expect_str_eq(r.faults.items[0].text, "the file is UTF-16: save it as UTF-8");
+    read_free(&r);
+    r = read_doc("\xef\xbb\xbf"
+                 "a: 1\nb: c",
+                 12);
+    cr_expect(r.rc == 0 && r.root->key_line == 0);
+    cr_expect(doc_get(r.root, "a")->col == 4 && doc_get(r.root, "b")->line == 2);
+    read_free(&r);
+}
+
+Test(doc, nodes_know_how_they_were_written)
+{
+    static const char text[] =
+        "a: [1, 'x']\nb:\n - !!int 2\n\"c\": {}\n!!str d: &e\n  f: 1\n";
+    struct read r = read_doc(text, strlen(text));
+    cr_assert(r.rc == 0 && r.faults.n == 0);
+    const struct doc_node *a = doc_get(r.root, "a"), *b = doc_get(r.root, "b"),
+                          *c = doc_get(r.root, "c"), *d = doc_get(r.root, "d");
+    cr_expect(!r.root->flow && a->flow && !b->flow && c->flow && !d->flow);
+    cr_expect(!a->as.items[0].quoted && a->as.items[1].quoted);
+    cr_expect(!a->as.items[0].tagged && b->as.items[0].tagged && !b->tagged);
+    cr_expect(a->key_plain && b->key_plain && !c->key_plain && !d->key_plain);
+    cr_expect(!a->as.items[0].key_plain);
+    read_free(&r);
+}
+
 Test(doc, an_alias_is_a_copy_of_its_own)
 {
     static const char text[] = "a: &x {k: [1, 2]}\nb: *x\nc: {*x : 1}\n";
