@@ -130,8 +130,10 @@ static const struct word constraint_words[] = {
 static const struct words constraint_keys = {
     constraint_words, N(constraint_words), false};
 
-static const struct word vector_item = {
-    .help = "an argument vector", .types = WORD_LIST, .item = &scalar_item};
+static const struct word vector_item = {.help = "an argument vector",
+                                        .types = WORD_LIST,
+                                        .item = &scalar_item,
+                                        .filled = true};
 
 /* of a stage */
 
@@ -140,6 +142,7 @@ static const struct word axis_item = {
     .types = WORD_LIST | WORD_TEXT,
     .pattern = RANGE_PATTERN,
     .item = &scalar_item,
+    .filled = true,
 };
 static const struct words any_keys = {NULL, 0, true};
 
@@ -189,7 +192,8 @@ static const struct word stage_name_item = {
         {.name = "command",                                                              \
          .help = "instead of a kernel: an argument vector, never a shell line",          \
          .types = WORD_LIST,                                                             \
-         .item = &scalar_item},                                                          \
+         .item = &scalar_item,                                                           \
+         .filled = true},                                                                \
         {.name = "args",                                                                 \
          .help = "the kernel's arguments, checked against its own table",                \
          .types = WORD_MAP | WORD_NULL,                                                  \
@@ -281,7 +285,11 @@ static const struct word job_words[] = {
      .help = "the limit of the whole job: 10m, 1.5h (default: none)",
      .types = DURATION,
      .pattern = DURATION_PATTERN},
-    {.name = "tasks", .help = "the stages", .types = WORD_LIST, .item = &stage_item},
+    {.name = "tasks",
+     .help = "the stages",
+     .types = WORD_LIST,
+     .item = &stage_item,
+     .filled = true},
     {.name = "results",
      .help = "the HDF5 file to write (default: NAME.h5)",
      .types = WORD_TEXT | WORD_MAP,

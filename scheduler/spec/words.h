@@ -29,6 +29,7 @@ struct word {
     const struct words *keys;   /* of a map */
     const struct word *item;    /* of a list's items, of an open map's values */
     bool required;
+    bool filled; /* an empty list is a fault */
 };
 
 struct words {
