@@ -22,7 +22,11 @@ struct range {
     int64_t operand;
 };
 
-/* -EINVAL names what is wrong and where (characters from 1). */
+/* The number at *at, in `text`; *at moves behind it. No leading zeros, 1 .. RANGE_MAX. */
+int range_number(const char *text, const char **at, int64_t *ret, struct gm_error *err);
+
+/* -EINVAL names what is wrong and where (characters from 1). Where min == max there is no
+ * step: op and operand are '+' and 1 then. */
 int range_parse(const char *text, struct range *ret, struct gm_error *err);
 /* The rules that text and mapping share: 1 <= min <= max, operand >= 1 (2 for * and ^),
  * min >= 2 for ^, nothing above RANGE_MAX. */
