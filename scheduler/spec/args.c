@@ -265,21 +265,11 @@ static void read_arg(const struct arg_at *c, struct jobspec_arg *arg)
         (void)keep(c, v, arg);
 }
 
-/* The default, read as it would stand in the jobspec. */
 static void read_preset(const struct arg_at *c, struct jobspec_arg *arg)
 {
-    struct jobspec_faults faults;
-    struct doc_node *node = NULL;
     struct gm_value v;
     struct gm_error err = {0};
-    faults_init(&faults, c->p->name);
-    int rc = doc_parse(c->l->arena, c->p->preset, strlen(c->p->preset), &faults, &node);
-    if (rc == 0 && c->p->type >= GM_PARAM_STRING && c->p->type <= GM_PARAM_DATA &&
-        node->kind < DOC_LIST)
-        node->kind = DOC_STRING; /* a table's "no" or "1" needs no quotes */
-    if (rc == 0)
-        rc = value_read(c->p, node, c->l->arena, &v, &err);
-    if (rc == 0)
+    if (value_preset(c->p, c->l->arena, &v, &err) == 0)
         (void)keep(c, v, arg);
     else
         load_fault(c->l,
@@ -287,8 +277,7 @@ static void read_preset(const struct arg_at *c, struct jobspec_arg *arg)
                    c->node,
                    "the kernel's own default '%.80s' is wrong: %s",
                    c->p->preset,
-                   faults.n > 0 ? faults.items[0].text : err.text);
-    jobspec_faults_free(&faults);
+                   err.text);
 }
 
 static bool find_param(const struct gm_kernel *k, const char *name, unsigned *ret)

@@ -1,6 +1,7 @@
 /* See value.h. Integers become floats where a float is wanted; nothing else changes its
  * type, so what stands in the file is what the kernel gets. */
 #include "value.h"
+#include "faults.h"
 #include <math.h>
 
 bool value_is_path(uint32_t param_type)
@@ -250,6 +251,24 @@ int value_read(const struct gm_param_spec *p,
     struct gm_value v;
     int rc = value_scalar(node, a, &v, err);
     return rc == 0 ? value_convert(p, &v, ret, err) : rc;
+}
+
+int value_preset(const struct gm_param_spec *p,
+                 struct arena *a,
+                 struct gm_value *ret,
+                 struct gm_error *err)
+{
+    struct jobspec_faults faults;
+    struct doc_node *node = NULL;
+    faults_init(&faults, p->name);
+    int rc = doc_parse(a, p->preset, strlen(p->preset), &faults, &node);
+    if (rc != 0)
+        rc = gm_fail(err, -EINVAL, "%s", faults.items[0].text);
+    else if (p->type >= GM_PARAM_STRING && p->type <= GM_PARAM_DATA &&
+             node->kind < DOC_LIST)
+        node->kind = DOC_STRING; /* a table's "no" or "1" needs no quotes */
+    jobspec_faults_free(&faults);
+    return rc == 0 ? value_read(p, node, a, ret, err) : rc;
 }
 
 void value_json(struct json *j, const struct gm_value *v)

@@ -27,6 +27,12 @@ int value_read(const struct gm_param_spec *p,
                struct gm_value *ret,
                struct gm_error *err);
 
+/* The parameter's default (p->preset, as it would stand in the jobspec), as its type. */
+int value_preset(const struct gm_param_spec *p,
+                 struct arena *a,
+                 struct gm_value *ret,
+                 struct gm_error *err);
+
 bool value_is_path(uint32_t param_type); /* PATH, DATA, MODEL */
 void value_text(const struct gm_value *v,
                 struct str *out); /* a scalar, as ${...} prints it */
