@@ -14,6 +14,9 @@ struct jobspec_faults;
 struct directive {
     const char *text; /* one word, unquoted: "--ranks=4" */
     unsigned line, col;
+    size_t block; /* where in `text` lines begin that stand one below the other in the */
+    unsigned block_line, block_col; /* script, between triple quotes; and the place of the
+                                       first of them. block_line 0: there are none */
 };
 
 /* A script: its first two bytes are "#!". */
