@@ -14,6 +14,7 @@
 #define NAME_PATTERN     "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$"
 #define STAGE_PATTERN    "^[A-Za-z0-9_-]{1,100}$"
 #define RANGE_PATTERN    "^\\[?[0-9]+-[0-9]+(:[0-9]+(:[+*^])?)?\\]?$"
+#define RESULTS_PATTERN  "[^/]$" /* no folder */
 #define KERNEL_PATTERN   "^([^/#]+|[^#]*/[^#]*#[^/#]+)$"
 #define MAP_BY_PATTERN                                                                   \
     "^(ppr:[1-9][0-9]*:)?"                                                               \
@@ -60,7 +61,8 @@ static const char *const writers[] = {"rank", "host", NULL};
 static const struct word results_words[] = {
     {.name = "file",
      .help = "the HDF5 file to write (default: NAME.h5)",
-     .types = WORD_TEXT},
+     .types = WORD_TEXT,
+     .pattern = RESULTS_PATTERN},
     {.name = "compress",
      .help = "how the data in it is compressed (default: none)",
      .types = WORD_TEXT,
@@ -293,6 +295,7 @@ static const struct word job_words[] = {
     {.name = "results",
      .help = "the HDF5 file to write (default: NAME.h5)",
      .types = WORD_TEXT | WORD_MAP,
+     .pattern = RESULTS_PATTERN,
      .keys = &results_keys},
     {.name = "telemetry",
      .help = "samples of the machine while the job runs (default: off)",
