@@ -119,59 +119,76 @@ int64_t idset_next(const struct idset *s, unsigned from)
     return -1;
 }
 
-/* Reads one id; returns the place after it, or NULL. */
-static const char *read_id(const char *p, unsigned *ret)
+static int bad(const char *text, const char *at, const char *what, struct gm_error *err)
 {
-    if (*p < '0' || *p > '9' || (p[0] == '0' && p[1] >= '0' && p[1] <= '9'))
-        return NULL;
+    return gm_fail(err,
+                   -EINVAL,
+                   "'%.80s': %s at character %zu",
+                   text,
+                   what,
+                   (size_t)(at - text) + 1);
+}
+
+/* The id at *at, which moves behind it. */
+static int read_id(const char *text, const char **at, unsigned *ret, struct gm_error *err)
+{
+    const char *p = *at;
+    if (*p < '0' || *p > '9')
+        return bad(text, p, "an id must stand", err);
+    if (p[0] == '0' && p[1] >= '0' && p[1] <= '9')
+        return bad(text, p, "a leading zero", err);
     unsigned id = 0;
     for (; *p >= '0' && *p <= '9'; p++) {
         id = id * 10 + (unsigned)(*p - '0');
         if (id >= IDSET_MAX)
-            return NULL;
+            return bad(text, *at, "an id above 1048575", err);
     }
     *ret = id;
-    return p;
+    *at = p;
+    return 0;
 }
 
-/* "3" or "0-3" and what may follow; the text after it, or NULL. */
-static const char *read_range(const char *p, unsigned *ret_from, unsigned *ret_to)
+/* "3" or "0-3", all of it above `last`. */
+static int read_run(struct idset *set,
+                    const char *text,
+                    const char **at,
+                    int64_t *last,
+                    struct gm_error *err)
 {
-    unsigned from = 0, to;
-    p = read_id(p, &from);
-    to = from;
-    if (p != NULL && *p == '-')
-        p = read_id(p + 1, &to);
-    if (p == NULL || (*p != ',' && *p != '\0' && *p != ']'))
-        return NULL;
-    *ret_from = from;
-    *ret_to = to;
-    return p;
+    const char *from = *at;
+    unsigned lo = 0, hi;
+    int rc = read_id(text, at, &lo, err);
+    hi = lo;
+    if (rc == 0 && **at == '-') {
+        (*at)++;
+        rc = read_id(text, at, &hi, err);
+    }
+    if (rc != 0)
+        return rc;
+    if ((int64_t)lo <= *last || hi < lo)
+        return bad(text, from, "ids must ascend", err);
+    for (unsigned id = lo; id <= hi; id++)
+        idset_add(set, id);
+    *last = hi;
+    return 0;
 }
 
 int idset_parse(const char *text, struct idset **ret, struct gm_error *err)
 {
     AUTO(idset) set = idset_make();
-    const char *p = text;
-    bool bracket = *p == '[';
-    p += bracket;
+    bool bracket = text[0] == '[';
+    const char *at = text + bracket;
     int64_t last = -1;
-    while (*p != '\0' && *p != ']') {
-        unsigned from = 0, to = 0;
-        p = read_range(p, &from, &to);
-        if (p == NULL)
-            return gm_fail(err, -EINVAL, "'%s' is not a list of ids like 0-3,8", text);
-        if ((int64_t)from <= last || to < from)
-            return gm_fail(err, -EINVAL, "'%s': ids must ascend", text);
-        for (unsigned id = from; id <= to; id++)
-            idset_add(set, id);
-        last = to;
-        if (*p == ',' && (p[1] < '0' || p[1] > '9'))
-            return gm_fail(err, -EINVAL, "'%s': a number must follow the comma", text);
-        p += *p == ',';
+    for (bool more = at[0] != '\0' && at[0] != ']'; more; at += more) {
+        int rc = read_run(set, text, &at, &last, err);
+        if (rc != 0)
+            return rc;
+        more = *at == ',';
     }
-    if ((*p == ']') != bracket || (bracket && p[1] != '\0'))
-        return gm_fail(err, -EINVAL, "'%s': brackets do not match", text);
+    if (bracket && *at == '\0')
+        return bad(text, at, "a ] must stand", err);
+    if ((*at == ']') != bracket || at[bracket] != '\0')
+        return bad(text, at + (bracket && *at == ']'), "nothing may follow", err);
     *ret = steal(&set);
     return 0;
 }
