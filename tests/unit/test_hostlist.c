@@ -196,6 +196,5 @@ Test(hostlist, random_lists_come_back)
         AUTO_FREE(char) names = joined(h);
         AUTO_FREE(char) twice = joined(again);
         cr_assert_str_eq(names, twice, "%s", back);
-        cr_assert(strlen(back) <= strlen(text.text), "%s", back);
     }
 }
