@@ -50,6 +50,7 @@ struct flux_job {
     int64_t per_resource_count;
     const struct doc_node *gridmill;   /* attributes.user.gridmill, or NULL */
     const struct doc_node *attributes; /* the whole, to be written again as it was */
+    const struct doc_node *document;   /* likewise; filled by who called flux_read */
 };
 
 /* Adds every fault (and warning) to *faults. `only_v1`: version 1 alone is accepted
@@ -65,6 +66,10 @@ bool flux_read(struct arena *a,
                struct jobspec_faults *faults,
                struct flux_job *ret);
 
+/* The slot of a task: its label's, else (a warning in some dialects) the first; NULL: the
+ * request has none, which only DIALECT_FLUXION lets pass. */
+const struct resource *flux_task_slot(const struct flux_job *job,
+                                      const struct flux_task *task);
 /* How many tasks, with the least counts; -1: not told by the request (an exclusive node,
  * tasks a core). */
 int64_t flux_count_tasks(const struct flux_job *job);

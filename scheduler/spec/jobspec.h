@@ -260,17 +260,19 @@ int jobspec_parse(const char *file,
                   struct gm_error *err);
 void jobspec_free(struct jobspec *spec); /* takes NULL */
 
-/* All jobs of a file, a document each, in its order. */
+/* All jobs of a file, a document each, in its order (options.document: that one alone).
+ */
 struct jobspec_jobs {
     struct jobspec **items;
     unsigned n;
+    char *text; /* the file's: every job's `text` is this one */
 };
 int jobspec_load_all(const char *file,
                      const struct jobspec_options *opt,
                      struct jobspec_jobs *ret,
                      struct jobspec_faults *faults,
                      struct gm_error *err);
-void jobspec_jobs_free(struct jobspec_jobs *jobs); /* what is inside */
+void jobspec_jobs_free(struct jobspec_jobs *jobs); /* what is inside; not jobs itself */
 
 /* What the language says and this version cannot do yet, as one sentence at its place:
  * -ENOTSUP. `check` does not ask; `plan` and `run` do. */
