@@ -319,7 +319,8 @@ static void seat_all(const struct job *j, struct placement *p)
     AUTO_FREE(unsigned) left = xcalloc(n_hosts, sizeof(*left));
     memcpy(left, j->quota, n_hosts * sizeof(*left));
     unsigned **placed = xcalloc(n_hosts, sizeof(*placed));
-    struct slot_request slot = {j->cores, j->req->gpus, j->spread};
+    struct slot_request slot = {
+        .cores = j->cores, .gpus = j->req->gpus, .spread = j->spread};
     for (unsigned r = 0; r < p->n_ranks; r++) {
         host = next_host(j, host, left);
         left[host]--;

@@ -12,7 +12,6 @@
  * cut by it, because we go on down while any child has room. */
 #include "slot.h"
 #include "base/memory.h"
-#include "base/str.h"
 #include <assert.h>
 
 struct search {
@@ -162,10 +161,9 @@ static const char *kind_name(const struct topo_node *n)
     return n->kind == GM_PACKAGE ? "package" : n->kind == GM_NUMA ? "NUMA node" : "cache";
 }
 
-/* "package 0, NUMA 1, L3 2": the domains from the host down to `node`. */
-static void add_where(const struct search *s, unsigned node, struct str *out)
+void slot_where(const struct topo_shape *shape, unsigned node, struct str *out)
 {
-    const struct topo_node *nodes = s->shape->nodes;
+    const struct topo_node *nodes = shape->nodes;
     unsigned chain[64] = {0}, n = 0;
     for (; node != 0 && n < 64; node = nodes[node].parent) {
         if (nodes[node].kind != GM_CORE)
@@ -199,7 +197,7 @@ static unsigned child_domain(const struct search *s, unsigned node)
 static void add_reason(const struct search *s, unsigned node, struct str *out)
 {
     unsigned child = child_domain(s, node), n = s->req->cores;
-    add_where(s, node, out);
+    slot_where(s->shape, node, out);
     if (n > 1 && child != 0)
         str_printf(out,
                    ": no %s in it has %u free cores",
@@ -220,7 +218,7 @@ static void add_gpu_reason(const struct search *s,
 {
     AUTO_FREE(char) text = idset_format(gpus);
     str_printf(out, "; GPU %s in ", text);
-    add_where(s, around, out);
+    slot_where(s->shape, around, out);
 }
 
 void slot_take(struct occupancy *occ,
@@ -233,8 +231,10 @@ void slot_take(struct occupancy *occ,
     const struct topo_shape *shape = restree_shape(tree, host);
     AUTO_FREE(int8_t) depth = xcalloc(shape->n_nodes, sizeof(*depth));
     struct search s = {occ, shape, host, req, placed, depth};
-    assert(has_room(&s, 0, req->gpus));
-    unsigned around = req->gpus > 0 ? descend(&s, 0, req->gpus) : 0;
+    assert(has_room(&s, req->within, req->gpus));
+    unsigned around = req->within;
+    if (req->gpus > 0)
+        around = descend(&s, around, req->gpus);
     unsigned node = descend(&s, around, 0);
     struct str reason = {0};
     add_reason(&s, node, &reason);

@@ -2,11 +2,13 @@
 #ifndef SCHED_SLOT_H
 #define SCHED_SLOT_H
 
+#include "base/str.h"
 #include "place.h"
 
 struct slot_request {
     unsigned cores, gpus;
     bool spread;
+    unsigned within; /* the node of the host's shape to stay below; 0: the whole host */
 };
 
 /* Takes a slot on `host`, which must have room for it (asserted), and claims it in *occ.
@@ -18,5 +20,8 @@ void slot_take(struct occupancy *occ,
                const struct slot_request *req,
                unsigned *placed,
                struct place_seat *ret);
+
+/* "package 0, NUMA 1, L3 2": the domains from the host down to `node`. */
+void slot_where(const struct topo_shape *shape, unsigned node, struct str *out);
 
 #endif
