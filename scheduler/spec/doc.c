@@ -517,3 +517,43 @@ int doc_parse(struct arena *a,
     doc_close(s);
     return rc;
 }
+
+/* All events of a text, in whatever encoding it has. */
+static int check_events(const char *text, size_t len, struct jobspec_faults *faults)
+{
+    yaml_parser_t y;
+    if (!yaml_start(&y, faults))
+        return -ENOMEM;
+    yaml_parser_set_input_string(&y, (const unsigned char *)text, len);
+    int rc = 0;
+    for (bool over = false; rc == 0 && !over;) {
+        yaml_event_t e;
+        if (yaml_parser_parse(&y, &e) == 0) {
+            rc = tell_syntax(faults, &y, text, len);
+            break;
+        }
+        over = e.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&e);
+    }
+    yaml_parser_delete(&y);
+    return rc;
+}
+
+int doc_check_yaml(const char *text, size_t len, struct jobspec_faults *faults)
+{
+    int rc = check_events(text, len, faults);
+    if (rc != 0)
+        return rc;
+    struct jobspec_faults own;
+    faults_init(&own, faults->file);
+    struct doc_stream *s = doc_open(text, len, &own);
+    do {
+        AUTO(arena) a = arena_make();
+        struct doc_node *root = NULL;
+        rc = doc_next(s, a, &root);
+    } while (rc == 1);
+    doc_close(s);
+    faults_as_warnings(faults, &own);
+    jobspec_faults_free(&own);
+    return 0;
+}

@@ -68,8 +68,8 @@ int doc_parse(struct arena *a,
               struct jobspec_faults *faults,
               struct doc_node **ret);
 
-/* libyaml's verdict alone, over the whole stream and with any encoding that it reads: 0,
- * or -EINVAL and its complaint in *faults. */
+/* libyaml's verdict over the whole stream, in any encoding that it reads: 0, or -EINVAL
+ * and its complaint in *faults. What it takes and doc_next does not is a warning. */
 int doc_check_yaml(const char *text, size_t len, struct jobspec_faults *faults);
 
 /* Types the plain scalars of a tree again as Flux's loader (PyYAML, YAML 1.1) does, and

@@ -112,6 +112,28 @@ void faults_warn(struct jobspec_faults *f,
     va_end(args);
 }
 
+GM_PRINTF(5, 6)
+static void warn_at(struct jobspec_faults *f,
+                    const char *path,
+                    unsigned line,
+                    unsigned col,
+                    const char *fmt,
+                    ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add(f, true, path, line, col, fmt, args);
+    va_end(args);
+}
+
+void faults_as_warnings(struct jobspec_faults *f, const struct jobspec_faults *from)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        const struct jobspec_fault *fault = &from->items[i];
+        warn_at(f, fault->path, fault->line, fault->col, "%s", fault->text);
+    }
+}
+
 static int by_place(const void *a, const void *b)
 {
     const struct jobspec_fault *x = a, *y = b;

@@ -43,6 +43,9 @@ void faults_add_at(struct jobspec_faults *f,
                    const char *fmt,
                    ...);
 
+/* Tells the errors of `from` again in *f, as warnings. */
+void faults_as_warnings(struct jobspec_faults *f, const struct jobspec_faults *from);
+
 /* "tasks[0].args.lr" */
 void faults_path_text(const struct fault_path *at, struct str *out);
 
