@@ -1,8 +1,21 @@
-/* See jobspec.h and load.h: a file -> a job, or all that is wrong with it. Invariant:
- * *ret is set only when there is no fault at all. */
+/* See jobspec.h and load.h: a file -> its jobs, or all that is wrong with them.
+ * Invariant: *ret is set only when there is no error at all. */
 #include "spec/jobspec.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "load.h"
+#include "spec/flux.h"
+#include <stdlib.h>
+
+enum { MOST_DOCUMENTS = 4096 };
+
+/* What the jobs of a file are made from. */
+struct input {
+    const char *file, *text; /* text lives as long as its jobs */
+    size_t len;
+    const struct jobspec_options *opt;
+    struct jobspec_faults *faults;
+};
 
 static void read_stages(struct load *l, const struct doc_node *root)
 {
@@ -30,7 +43,7 @@ static void read_stages(struct load *l, const struct doc_node *root)
     needs_check_cycles(l);
 }
 
-static void read_root(struct load *l, const struct doc_node *root)
+static void read_short(struct load *l, struct doc_node *root)
 {
     if (root->kind != DOC_MAP) {
         load_fault(l,
@@ -40,59 +53,92 @@ static void read_root(struct load *l, const struct doc_node *root)
                    doc_kind_name(root->kind));
         return;
     }
-    const struct doc_node *version = doc_get(root, "version");
-    if (version != NULL) {
-        load_fault(
-            l,
-            &(struct fault_path){.key = "version"},
-            version,
-            "a document with `version` is in the canonical form, which is not supported "
-            "by this version yet");
-        return;
-    }
+    sets_apply(l, root);
     keys_read(l, root);
     read_stages(l, root);
 }
 
-/* "digits" for "jobs/digits.yaml"; what a name cannot hold becomes '_'. */
-static const char *default_name(struct arena *a, const char *file)
+static const struct doc_node *get(const struct doc_node *map, const char *key)
 {
+    return map != NULL ? doc_get(map, key) : NULL;
+}
+
+static void read_cwd(struct load *l, const struct doc_node *attributes)
+{
+    const struct doc_node *cwd = get(get(attributes, "system"), "cwd");
+    if (cwd == NULL || cwd->kind != DOC_STRING || cwd->n == 0)
+        return;
+    AUTO_FREE(char) dir = file_absolute(l->spec->dir, cwd->as.text);
+    l->spec->dir = arena_strdup(l->arena, dir);
+}
+
+/* With a Gridmill part the document is read as the short form that it came from; without
+ * one it is a seated job. What is wrong by Flux's rules and by ours is told together. */
+static void read_canonical(struct load *l, struct doc_node *root)
+{
+    struct flux_job *job = arena_alloc(l->arena, 1, sizeof(*job));
+    struct flux_rules rules = {
+        .dialect = l->spec->form, .only_v1 = l->opt->only_v1, .any = l->opt->any_version};
+    doc_retype_11(l->arena, root, l->faults);
+    bool fine = flux_read(l->arena, root, &rules, l->faults, job);
+    const struct doc_node *attributes = get(root, "attributes");
+    const struct doc_node *part = get(get(attributes, "user"), "gridmill");
+    job->document = root;
+    l->spec->flux = job;
+    read_cwd(l, attributes);
+    if (part == NULL && !fine)
+        return;
+    struct doc_node *view = view_make(l, fine ? job : NULL, part);
+    if (part == NULL) {
+        seated_read(l, job, view);
+    } else {
+        read_short(l, view);
+    }
+    if (fine && get(view, "time") == NULL)
+        l->spec->time = job->duration;
+}
+
+/* "digits" for "jobs/digits.yaml", "digits-2" for its second document; what a name cannot
+ * hold becomes '_'. */
+static const char *default_name(struct arena *a, const char *file, unsigned document)
+{
+    char number[16] = "";
     const char *base = strrchr(file, '/');
     base = base != NULL ? base + 1 : file;
     const char *dot = strrchr(base, '.');
     size_t len = dot != NULL && dot > base ? (size_t)(dot - base) : strlen(base);
-    if (strcmp(file, "-") == 0 || len == 0)
-        return "job";
-    char *name = arena_copy(a, base, len > 100 ? 100 : len);
-    for (char *p = name; *p != '\0'; p++) {
-        char one[2] = {*p, '\0'};
-        if (!load_is_name(one, true) && (*p != '.' || p == name))
-            *p = '_';
+    if (strcmp(file, "-") == 0 || len == 0) {
+        base = "job";
+        len = 3;
     }
-    return name;
+    if (document > 1)
+        (void)snprintf(number, sizeof(number), "-%u", document);
+    size_t most = 100 - strlen(number);
+    char *name = arena_copy(a, base, len > most ? most : len);
+    load_make_name(name, true);
+    return arena_printf(a, "%s%s", name, number);
 }
 
-static struct jobspec *make_spec(const char *file,
-                                 const char *text,
-                                 size_t len,
-                                 const struct jobspec_options *opt)
+static struct jobspec *make_spec(const struct input *in, unsigned document)
 {
     struct arena *a = arena_make();
     struct jobspec *s = arena_alloc(a, 1, sizeof(*s));
-    AUTO_FREE(char) near = file_dirname(file);
+    const struct jobspec_options *opt = in->opt;
+    AUTO_FREE(char) near = file_dirname(in->file);
     AUTO_FREE(char) dir = file_absolute(NULL, opt->dir != NULL ? opt->dir : near);
     const char **sets = arena_alloc(a, opt->n_sets, sizeof(*sets));
     for (unsigned i = 0; i < opt->n_sets; i++)
         sets[i] = arena_strdup(a, opt->sets[i]);
     *s = (struct jobspec){
         .arena = a,
-        .file = arena_strdup(a, file),
+        .file = arena_strdup(a, in->file),
+        .document = document,
         .dir = arena_strdup(a, dir),
-        .text = arena_copy(a, text, len),
-        .text_len = len,
+        .text = in->text,
+        .text_len = in->len,
         .sets = sets,
         .n_sets = opt->n_sets,
-        .name = default_name(a, file),
+        .name = default_name(a, in->file, document),
         .mapping = "auto",
     };
     return s;
@@ -111,24 +157,104 @@ static void finish(struct load *l)
     s->n_sources = l->n_sources;
 }
 
-static void load_doc(struct load *l, const char *text, size_t len)
+static enum dialect form_of(const struct doc_node *root, enum dialect asked)
 {
+    if (asked != DIALECT_AUTO)
+        return asked;
+    return doc_get(root, "version") != NULL ? DIALECT_FLUX_CORE : DIALECT_SHORT;
+}
+
+static void read_root(const struct input *in, struct doc_node *root, struct jobspec *spec)
+{
+    struct load l = {
+        .arena = spec->arena, .opt = in->opt, .faults = in->faults, .spec = spec};
+    l.stage_index = strmap_make();
+    l.source_index = strmap_make();
+    spec->line = root->line;
+    spec->form = form_of(root, in->opt->dialect);
+    if (spec->form == DIALECT_SHORT)
+        read_short(&l, root);
+    else
+        read_canonical(&l, root);
+    finish(&l);
+    strmap_free(l.stage_index);
+    strmap_free(l.source_index);
+    strmap_free(l.known_index);
+}
+
+/* A document that was not asked for makes more than one; how many there are is told at
+ * the second. 0: there is none, or the stream is not YAML (told). */
+static unsigned count_others(const struct input *in, struct doc_stream *s)
+{
+    AUTO(arena) scratch = arena_make();
+    struct doc_node *second = NULL;
+    unsigned n = 2;
+    if (doc_next(s, scratch, &second) != 1)
+        return 0;
+    while (n < MOST_DOCUMENTS && doc_skip(s) == 1)
+        n++;
+    faults_add(in->faults,
+               NULL,
+               second->line,
+               second->col,
+               "a second document: the file holds %s%u jobs; choose one with --document "
+               "N",
+               n == MOST_DOCUMENTS ? "at least " : "",
+               n);
+    return n;
+}
+
+/* The document asked for, into `a`; NULL: told. */
+static struct doc_node *
+choose(const struct input *in, struct doc_stream *s, struct arena *a)
+{
+    unsigned wanted = in->opt->document > 0 ? in->opt->document : 1, n = 0;
     struct doc_node *root = NULL;
-    if (len > DOC_MAX_BYTES) {
-        faults_add(
-            l->faults, NULL, 0, 0, "%zu bytes; a jobspec holds at most 8 MiB", len);
-        return;
+    int rc = 1;
+    while (rc == 1 && n < wanted) {
+        rc = n + 1 < wanted ? doc_skip(s) : doc_next(s, a, &root);
+        n += rc == 1;
     }
-    if (doc_parse(l->arena, text, len, l->faults, &root) != 0)
-        return;
-    l->stage_index = strmap_make();
-    l->source_index = strmap_make();
-    sets_apply(l, root);
-    read_root(l, root);
-    finish(l);
-    strmap_free(l->stage_index);
-    strmap_free(l->source_index);
-    strmap_free(l->known_index);
+    if (rc == 0 && n == 0)
+        faults_add(in->faults, NULL, 0, 0, "the file is empty: it holds no document");
+    else if (rc == 0)
+        faults_add(in->faults,
+                   NULL,
+                   0,
+                   0,
+                   "document %u was asked for, but the file holds %u",
+                   wanted,
+                   n);
+    if (rc == 1 && in->opt->document == 0 && count_others(in, s) > 0)
+        return NULL;
+    return root;
+}
+
+static bool check_size(const struct input *in)
+{
+    if (in->len > DOC_MAX_BYTES)
+        faults_add(
+            in->faults, NULL, 0, 0, "%zu bytes; a jobspec holds at most 8 MiB", in->len);
+    return in->len <= DOC_MAX_BYTES;
+}
+
+static int parse(struct input *in, struct jobspec **ret, struct gm_error *err)
+{
+    AUTO(jobspec) spec = make_spec(in, in->opt->document > 0 ? in->opt->document : 1);
+    if (check_size(in)) {
+        in->text = arena_copy(spec->arena, in->text, in->len);
+        spec->text = in->text;
+        struct doc_stream *s = doc_open(in->text, in->len, in->faults);
+        struct doc_node *root = choose(in, s, spec->arena);
+        doc_close(s);
+        if (root != NULL)
+            read_root(in, root, spec);
+    }
+    faults_sort(in->faults);
+    if (in->faults->n_errors > 0)
+        return faults_first(in->faults, -EINVAL, err);
+    *ret = steal(&spec);
+    return 0;
 }
 
 int jobspec_parse(const char *file,
@@ -139,15 +265,28 @@ int jobspec_parse(const char *file,
                   struct jobspec_faults *faults,
                   struct gm_error *err)
 {
-    AUTO(jobspec) spec = make_spec(file, text, len, opt);
+    struct input in = {file, text, len, opt, faults};
     faults_init(faults, file);
-    struct load l = {.arena = spec->arena, .opt = opt, .faults = faults, .spec = spec};
-    load_doc(&l, text, len);
-    faults_sort(faults);
-    if (faults->n_errors > 0)
-        return faults_first(faults, -EINVAL, err);
-    *ret = steal(&spec);
-    return 0;
+    return parse(&in, ret, err);
+}
+
+/* The bytes of the file; an error is told as a fault, too. */
+static int read_file(const char *file,
+                     char **ret,
+                     size_t *ret_len,
+                     struct jobspec_faults *faults,
+                     struct gm_error *err)
+{
+    struct gm_error why = {0};
+    int rc = file_read(file, DOC_MAX_BYTES, ret, ret_len, &why);
+    if (rc == 0)
+        return 0;
+    size_t named =
+        strlen(file); /* the sentence opens with "FILE: ", as a fault's text does */
+    bool opens =
+        strncmp(why.text, file, named) == 0 && strncmp(why.text + named, ": ", 2) == 0;
+    faults_add(faults, NULL, 0, 0, "%s", opens ? why.text + named + 2 : why.text);
+    return faults_first(faults, rc, err);
 }
 
 int jobspec_load(const char *file,
@@ -158,21 +297,114 @@ int jobspec_load(const char *file,
 {
     AUTO_FREE(char) text = NULL;
     size_t len = 0;
-    struct gm_error why = {0};
-    int rc = file_read(file, DOC_MAX_BYTES, &text, &len, &why);
-    if (rc == 0)
-        return jobspec_parse(file, text, len, opt, ret, faults, err);
-    size_t named =
-        strlen(file); /* the sentence opens with "FILE: ", as a fault's text does */
     faults_init(faults, file);
-    bool opens =
-        strncmp(why.text, file, named) == 0 && strncmp(why.text + named, ": ", 2) == 0;
-    faults_add(faults, NULL, 0, 0, "%s", opens ? why.text + named + 2 : why.text);
-    return faults_first(faults, rc, err);
+    int rc = read_file(file, &text, &len, faults, err);
+    struct input in = {file, text, len, opt, faults};
+    return rc == 0 ? parse(&in, ret, err) : rc;
 }
 
 void jobspec_free(struct jobspec *spec)
 {
     if (spec != NULL)
         arena_free(spec->arena);
+}
+
+/* all jobs of a file */
+
+static void add_job(struct jobspec_jobs *jobs, struct jobspec *spec)
+{
+    if ((jobs->n & (jobs->n - 1)) == 0) /* full at powers of two */
+        jobs->items = xrealloc(jobs->items, jobs->n == 0 ? 1 : 2 * jobs->n, sizeof(spec));
+    jobs->items[jobs->n++] = spec;
+}
+
+/* Two jobs cannot write one file. */
+static void check_results(const struct jobspec_jobs *jobs, struct jobspec_faults *faults)
+{
+    AUTO(strmap) taken = strmap_make();
+    for (unsigned i = 0; i < jobs->n; i++) {
+        const struct jobspec *s = jobs->items[i];
+        const struct fault_path at = {.key = "results"};
+        size_t other;
+        if (!strmap_get(taken, s->results, &other)) {
+            strmap_put(taken, s->results, i);
+            continue;
+        }
+        faults_add(faults,
+                   &at,
+                   s->line,
+                   1,
+                   "%s is written by document %u of this file, too: give the jobs names "
+                   "or results of their own",
+                   s->results,
+                   jobs->items[other]->document);
+    }
+}
+
+static void read_all(const struct input *in, struct jobspec_jobs *jobs)
+{
+    struct doc_stream *s = doc_open(in->text, in->len, in->faults);
+    unsigned wanted = in->opt->document, document = 1;
+    int rc = 1;
+    while (rc == 1 && document <= MOST_DOCUMENTS) {
+        struct doc_node *root = NULL;
+        AUTO(jobspec) spec = NULL;
+        if (wanted == 0 || wanted == document) {
+            spec = make_spec(in, document);
+            rc = doc_next(s, spec->arena, &root);
+        } else {
+            rc = doc_skip(s);
+        }
+        if (root != NULL) {
+            read_root(in, root, spec);
+            add_job(jobs, steal(&spec));
+        }
+        document += rc == 1;
+    }
+    if (rc == 1)
+        faults_add(in->faults, NULL, 0, 0, "more than %d jobs in a file", MOST_DOCUMENTS);
+    else if (rc == 0 && document == 1)
+        faults_add(in->faults, NULL, 0, 0, "the file is empty: it holds no document");
+    else if (rc == 0 && wanted >= document)
+        faults_add(in->faults,
+                   NULL,
+                   0,
+                   0,
+                   "document %u was asked for, but the file holds %u",
+                   wanted,
+                   document - 1);
+    doc_close(s);
+}
+
+int jobspec_load_all(const char *file,
+                     const struct jobspec_options *opt,
+                     struct jobspec_jobs *ret,
+                     struct jobspec_faults *faults,
+                     struct gm_error *err)
+{
+    struct jobspec_jobs jobs = {0};
+    size_t len = 0;
+    faults_init(faults, file);
+    int rc = read_file(file, &jobs.text, &len, faults, err);
+    if (rc != 0)
+        return rc;
+    struct input in = {file, jobs.text, len, opt, faults};
+    read_all(&in, &jobs);
+    check_results(&jobs, faults);
+    faults_sort(faults);
+    if (faults->n_errors > 0) {
+        jobspec_jobs_free(&jobs);
+        return faults_first(faults, -EINVAL, err);
+    }
+    *ret = jobs;
+    return 0;
+}
+
+void jobspec_jobs_free(struct jobspec_jobs *jobs)
+{
+    for (unsigned i = 0; i < jobs->n; i++)
+        jobspec_free(jobs->items[i]);
+    free(jobs->items);
+    free(jobs->text);
+    *jobs = (struct jobspec_jobs){0};
 }

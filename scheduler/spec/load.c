@@ -20,6 +20,7 @@ void load_fault(struct load *l,
     va_end(args);
     sets_prefix(l, node, &where);
     faults_path_text(at, &path);
+    view_path(l, node, &path);
     str_printf(
         &where, "%s%s", where.len > 0 && path.len > 0 ? ": " : "", str_text(&path));
     faults_add_at(l->faults,
@@ -191,4 +192,13 @@ bool load_is_name(const char *text, bool dots)
             return false;
     }
     return true;
+}
+
+void load_make_name(char *text, bool dots)
+{
+    for (char *p = text; *p != '\0'; p++) {
+        char one[2] = {*p, '\0'};
+        if (!load_is_name(one, dots) && (*p != '.' || !dots || p == text))
+            *p = '_';
+    }
 }

@@ -35,6 +35,8 @@ struct load_slot {
     unsigned at;
 };
 
+struct view;
+
 struct load {
     struct arena *arena; /* the jobspec's */
     const struct jobspec_options *opt;
@@ -48,6 +50,7 @@ struct load {
     struct jobspec_source *sources;
     unsigned n_sources;
     struct strmap *source_index, *known_index;
+    const struct view *view; /* a canonical document read as a short form; or NULL */
 };
 
 /* faults */
@@ -103,6 +106,8 @@ bool load_duration(struct load *l,
                    double *ret);
 /* Letters, digits, '-', '_' (and '.' when `dots`), at most 100 of them. */
 bool load_is_name(const char *text, bool dots);
+/* Makes one of any text: what a name cannot hold becomes '_'. */
+void load_make_name(char *text, bool dots);
 
 /* keys.c: every key of the job but `tasks` and a lone stage's. */
 void keys_read(struct load *l, const struct doc_node *root);
@@ -135,6 +140,20 @@ void matrix_count(struct load *l, struct load_stage *h);
 /* Axis, shard dimensions and counts are the same: task i of one belongs to task i of the
  * other. */
 bool matrix_same_shape(const struct jobspec_stage *a, const struct jobspec_stage *b);
+
+/* view.c: a canonical document as the short form that says the same. `job` NULL: it broke
+ * Flux's rules, only the Gridmill part is shown; `part` NULL: it has none. */
+struct flux_job;
+struct doc_node *
+view_make(struct load *l, const struct flux_job *job, const struct doc_node *part);
+/* The path of a place in the short form -> where that stands in the document. */
+void view_path(const struct load *l, const struct doc_node *node, struct str *path);
+
+/* seated.c: a canonical job without a Gridmill part. `view`: its words that the short
+ * form shares, with what --set made of them. */
+void seated_read(struct load *l, const struct flux_job *job, const struct doc_node *view);
+/* The job's name, or its program's, in letters that a name can hold. */
+const char *seated_name(struct arena *a, const struct flux_job *job);
 
 /* sources.c: looks at a path once, and keeps what was found. NULL: a fault (told). */
 const struct jobspec_source *sources_add(struct load *l,

@@ -1,6 +1,7 @@
 /* See written.h. Invariant: reading what is written here gives the same spec again. */
 #include "written.h"
 #include "value.h"
+#include <math.h>
 
 static void literal(const char *text, struct str *out)
 {
@@ -26,7 +27,7 @@ void written_template(const struct jobspec_template *t, struct str *out)
     }
 }
 
-static void put_template(struct json *j, const struct jobspec_template *t)
+void written_text(struct json *j, const struct jobspec_template *t)
 {
     AUTO_STR text = {0};
     written_template(t, &text);
@@ -38,7 +39,7 @@ void written_arg(struct json *j, const struct jobspec_arg *arg)
     AUTO_STR text = {0};
     bool is_text = arg->value.type >= GM_PARAM_STRING && arg->value.type <= GM_PARAM_DATA;
     if (!arg->fixed) {
-        put_template(j, &arg->from);
+        written_text(j, &arg->from);
     } else if (is_text || arg->value.type == GM_PARAM_MODEL) {
         literal(arg->text != NULL ? arg->text : arg->value.as.s, &text);
         json_string(j, str_text(&text));
@@ -68,7 +69,7 @@ void written_command(struct json *j, const struct jobspec_stage *s)
 {
     json_begin(j, '[');
     for (unsigned i = 0; i < s->n_command; i++)
-        put_template(j, &s->command[i]);
+        written_text(j, &s->command[i]);
     json_end(j, ']');
 }
 
@@ -77,7 +78,71 @@ void written_env(struct json *j, const struct jobspec_stage *s)
     json_begin(j, '{');
     for (unsigned i = 0; i < s->n_env; i++) {
         json_key(j, s->env[i].name);
-        put_template(j, &s->env[i].value);
+        if (s->env[i].unset)
+            json_null(j);
+        else
+            written_text(j, &s->env[i].value);
     }
     json_end(j, '}');
+}
+
+void written_seconds(struct json *j, const char *key, double s)
+{
+    json_key(j, key);
+    if (s < 9e15 && floor(s) == s)
+        json_int(j, (int64_t)s);
+    else
+        json_double(j, s);
+}
+
+static void put_int(struct json *j, const struct doc_node *node)
+{
+    int64_t v;
+    uint64_t large;
+    if (doc_int(node, &v) == 0)
+        json_int(j, v);
+    else if (doc_uint(node, &large) == 0)
+        json_uint(j, large);
+    else
+        json_double(j, doc_float(node));
+}
+
+static void put_list(struct json *j, const struct doc_node *node)
+{
+    bool map = node->kind == DOC_MAP;
+    json_begin(j, map ? '{' : '[');
+    for (unsigned i = 0; i < node->n; i++) {
+        if (map)
+            json_key(j, node->as.items[i].key);
+        written_node(j, &node->as.items[i]);
+    }
+    json_end(j, map ? '}' : ']');
+}
+
+void written_node(struct json *j, const struct doc_node *node)
+{
+    switch (node->kind) {
+    case DOC_NULL:
+        json_null(j);
+        break;
+    case DOC_BOOL:
+        json_bool(j, doc_bool(node));
+        break;
+    case DOC_INT:
+        put_int(j, node);
+        break;
+    case DOC_FLOAT:
+        if (isfinite(doc_float(node)))
+            json_double(j, doc_float(node));
+        else
+            json_string_n(j, node->as.text, node->n);
+        break;
+    case DOC_STRING:
+        json_string_n(j, node->as.text, node->n);
+        break;
+    case DOC_LIST:
+    case DOC_MAP:
+        put_list(j, node);
+        break;
+    }
 }

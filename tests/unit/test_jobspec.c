@@ -275,7 +275,7 @@ static void try_load(const char *text, size_t len)
     struct gm_error err = {0};
     AUTO(jobspec) s = NULL;
     int rc = jobspec_parse("x.yaml", text, len, &opt, &s, &faults, &err);
-    cr_assert((rc == 0) == (s != NULL) && (rc == 0) == (faults.n == 0));
+    cr_assert((rc == 0) == (s != NULL) && (rc == 0) == (faults.n_errors == 0));
     cr_assert(rc == 0 || err.text[0] != '\0');
     for (size_t i = 0; i < faults.n; i++) {
         AUTO_FREE(char) line = jobspec_fault_format(&faults, i);

@@ -1,0 +1,184 @@
+/* See part.h. Invariant: reading it as a short form gives the same job again; keys stand
+ * in one fixed order and defaults are left out. */
+#include "part.h"
+#include "written.h"
+
+static void put_matrix(struct json *j, const struct jobspec_stage *s)
+{
+    json_key(j, "matrix");
+    json_begin(j, '{');
+    for (unsigned i = 0; i < s->n_axes; i++) {
+        json_key(j, s->axes[i].name);
+        written_axis(j, &s->axes[i]);
+    }
+    json_end(j, '}');
+}
+
+static void put_shards(struct json *j, const struct jobspec_stage *s)
+{
+    json_key(j, "shards");
+    json_begin(j, '{');
+    json_put_string(j, "of", s->shards_of->written);
+    json_key(j, s->shards_of->unit == GM_LINES ? "lines" : "rows");
+    json_uint(j, s->shard_rows);
+    json_end(j, '}');
+}
+
+static void put_args(struct json *j, const struct jobspec_stage *s)
+{
+    bool open = false;
+    for (unsigned i = 0; i < s->kernel->n_params; i++) {
+        if (!s->args[i].given)
+            continue;
+        if (!open) {
+            json_key(j, "args");
+            json_begin(j, '{');
+            open = true;
+        }
+        json_key(j, s->kernel->params[i].name);
+        written_arg(j, &s->args[i]);
+    }
+    if (open)
+        json_end(j, '}');
+}
+
+static void
+put_needs(struct json *j, const struct jobspec *spec, const struct jobspec_stage *s)
+{
+    bool open = false;
+    for (unsigned i = 0; i < s->n_needs; i++) {
+        if (!s->needs[i].said)
+            continue;
+        if (!open) {
+            json_key(j, "needs");
+            json_begin(j, '[');
+            open = true;
+        }
+        json_string(j, spec->stages[s->needs[i].stage].name);
+    }
+    if (open)
+        json_end(j, ']');
+}
+
+static void put_retry(struct json *j, const struct jobspec_stage *s)
+{
+    static const char *const words[] = {"exit", "signal", "timeout", "node"};
+    json_key(j, "retry");
+    json_begin(j, '{');
+    json_put_int(j, "limit", s->retry_limit);
+    json_key(j, "on");
+    json_begin(j, '[');
+    for (unsigned i = 0; i < 4; i++) {
+        if ((s->retry_on & 1u << i) != 0)
+            json_string(j, words[i]);
+    }
+    json_end(j, ']');
+    json_end(j, '}');
+}
+
+static void
+put_stage(struct json *j, const struct jobspec *spec, const struct jobspec_stage *s)
+{
+    json_begin(j, '{');
+    json_put_string(j, "name", s->name);
+    if (s->kernel != NULL)
+        json_put_string(j, "kernel", s->kernel->name);
+    if (s->kernel == NULL) {
+        json_key(j, "command");
+        written_command(j, s);
+    }
+    if (s->group == 0)
+        json_put_string(j, "group", "all");
+    else if (s->group > 1)
+        json_put_int(j, "group", s->group);
+    if (s->n_axes > 0)
+        put_matrix(j, s);
+    if (s->shards_of != NULL)
+        put_shards(j, s);
+    if (s->kernel != NULL)
+        put_args(j, s);
+    put_needs(j, spec, s);
+    if (s->timeout > 0)
+        written_seconds(j, "timeout", s->timeout);
+    if (s->retry_limit > 0)
+        put_retry(j, s);
+    if (s->n_env > 0) {
+        json_key(j, "env");
+        written_env(j, s);
+    }
+    json_end(j, '}');
+}
+
+/* Argument vectors, one after another. */
+static void put_notify(struct json *j, const struct jobspec *s)
+{
+    const struct jobspec_template *word = s->notify;
+    json_key(j, "notify");
+    json_begin(j, '[');
+    for (unsigned i = 0; i < s->n_notify; i++) {
+        json_begin(j, '[');
+        for (unsigned k = 0; k < s->notify_words[i]; k++)
+            written_text(j, word++);
+        json_end(j, ']');
+    }
+    json_end(j, ']');
+}
+
+static void put_results(struct json *j, const struct jobspec *s)
+{
+    bool packed = s->compress != NULL && strcmp(s->compress, "none") != 0;
+    json_key(j, "results");
+    if (!packed && s->pack == JOBSPEC_PACK_SINGLE && s->writers == JOBSPEC_WRITERS_RANK) {
+        json_string(j, s->results);
+        return;
+    }
+    json_begin(j, '{');
+    json_put_string(j, "file", s->results);
+    if (packed)
+        json_put_string(j, "compress", s->compress);
+    if (s->pack == JOBSPEC_PACK_SHARDED)
+        json_put_string(j, "pack", "sharded");
+    if (s->writers == JOBSPEC_WRITERS_HOST)
+        json_put_string(j, "writers", "host");
+    json_end(j, '}');
+}
+
+static void put_placing(struct json *j, const struct jobspec *s)
+{
+    bool by_nodes = s->nodes > 0 && s->ranks_per_node > 0;
+    if (!by_nodes && s->nodes > 0)
+        json_put_int(j, "nodes", s->nodes);
+    if (!by_nodes && s->ranks_per_node > 0)
+        json_put_int(j, "ranks-per-node", s->ranks_per_node);
+    if (s->memory > 0) {
+        json_key(j, "memory");
+        json_uint(j, s->memory);
+    }
+    if (strcmp(s->mapping, "auto") != 0)
+        json_put_string(j, "mapping", s->mapping);
+    if (s->hosts != NULL)
+        json_put_string(j, "hosts", s->hosts);
+    if (s->oversubscribe)
+        json_put_bool(j, "oversubscribe", true);
+}
+
+void part_write(struct json *j, const struct jobspec *s)
+{
+    json_begin(j, '{');
+    put_placing(j, s);
+    json_key(j, "tasks");
+    json_begin(j, '[');
+    for (unsigned i = 0; i < s->n_stages; i++)
+        put_stage(j, s, &s->stages[i]);
+    json_end(j, ']');
+    put_results(j, s);
+    if (s->telemetry > 0) {
+        json_key(j, "telemetry");
+        json_begin(j, '{');
+        written_seconds(j, "every", s->telemetry);
+        json_end(j, '}');
+    }
+    if (s->n_notify > 0)
+        put_notify(j, s);
+    json_end(j, '}');
+}

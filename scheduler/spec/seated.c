@@ -1,0 +1,225 @@
+/* See load.h: a canonical job without a Gridmill part. Each entry of its tasks is a stage
+ * whose tasks run all at once, a rank each, on the slots of its label. Invariant: nothing
+ * in a command is a reference. */
+#include "base/file.h"
+#include "base/memory.h"
+#include "load.h"
+#include "spec/flux.h"
+
+static struct jobspec_template literal(const struct load *l, const char *text)
+{
+    struct jobspec_piece *piece = arena_alloc(l->arena, 1, sizeof(*piece));
+    piece->text = text;
+    return (struct jobspec_template){.pieces = piece, .n = 1};
+}
+
+static void
+set_command(const struct load *l, const struct flux_task *task, struct jobspec_stage *s)
+{
+    struct jobspec_template *words =
+        arena_alloc(l->arena, task->n_command, sizeof(*words));
+    for (unsigned i = 0; i < task->n_command; i++)
+        words[i] = literal(l, task->command[i]);
+    s->command = words;
+    s->n_command = task->n_command;
+}
+
+/* The job's environment, and the task's on top of it. */
+static void set_env(const struct load *l,
+                    const struct flux_job *job,
+                    const struct flux_task *task,
+                    struct jobspec_stage *s)
+{
+    size_t most = xadd(job->n_env, task->n_env);
+    struct jobspec_env *env = arena_alloc(l->arena, most, sizeof(*env));
+    AUTO(strmap) index = strmap_make();
+    unsigned n = 0;
+    for (size_t i = 0; i < most; i++) {
+        const struct flux_env *e =
+            i < job->n_env ? &job->env[i] : &task->env[i - job->n_env];
+        size_t at = n;
+        if (!strmap_get(index, e->name, &at))
+            strmap_put(index, e->name, n++);
+        env[at] = (struct jobspec_env){.name = e->name, .unset = e->value == NULL};
+        env[at].value = literal(l, e->value != NULL ? e->value : "");
+    }
+    s->env = env;
+    s->n_env = n;
+}
+
+static const char *program(const struct flux_task *task)
+{
+    const char *slash = strrchr(task->command[0], '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : task->command[0];
+}
+
+/* The program's name, and a number from the second on. */
+static const char *stage_name(struct load *l, const struct flux_task *task, unsigned i)
+{
+    const char *base = program(task);
+    size_t len = strlen(base), last = 1;
+    char *word = arena_copy(l->arena, base, len > 80 ? 80 : len);
+    load_make_name(word, false);
+    const char *name = word[0] != '\0' ? word : arena_printf(l->arena, "task%u", i);
+    const char *key = arena_printf(l->arena, "%s/", name); /* where its numbers are */
+    (void)strmap_get(l->stage_index, key, &last);
+    size_t other;
+    const char *own = name;
+    while (strmap_get(l->stage_index, own, &other))
+        own = arena_printf(l->arena, "%s-%zu", name, ++last);
+    strmap_put(l->stage_index, key, last);
+    strmap_put(l->stage_index, own, i);
+    return own;
+}
+
+static unsigned count_slots(const struct resource *list, unsigned n)
+{
+    unsigned slots = 0;
+    for (unsigned i = 0; i < n; i++)
+        slots += strcmp(list[i].type, "slot") == 0
+                     ? 1
+                     : count_slots(list[i].with, list[i].n_with);
+    return slots;
+}
+
+/* Flux takes a task whose slot is no vertex's label; so do we where only one can be
+ * meant. NULL: the task has no place to run (jobspec_check_runnable). */
+static const struct resource *find_slot(const struct flux_job *job, const char *label)
+{
+    const struct resource *slot = resource_slot(job->resources, job->n_resources, label);
+    if (slot == NULL && count_slots(job->resources, job->n_resources) == 1)
+        slot = resource_slot(job->resources, job->n_resources, NULL);
+    return slot;
+}
+
+static void set_count(const struct flux_job *job,
+                      const struct flux_task *task,
+                      struct jobspec_stage *s)
+{
+    static const enum jobspec_per per[] = {[FLUX_PER_SLOT] = JOBSPEC_PER_SLOT,
+                                           [FLUX_PER_RESOURCE] = JOBSPEC_PER_RESOURCE,
+                                           [FLUX_TOTAL] = JOBSPEC_TOTAL};
+    s->per = per[task->per];
+    s->per_count = (uint64_t)task->count;
+    s->per_type = task->per_type;
+    if (task->per == FLUX_PER_SLOT && job->per_resource_type != NULL) {
+        s->per = JOBSPEC_PER_RESOURCE;
+        s->per_count = (uint64_t)job->per_resource_count;
+        s->per_type = job->per_resource_type;
+    }
+}
+
+static void read_tasks(struct load *l, const struct flux_job *job)
+{
+    l->n_stages = job->n_tasks;
+    l->stages = arena_alloc(l->arena, l->n_stages, sizeof(*l->stages));
+    for (unsigned i = 0; i < job->n_tasks; i++) {
+        const struct flux_task *task = &job->tasks[i];
+        struct jobspec_stage *s = &l->stages[i];
+        *s = (struct jobspec_stage){.group = 1, .line = task->line, .col = task->col};
+        s->name = stage_name(l, task, i);
+        set_command(l, task, s);
+        set_env(l, job, task, s);
+        s->slot = find_slot(job, task->slot);
+        set_count(job, task, s);
+    }
+}
+
+/* How many tasks a stage has, once a plan fixed it. */
+static void read_seats(struct load *l)
+{
+    uint64_t ranks = 0;
+    if (l->opt->seated == NULL)
+        return;
+    if (l->opt->n_seated != l->n_stages) {
+        faults_add(l->faults,
+                   NULL,
+                   0,
+                   0,
+                   "the plan seats %u stages, but the job has %u",
+                   l->opt->n_seated,
+                   l->n_stages);
+        return;
+    }
+    for (unsigned i = 0; i < l->n_stages; i++) {
+        l->stages[i].n_tasks = l->opt->seated[i];
+        l->stages[i].first_rank = (unsigned)ranks;
+        if (__builtin_add_overflow(ranks, l->opt->seated[i], &ranks) ||
+            ranks > INT32_MAX) {
+            faults_add(
+                l->faults, NULL, 0, 0, "the plan seats more than 2147483647 ranks");
+            return;
+        }
+    }
+}
+
+/* A --set can change what is told about the job, not what it runs on what. */
+static bool is_fixed(const char *key)
+{
+    static const char *const fixed[] = {
+        "ranks", "nodes", "ranks-per-node", "per-rank", "tasks"};
+    for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+        if (strcmp(fixed[i], key) == 0)
+            return true;
+    }
+    return stage_is_key(key);
+}
+
+static bool check_sets(struct load *l, const struct doc_node *view)
+{
+    bool fine = true;
+    for (unsigned i = 0; i < view->n; i++) {
+        const struct doc_node *item = &view->as.items[i];
+        const struct fault_path at = {.key = item->key};
+        if (!is_fixed(item->key))
+            continue;
+        load_fault(l,
+                   &at,
+                   item,
+                   "a canonical job without attributes.user.gridmill says this by its "
+                   "resources and tasks: change it there");
+        fine = false;
+    }
+    return fine;
+}
+
+static const char *clean_name(struct arena *a, const char *text)
+{
+    size_t len = strlen(text);
+    char *clean = arena_copy(a, text, len > 100 ? 100 : len);
+    load_make_name(clean, true);
+    return clean[0] != '\0' ? clean : "job";
+}
+
+const char *seated_name(struct arena *a, const struct flux_job *job)
+{
+    bool given = job->name != NULL && job->name[0] != '\0';
+    return clean_name(a, given ? job->name : program(&job->tasks[0]));
+}
+
+/* Flux takes any text as a job's name, and the program's where there is none; the results
+ * are then named after the file. */
+static void set_names(struct load *l, const struct flux_job *job)
+{
+    bool given = job->name != NULL && job->name[0] != '\0';
+    const char *stem = given ? clean_name(l->arena, job->name) : l->spec->name;
+    if (l->spec->results == NULL) {
+        const char *file = arena_printf(l->arena, "%s.h5", stem);
+        AUTO_FREE(char) path = file_absolute(l->spec->dir, file);
+        l->spec->results = arena_strdup(l->arena, path);
+    }
+    l->spec->name = seated_name(l->arena, job);
+}
+
+void seated_read(struct load *l, const struct flux_job *job, const struct doc_node *view)
+{
+    l->spec->resources = job->resources;
+    l->spec->n_resources = job->n_resources;
+    read_tasks(l, job);
+    read_seats(l);
+    if (!check_sets(l, view))
+        return;
+    keys_read(l, view);
+    if (doc_get(view, "name") == NULL) /* else it is a --set's */
+        set_names(l, job);
+}
