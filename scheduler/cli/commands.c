@@ -5,6 +5,7 @@
 const struct command *const commands[] = {&cmd_run,
                                           &cmd_plan,
                                           &cmd_check,
+                                          &cmd_init,
                                           &cmd_topo,
                                           &cmd_kernels,
                                           &cmd_result,

@@ -5,7 +5,21 @@
 
 #include "gridmill/kernel.h"
 
-/* YAML; yours to free. kernel NULL: a starter for a command. */
-char *starter_format(const struct gm_kernel *kernel, const char *name);
+#define STARTER_BLANK "FILL-ME" /* what stands where only the user knows */
+
+struct starter_options {
+    const char *name;        /* of the job */
+    const char *file;        /* the jobspec's, as its comments speak of it */
+    const char *const *sets; /* "PATH=VALUE" as --set has them: values that are known */
+    unsigned n_sets;
+};
+
+/* YAML, and "args.data shards.of": the keys that are still to be filled in ("": none);
+ * both yours to free. kernel NULL: a starter for a command. -EINVAL: a set is wrong. */
+int starter_format(const struct gm_kernel *kernel,
+                   const struct starter_options *opt,
+                   char **ret,
+                   char **ret_blanks,
+                   struct gm_error *err);
 
 #endif
