@@ -131,6 +131,9 @@ static int read_plan(const struct rank *r,
                                   .n_known = p->plan->n_sources,
                                   .sets = p->plan->sets,
                                   .n_sets = p->plan->n_sets,
+                                  .document = p->plan->document,
+                                  .seated = p->plan->seated,
+                                  .n_seated = p->plan->n_seated,
                                   .dir = p->plan->dir};
     opt.kernels = engine_kernels(&opt.n_kernels);
     rc = jobspec_parse(

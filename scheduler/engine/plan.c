@@ -76,6 +76,7 @@ static void add_job(struct plan *p, const struct jobspec *spec)
         sets[i] = arena_strdup(a, spec->sets[i]);
     p->sets = sets;
     p->n_sets = spec->n_sets;
+    p->document = spec->document;
     struct jobspec_source *sources = arena_alloc(a, spec->n_sources, sizeof(*sources));
     for (unsigned i = 0; i < spec->n_sources; i++) {
         sources[i] = spec->sources[i];

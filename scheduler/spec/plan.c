@@ -87,6 +87,20 @@ static void put_sources(struct json *j, const struct plan *p)
     json_end(j, ']');
 }
 
+/* null: not a seated job. */
+static void put_seated(struct json *j, const struct plan *p)
+{
+    json_key(j, "seated");
+    if (p->seated == NULL) {
+        json_null(j);
+        return;
+    }
+    json_begin(j, '[');
+    for (unsigned i = 0; i < p->n_seated; i++)
+        json_uint(j, p->seated[i]);
+    json_end(j, ']');
+}
+
 char *plan_format(const struct plan *p)
 {
     AUTO_JSON j = {.pretty = true};
@@ -103,6 +117,8 @@ char *plan_format(const struct plan *p)
     for (unsigned i = 0; i < p->n_sets; i++)
         json_string(&j, p->sets[i]);
     json_end(&j, ']');
+    put_uint(&j, "document", p->document);
+    put_seated(&j, p);
     put_text(&j, "canonical", p->canonical);
     put_text(&j, "results", p->results);
     put_text(&j, "folder", p->folder);
@@ -292,6 +308,32 @@ read_sets(const struct reading *r, const struct doc_node *root, struct plan *p)
     p->sets = sets;
 }
 
+/* Which document of the text, and how many tasks of each stage it seats. */
+static void
+read_choice(const struct reading *r, const struct doc_node *root, struct plan *p)
+{
+    const struct fault_path up = {.key = "seated"}, document_at = {.key = "document"};
+    const struct doc_node *seated = get(r, NULL, root, "seated");
+    p->document = (unsigned)get_uint(r, NULL, root, "document", UINT32_MAX);
+    if (p->document == 0 && doc_get(root, "document") != NULL)
+        wrong(r, &document_at, root, "must be 1 or more");
+    if (seated == NULL || seated->kind == DOC_NULL)
+        return;
+    if (seated->kind != DOC_LIST || seated->n == 0) {
+        wrong(r, &up, seated, "must be null or a list of numbers");
+        return;
+    }
+    uint64_t *all = arena_alloc(r->a, seated->n, sizeof(*all));
+    for (unsigned i = 0; i < seated->n; i++) {
+        const struct doc_node *item = &seated->as.items[i];
+        struct fault_path at = {.up = &up, .index = i};
+        if (item->kind != DOC_INT || doc_uint(item, &all[i]) != 0 || all[i] > INT32_MAX)
+            wrong(r, &at, item, "must be a number of tasks, 0 .. 2147483647");
+    }
+    p->seated = all;
+    p->n_seated = seated->n;
+}
+
 static void
 read_binder(const struct reading *r, const struct doc_node *root, struct plan *p)
 {
@@ -333,6 +375,7 @@ read_plan(const struct reading *r, const struct doc_node *root, struct plan *p)
     p->launcher = get_text(r, NULL, root, "launcher", NULL);
     read_binder(r, root, p);
     read_sets(r, root, p);
+    read_choice(r, root, p);
     read_ranks(r, root, p);
     read_hosts(r, root, p);
     read_sources(r, root, p);

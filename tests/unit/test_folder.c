@@ -18,6 +18,7 @@ static struct plan plan_for(const char *file)
                          .dir = dir,
                          .text = "kernel: sleep\n",
                          .text_len = 14,
+                         .document = 1,
                          .canonical = "{}",
                          .results = file,
                          .folder = folder_path,

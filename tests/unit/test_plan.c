@@ -17,6 +17,7 @@ static struct plan sample(void)
     static const struct plan_host hosts[] = {{"a", 0}, {"b", 0}};
     static const struct plan_topology topologies[] = {
         {"0123456789abcdef", "<?xml version=\"1.0\"?>\n<topology/>\n"}};
+    static const uint64_t seated[] = {4, 0, INT32_MAX};
     static const struct jobspec_source sources[] = {
         {.path = "/job/d.csv",
          .written = "d.csv",
@@ -33,6 +34,9 @@ static struct plan sample(void)
                          .text_len = sizeof(text) - 1,
                          .sets = sets,
                          .n_sets = 2,
+                         .document = 3,
+                         .seated = seated,
+                         .n_seated = 3,
                          .canonical = "{\"version\":1}",
                          .results = "/job/x.h5",
                          .folder = "/job/x.h5.gm",
@@ -68,6 +72,19 @@ Test(plan, comes_back_as_it_was_written)
     cr_expect_str_eq(q->topologies[0].xml, p.topologies[0].xml);
     cr_expect(q->binder == PLAN_BOUND_BY_RUNNER && q->oversubscribe && q->n_sets == 2);
     cr_expect_str_eq(q->sets[1], "name=\"x\"");
+    cr_assert(q->document == 3 && q->n_seated == 3);
+    cr_expect(q->seated[0] == 4 && q->seated[1] == 0 && q->seated[2] == INT32_MAX);
+}
+
+Test(plan, of_a_job_without_seats_says_so)
+{
+    struct plan p = sample();
+    p.seated = NULL;
+    p.n_seated = 0;
+    AUTO_FREE(char) text = plan_format(&p);
+    AUTO(plan) q = NULL;
+    cr_assert(plan_parse("plan.json", text, strlen(text), &q, NULL) == 0);
+    cr_expect(q->seated == NULL && q->n_seated == 0);
 }
 
 Test(plan, of_every_length_but_the_whole_it_is_refused)
@@ -116,6 +133,11 @@ Test(plan, a_rule_that_is_broken_is_told_with_its_place)
          "oversubscribe: must be true or false"},
         {"\"folder\": \"/job/x.h5.gm\"", "\"folder\": null", "folder: must be a string"},
         {"\"sets\": [", "\"sets\": 3, \"x\": [", "sets: must be a list"},
+        {"\"document\": 3", "\"document\": 0", "document: must be 1 or more"},
+        {"\"document\": 3", "\"documen\": 3", "document: is missing"},
+        {"\"seated\": [", "\"seated\": 4, \"x\": [", "seated: must be null or a list"},
+        {"\"seated\": [", "\"seated\": [], \"x\": [", "seated: must be null or a list"},
+        {"2147483647", "2147483648", "seated[2]: must be a number of tasks"},
         {"\"ranks=2\"", "2", "sets[0]: must be a string"},
         {"\"ranks\": [", "\"ranks\": [], \"x\": [", "ranks: must hold one rank or more"},
         {"\"host\": \"a\"", "\"host\": {}", "ranks[0].host: must be a string"},
