@@ -3,7 +3,9 @@
  *
  * Ranges: the first a rank gets is one task; once the mean task time is known a range is
  * what takes RANGE_SECONDS, but never more than a share of what is left (guided
- * self-scheduling, Polychronopoulos and Kuck 1987), so that the tail stays even. */
+ * self-scheduling, Polychronopoulos and Kuck 1987), so that the tail stays even.
+ *
+ * Seated jobs: each rank gets its own task, once, when it first says that it is idle. */
 #include "farm.h"
 #include "base/memory.h"
 #include <assert.h>
@@ -30,6 +32,9 @@ struct farm {
     uint32_t *members;
     uint32_t epoch;
     bool stopped, ended;
+    bool *came;        /* seated: ranks that were idle before, or NULL */
+    uint32_t *waiting; /* seated: ranks to get their task, [first_waiting, n_waiting) */
+    unsigned first_waiting, n_waiting;
 };
 
 struct farm *farm_make(const struct jobspec *spec, unsigned n_ranks)
@@ -40,6 +45,10 @@ struct farm *farm_make(const struct jobspec *spec, unsigned n_ranks)
     f->idle = xcalloc(n_ranks, sizeof(*f->idle));
     f->members = xcalloc(n_ranks, sizeof(*f->members));
     f->stages = xcalloc(spec->n_stages, sizeof(*f->stages));
+    if (jobspec_seated(spec)) {
+        f->came = xcalloc(n_ranks, sizeof(*f->came));
+        f->waiting = xcalloc(n_ranks, sizeof(*f->waiting));
+    }
     for (unsigned i = 0; i < spec->n_stages; i++) {
         for (unsigned k = 0; k < spec->stages[i].n_needs; k++) {
             const struct jobspec_need *need = &spec->stages[i].needs[k];
@@ -56,6 +65,8 @@ void farm_free(struct farm *f)
     for (unsigned i = 0; i < f->spec->n_stages; i++)
         free(f->stages[i].failures);
     free(f->stages);
+    free(f->came);
+    free(f->waiting);
     free(f->members);
     free(f->idle);
     free(f);
@@ -67,6 +78,10 @@ void farm_idle(struct farm *f, unsigned rank)
     if (!f->idle[rank]) {
         f->idle[rank] = true;
         f->n_idle++;
+    }
+    if (f->came != NULL && !f->came[rank]) {
+        f->came[rank] = true;
+        f->waiting[f->n_waiting++] = rank;
     }
 }
 
@@ -212,6 +227,41 @@ static void take_members(struct farm *f, unsigned group, struct farm_assign *ret
     ret->members = f->members;
 }
 
+/* The stage whose ranks this one is among; n_stages: none. */
+static unsigned stage_of_rank(const struct farm *f, unsigned rank)
+{
+    unsigned i = 0;
+    for (; i < f->spec->n_stages; i++) {
+        const struct jobspec_stage *s = &f->spec->stages[i];
+        if (rank >= s->first_rank && rank - s->first_rank < s->n_tasks)
+            break;
+    }
+    return i;
+}
+
+static int next_seated(struct farm *f, struct farm_assign *ret)
+{
+    while (f->first_waiting < f->n_waiting && !f->stopped) {
+        uint32_t rank = f->waiting[f->first_waiting++];
+        unsigned i = stage_of_rank(f, rank);
+        if (i == f->spec->n_stages)
+            continue;
+        f->idle[rank] = false;
+        f->n_idle--;
+        f->members[0] = rank;
+        f->stages[i].next++;
+        f->stages[i].running++;
+        *ret = (struct farm_assign){.stage = i,
+                                    .first = rank - f->spec->stages[i].first_rank,
+                                    .count = 1,
+                                    .epoch = ++f->epoch,
+                                    .n_members = 1,
+                                    .members = f->members};
+        return 1;
+    }
+    return 0;
+}
+
 int farm_next(struct farm *f, struct farm_assign *ret)
 {
     if (farm_over(f) && f->n_idle == f->n_ranks && !f->ended) {
@@ -222,6 +272,8 @@ int farm_next(struct farm *f, struct farm_assign *ret)
             f->members[r] = r;
         return 1;
     }
+    if (jobspec_seated(f->spec))
+        return next_seated(f, ret);
     for (unsigned i = 0; i < f->spec->n_stages && !f->stopped; i++) {
         struct stage_state *s = &f->stages[i];
         unsigned group = group_of(f, &f->spec->stages[i]);

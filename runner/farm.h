@@ -4,7 +4,7 @@
  * A rank that is idle says so (farm_idle); farm_next then hands out work: a range of
  * tasks of a stage with group size 1 to one rank, or one task to a group of g idle ranks.
  * What was committed comes back (farm_report); a stage starts when those it needs are
- * over. */
+ * over. In a seated job (jobspec.h) each rank gets the one task that is its own. */
 #ifndef RUNNER_FARM_H
 #define RUNNER_FARM_H
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/seats.h"
 #include "sched/place.h"
 #include "topo/restree.h"
 #include <assert.h>
@@ -337,6 +338,22 @@ static int place_on_host(const struct gather *g,
     return rc;
 }
 
+/* A canonical job: the launcher decided where its tasks stand, the counts that may vary
+ * are those that give as many tasks as there are ranks. */
+static int plan_seated(const struct gather *g,
+                       const struct jobspec *spec,
+                       struct plan **ret,
+                       struct gm_error *err)
+{
+    AUTO_FREE(uint64_t) tasks = NULL;
+    int rc = seats_count(spec, g->n_ranks, &tasks, err);
+    if (rc < 0)
+        return rc;
+    AUTO(placement) at = keep_inherited(g, "as the launcher that started it left it");
+    return engine_plan_from(
+        spec, g->tree, at, tasks, PLAN_BOUND_BEFORE, "foreign", ret, err);
+}
+
 int gather_plan(const struct gather *g,
                 const struct jobspec *spec,
                 unsigned n_ranks,
@@ -345,6 +362,8 @@ int gather_plan(const struct gather *g,
 {
     AUTO(placement) at = NULL;
     enum plan_binder binder = PLAN_BOUND_BEFORE;
+    if (jobspec_seated(spec))
+        return plan_seated(g, spec, ret, err);
     if (spec->ranks != 0 && spec->ranks != n_ranks)
         return gm_fail(err,
                        -EINVAL,
@@ -374,5 +393,5 @@ int gather_plan(const struct gather *g,
             return rc;
         }
     }
-    return engine_plan_from(spec, g->tree, at, binder, "foreign", ret, err);
+    return engine_plan_from(spec, g->tree, at, NULL, binder, "foreign", ret, err);
 }

@@ -84,10 +84,12 @@ int engine_plan(const struct jobspec *spec,
                 struct gm_error *err);
 
 /* The same from a placement that is already made (the runner under a foreign launcher,
- * which placed from the inherited cpusets). */
+ * which placed from the inherited cpusets). seated: of a seated job, its tasks a stage;
+ * else NULL. */
 int engine_plan_from(const struct jobspec *spec,
                      const struct restree *tree,
                      const struct placement *at,
+                     const uint64_t *seated,
                      enum plan_binder binder,
                      const char *launcher,
                      struct plan **ret,

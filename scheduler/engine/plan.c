@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "engine.h"
+#include "seats.h"
 #include "spec/canonical.h"
 #include <stdlib.h>
 #include <sys/random.h>
@@ -112,9 +113,18 @@ check_groups(const struct jobspec *spec, unsigned n_ranks, struct gm_error *err)
     return 0;
 }
 
+static const uint64_t *
+copy_seated(struct arena *a, const uint64_t *seated, unsigned n_stages)
+{
+    uint64_t *copy = arena_alloc(a, n_stages, sizeof(*copy));
+    memcpy(copy, seated, n_stages * sizeof(*copy));
+    return copy;
+}
+
 int engine_plan_from(const struct jobspec *spec,
                      const struct restree *tree,
                      const struct placement *at,
+                     const uint64_t *seated,
                      enum plan_binder binder,
                      const char *launcher,
                      struct plan **ret,
@@ -132,6 +142,10 @@ int engine_plan_from(const struct jobspec *spec,
     add_job(p, spec);
     add_ranks(p, tree, at);
     add_hosts(p, tree);
+    if (seated != NULL) {
+        p->seated = copy_seated(a, seated, spec->n_stages);
+        p->n_seated = spec->n_stages;
+    }
     p->mapping = arena_strdup(a, at->mapping);
     p->oversubscribe = at->oversubscribed;
     p->binder = binder;
@@ -141,13 +155,36 @@ int engine_plan_from(const struct jobspec *spec,
     return 0;
 }
 
-int engine_plan(const struct jobspec *spec,
-                const struct restree *tree,
-                const char *launcher,
-                struct plan **ret,
-                struct gm_error *err)
+/* The hosts that the constraints forbid are held by somebody else, so to say. */
+static int
+hold_others(const struct jobspec *spec, const struct restree *tree, struct occupancy *occ)
+{
+    int held = 0;
+    for (unsigned h = 0; spec->constraints != NULL && h < tree->n_hosts; h++) {
+        struct constraint_host host = {.name = tree->hosts[h].name, .rank = h};
+        const struct topo_shape *s = restree_shape(tree, h);
+        AUTO(idset) pus = idset_make();
+        AUTO(idset) gpus = idset_make();
+        if (constraint_allows(spec->constraints, &host))
+            continue;
+        for (unsigned i = 0; i < s->n_pus; i++)
+            idset_add(pus, s->pus[i]);
+        for (unsigned i = 0; i < s->n_gpus; i++)
+            idset_add(gpus, i);
+        (void)occupancy_claim(occ, h, pus, gpus, NULL);
+        held++;
+    }
+    return held;
+}
+
+static int plan_farmed(const struct jobspec *spec,
+                       const struct restree *tree,
+                       const char *launcher,
+                       struct plan **ret,
+                       struct gm_error *err)
 {
     AUTO(occupancy) free_now = occupancy_make(tree);
+    int held = hold_others(spec, tree, free_now);
     struct place_request req = {
         .ranks = spec->ranks,
         .nodes = spec->nodes,
@@ -161,8 +198,42 @@ int engine_plan(const struct jobspec *spec,
     };
     AUTO(placement) at = NULL;
     int rc = place_map(tree, free_now, &req, &at, err);
+    if (rc != 0 && held > 0)
+        (void)gm_prefix(err,
+                        "%s: `constraints` allows %u of %u hosts",
+                        spec->file,
+                        tree->n_hosts - (unsigned)held,
+                        tree->n_hosts);
     if (rc != 0)
         return rc;
     enum plan_binder binder = at->oversubscribed ? PLAN_UNBOUND : PLAN_BOUND_BY_LAUNCHER;
-    return engine_plan_from(spec, tree, at, binder, launcher, ret, err);
+    return engine_plan_from(spec, tree, at, NULL, binder, launcher, ret, err);
+}
+
+/* Launchers bind ranks apart; ranks that share PUs bind themselves. */
+static int plan_seated(const struct jobspec *spec,
+                       const struct restree *tree,
+                       const char *launcher,
+                       struct plan **ret,
+                       struct gm_error *err)
+{
+    AUTO(seats) seats = NULL;
+    int rc = seats_make(spec, tree, &seats, err);
+    if (rc != 0)
+        return rc;
+    enum plan_binder binder =
+        seats->shared ? PLAN_BOUND_BY_RUNNER : PLAN_BOUND_BY_LAUNCHER;
+    return engine_plan_from(
+        spec, tree, seats->at, seats->tasks, binder, launcher, ret, err);
+}
+
+int engine_plan(const struct jobspec *spec,
+                const struct restree *tree,
+                const char *launcher,
+                struct plan **ret,
+                struct gm_error *err)
+{
+    if (jobspec_seated(spec))
+        return plan_seated(spec, tree, launcher, ret, err);
+    return plan_farmed(spec, tree, launcher, ret, err);
 }

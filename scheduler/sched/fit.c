@@ -78,27 +78,6 @@ static void add_candidate(struct candidates *c, unsigned host, unsigned node)
     c->items[c->n++] = (struct candidate){.host = host, .node = node};
 }
 
-/* A machine leaves out levels that place nothing: what stands for them there. */
-static struct topo_node stand_in(const struct topo_shape *s, const struct want *w)
-{
-    struct topo_node like = {.kind = w->kind, .level = w->level};
-    for (unsigned i = 0; i < s->n_nodes; i++) {
-        if (s->nodes[i].kind == like.kind && s->nodes[i].level == like.level)
-            return like;
-    }
-    if (w->kind == GM_CACHE && w->level < 3)
-        like.kind = GM_CORE;
-    else if (w->kind == GM_PACKAGE || w->kind == GM_NUMA)
-        like.kind = GM_HOST;
-    like.level = 0;
-    return like;
-}
-
-static bool is_like(const struct topo_node *n, const struct topo_node *like)
-{
-    return n->kind == like->kind && n->level == like->level && n->n_pus > 0;
-}
-
 /* Those at or below the node; where there is none, the one around it that is just as
  * large (a package around its only NUMA node, a NUMA node around its only cache). */
 static void add_candidates(const struct search *s,
@@ -108,15 +87,17 @@ static void add_candidates(const struct search *s,
                            struct candidates *c)
 {
     const struct topo_shape *shape = shape_of(s, host);
-    const struct topo_node *nodes = shape->nodes, like = stand_in(shape, w);
+    const struct topo_node *nodes = shape->nodes;
+    struct topo_node like;
+    (void)want_level(shape, w->r->type, &like);
     unsigned before = c->n;
     for (unsigned i = node; i < nodes[node].end; i++) {
-        if (is_like(&nodes[i], &like))
+        if (want_is_like(&nodes[i], &like))
             add_candidate(c, host, i);
     }
     for (unsigned i = node; c->n == before && i != 0;) {
         i = nodes[i].parent;
-        if (nodes[i].n_pus == nodes[node].n_pus && is_like(&nodes[i], &like))
+        if (nodes[i].n_pus == nodes[node].n_pus && want_is_like(&nodes[i], &like))
             add_candidate(c, host, i);
     }
 }

@@ -270,13 +270,8 @@ void match_free(struct match *m)
 {
     if (m == NULL)
         return;
-    for (unsigned i = 0; i < m->n_slots; i++) {
-        for (unsigned k = 0; k < m->slots[i].n_parts; k++) {
-            idset_free(m->slots[i].parts[k].pus);
-            idset_free(m->slots[i].parts[k].gpus);
-        }
-        free(m->slots[i].parts);
-    }
+    for (unsigned i = 0; i < m->n_slots; i++)
+        match_parts_free(m->slots[i].parts, m->slots[i].n_parts);
     free(m->slots);
     free(m);
 }

@@ -10,6 +10,7 @@
 #ifndef SCHED_MATCH_H
 #define SCHED_MATCH_H
 
+#include "base/str.h"
 #include "spec/constraint.h"
 #include "spec/resource.h"
 #include "topo/occupancy.h"
@@ -44,6 +45,19 @@ int match_make(const struct restree *tree,
                struct match **ret,
                struct gm_error *err);
 void match_free(struct match *m); /* takes NULL */
+
+/* What a part of a slot has of a type ("core", "socket", "gpu" ...), each as far as it is
+ * the slot's; a GPU comes with the slot's PUs that are nearest to it. *ret_n 0: none. */
+void match_within(const struct restree *tree,
+                  const struct match_part *part,
+                  const char *type,
+                  struct match_part **ret,
+                  unsigned *ret_n);
+void match_parts_free(struct match_part *parts, unsigned n);
+/* The smallest domain that holds a part, as text: "package 1, NUMA 2". */
+void match_where(const struct restree *tree,
+                 const struct match_part *part,
+                 struct str *out);
 
 AUTO_TYPE(match, match_free)
 

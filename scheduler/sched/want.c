@@ -195,3 +195,26 @@ int want_list(const struct resource *resources,
     *ret_n = l.n;
     return 0;
 }
+
+bool want_level(const struct topo_shape *s, const char *type, struct topo_node *ret)
+{
+    const struct type *t = find_type(type);
+    struct topo_node like = {.kind = t != NULL ? t->kind : 0,
+                             .level = t != NULL ? t->level : 0};
+    *ret = like;
+    for (unsigned i = 0; i < s->n_nodes; i++) {
+        if (s->nodes[i].kind == like.kind && s->nodes[i].level == like.level)
+            return true;
+    }
+    if (like.kind == GM_CACHE && like.level < 3)
+        *ret = (struct topo_node){.kind = GM_CORE};
+    else if (like.kind == GM_PACKAGE || like.kind == GM_NUMA)
+        *ret = (struct topo_node){.kind = GM_HOST};
+    return like.kind != 0;
+}
+
+bool want_is_like(const struct topo_node *n, const struct topo_node *like)
+{
+    return n->kind == like->kind && n->level == like->level &&
+           (n->n_pus > 0 || n->kind == GM_GPU);
+}

@@ -39,4 +39,10 @@ int want_list(const struct resource *resources,
               unsigned *ret_n,
               struct gm_error *err);
 
+/* The nodes of a host that a type names, by kind and level: in *ret. What a machine
+ * leaves out because it places nothing has a stand-in: a core for a cache of its own, the
+ * host for its only package or NUMA node. False: no level of a machine. */
+bool want_level(const struct topo_shape *s, const char *type, struct topo_node *ret);
+bool want_is_like(const struct topo_node *n, const struct topo_node *like);
+
 #endif

@@ -59,6 +59,14 @@ struct plan {
     const char *build; /* version and build id of who made it */
 };
 
+/* A stage's tasks: a seated job's are fixed by the plan. */
+static inline uint64_t
+plan_n_tasks(const struct plan *p, const struct jobspec *spec, unsigned stage)
+{
+    return p->seated != NULL && stage < p->n_seated ? p->seated[stage]
+                                                    : spec->stages[stage].n_tasks;
+}
+
 char *plan_format(const struct plan *p); /* JSON; yours to free */
 int plan_parse(const char *file,
                const char *text,

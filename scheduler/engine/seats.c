@@ -1,0 +1,221 @@
+/* See seats.h. Invariant: the seats are in the order of the ranks, task i of a stage on
+ * the i-th of the stage's, and each has a PU. */
+#include "seats.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "sched/match.h"
+#include <inttypes.h>
+
+enum { RANKS_A_PU = 1024 }; /* a total beyond this is a slip of the pen */
+
+struct work {
+    const struct jobspec *spec;
+    const struct restree *tree;
+    const struct match *match;
+    const struct jobspec_stage *stage;
+    struct placement *at;
+    uint64_t room, most; /* seats that there is memory for; that are sensible */
+};
+
+static int too_many(const struct work *w, struct gm_error *err)
+{
+    const struct jobspec_stage *s = w->stage;
+    return gm_fail(err,
+                   -EOVERFLOW,
+                   "%s:%u:%u: stage %s: more than %" PRIu64
+                   " tasks (%d for each CPU of this machine): ask for fewer",
+                   w->spec->file,
+                   s->line,
+                   s->col,
+                   s->name,
+                   w->most,
+                   RANKS_A_PU);
+}
+
+static int add_seat(struct work *w,
+                    const struct match_part *part,
+                    char *reason,
+                    struct gm_error *err)
+{
+    struct placement *p = w->at;
+    if (p->n_ranks == w->most) {
+        free(reason);
+        return too_many(w, err);
+    }
+    if (p->n_ranks == w->room) {
+        w->room = w->room > 0 ? 2 * w->room : 64;
+        p->seats = xrealloc(p->seats, w->room, sizeof(*p->seats));
+    }
+    p->seats[p->n_ranks++] = (struct place_seat){.host = part->host,
+                                                 .pus = idset_dup(part->pus),
+                                                 .gpus = idset_dup(part->gpus),
+                                                 .reason = reason};
+    return 0;
+}
+
+/* Slots of the stage's vertex; *ret_first is the first of them. */
+static unsigned slots_of(const struct work *w, unsigned *ret_first)
+{
+    unsigned n = 0;
+    for (unsigned i = w->match->n_slots; i-- > 0;) {
+        if (w->match->slots[i].vertex != w->stage->slot)
+            continue;
+        *ret_first = i;
+        n++;
+    }
+    return n;
+}
+
+/* "slot default[2] of 4: package 1, task 2 of 3 in it". */
+static char *reason_of(const struct work *w,
+                       const struct match_slot *slot,
+                       const struct match_part *part,
+                       uint64_t task,
+                       uint64_t n)
+{
+    struct str text = {0};
+    unsigned first = 0;
+    str_printf(&text,
+               "slot %s[%u] of %u: ",
+               slot->vertex->label != NULL ? slot->vertex->label : "",
+               slot->index,
+               slots_of(w, &first));
+    match_where(w->tree, part, &text);
+    if (n > 1)
+        str_printf(&text, ", task %" PRIu64 " of %" PRIu64 " in it", task + 1, n);
+    return str_steal(&text);
+}
+
+/* n tasks in one slot: its hosts in order, evenly; on each all of its PUs are shared. */
+static int sit_in_slot(struct work *w,
+                       const struct match_slot *slot,
+                       uint64_t n,
+                       struct gm_error *err)
+{
+    int rc = n > w->most ? too_many(w, err) : 0;
+    for (uint64_t i = 0; rc == 0 && i < n; i++) {
+        const struct match_part *part = &slot->parts[i * slot->n_parts / n];
+        rc = add_seat(w, part, reason_of(w, slot, part, i, n), err);
+    }
+    return rc;
+}
+
+/* per_count tasks on each resource of a type in the slot. */
+static int
+sit_on_resources(struct work *w, const struct match_slot *slot, struct gm_error *err)
+{
+    unsigned before = w->at->n_ranks;
+    int rc = 0;
+    for (unsigned k = 0; rc == 0 && k < slot->n_parts; k++) {
+        struct match_part *parts;
+        unsigned n;
+        match_within(w->tree, &slot->parts[k], w->stage->per_type, &parts, &n);
+        for (unsigned i = 0; rc == 0 && i < n; i++) {
+            for (uint64_t t = 0; rc == 0 && t < w->stage->per_count; t++) {
+                char *why = reason_of(w, slot, &parts[i], t, w->stage->per_count);
+                rc = add_seat(w, &parts[i], why, err);
+            }
+        }
+        match_parts_free(parts, n);
+    }
+    if (rc == 0 && w->at->n_ranks == before)
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s:%u:%u: stage %s: per_resource: there is no %s in slot %s",
+                       w->spec->file,
+                       w->stage->line,
+                       w->stage->col,
+                       w->stage->name,
+                       w->stage->per_type,
+                       slot->vertex->label);
+    return rc;
+}
+
+static int sit_stage(struct work *w, struct gm_error *err)
+{
+    const struct jobspec_stage *s = w->stage;
+    unsigned first = 0, n = slots_of(w, &first);
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
+        const struct match_slot *slot = &w->match->slots[first + i];
+        uint64_t share = s->per_count;
+        if (s->per == JOBSPEC_TOTAL)
+            share = s->per_count / n + (i < s->per_count % n);
+        if (s->per == JOBSPEC_PER_RESOURCE)
+            rc = sit_on_resources(w, slot, err);
+        else
+            rc = sit_in_slot(w, slot, share, err);
+    }
+    return rc;
+}
+
+static bool any_shared(const struct restree *tree, const struct placement *at)
+{
+    AUTO(occupancy) occ = occupancy_make(tree);
+    for (unsigned i = 0; i < at->n_ranks; i++) {
+        if (occupancy_claim(occ, at->seats[i].host, at->seats[i].pus, NULL, NULL) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* "FILE:12:5: resources: ..." where the match names a place, else "FILE: ...". */
+static int name_file(const struct jobspec *spec, int rc, struct gm_error *err)
+{
+    if (rc == 0 || err == NULL)
+        return rc;
+    char text[sizeof(err->text)];
+    memcpy(text, err->text, sizeof(text));
+    bool placed = text[0] >= '0' && text[0] <= '9';
+    return gm_fail(err, rc, "%s:%s%s", spec->file, placed ? "" : " resources: ", text);
+}
+
+static uint64_t most_ranks(const struct restree *tree)
+{
+    uint64_t pus = 0;
+    for (unsigned h = 0; h < tree->n_hosts; h++)
+        pus += restree_shape(tree, h)->n_pus;
+    return pus < INT32_MAX / RANKS_A_PU ? pus * RANKS_A_PU : INT32_MAX;
+}
+
+int seats_make(const struct jobspec *spec,
+               const struct restree *tree,
+               struct seats **ret,
+               struct gm_error *err)
+{
+    AUTO(occupancy) occ = occupancy_make(tree);
+    AUTO(match) match = NULL;
+    int rc = match_make(
+        tree, occ, spec->resources, spec->n_resources, spec->constraints, &match, err);
+    if (rc != 0)
+        return name_file(spec, rc, err);
+    AUTO(seats) s = xcalloc(1, sizeof(*s));
+    s->at = xcalloc(1, sizeof(*s->at));
+    s->at->mapping = "slots";
+    s->tasks = xcalloc(spec->n_stages, sizeof(*s->tasks));
+    struct work w = {.spec = spec,
+                     .tree = tree,
+                     .match = match,
+                     .at = s->at,
+                     .most = most_ranks(tree)};
+    for (unsigned i = 0; i < spec->n_stages; i++) {
+        unsigned before = s->at->n_ranks;
+        w.stage = &spec->stages[i];
+        rc = sit_stage(&w, err);
+        if (rc != 0)
+            return rc;
+        s->tasks[i] = s->at->n_ranks - before;
+    }
+    s->shared = any_shared(tree, s->at);
+    *ret = steal(&s);
+    return 0;
+}
+
+void seats_free(struct seats *s)
+{
+    if (s == NULL)
+        return;
+    placement_free(s->at);
+    free(s->tasks);
+    free(s);
+}
