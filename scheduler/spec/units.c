@@ -1,9 +1,11 @@
-/* See units.h. Numbers are plain decimals here ("0x10", "nan" and "1e3" are refused), so
- * that a suffix is never swallowed by the number. */
+/* See units.h. The number of a duration is what C's strtod takes, as RFC 23 has it
+ * ("1e3", "0x10"), without blanks, "nan" and a minus; that of a size is a plain decimal,
+ * so that a suffix is never swallowed by the number. */
 #include "units.h"
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <strings.h>
 
 struct suffix {
     const char *text;
@@ -31,17 +33,31 @@ static const struct suffix *suffix_find(const struct suffix *all, const char *te
     return NULL;
 }
 
+/* RFC 23's number at the front; what follows it, NULL when there is none. */
+static const char *duration_number(const char *text, double *ret)
+{
+    const char *digits = text + (*text == '+');
+    char *end;
+    if (*digits != '.' && (*digits < '0' || *digits > '9'))
+        return NULL;
+    *ret = strtod(text, &end);
+    return end > text ? end : NULL;
+}
+
 int units_duration(const char *text, double *ret, struct gm_error *err)
 {
     static const struct suffix suffixes[] = {
         {"", 1}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {NULL, 0}};
-    if (strcmp(text, "inf") == 0 || strcmp(text, "infinity") == 0) {
+    if (strcasecmp(text, "inf") == 0 || strcasecmp(text, "infinity") == 0) {
         *ret = (double)INFINITY;
         return 0;
     }
     if (text[0] == '-')
         return gm_fail(err, -EINVAL, "must not be negative");
-    const char *end = number_end(text);
+    double number = 0;
+    errno = 0;
+    const char *end = duration_number(text, &number);
+    bool rounded = errno == ERANGE;
     if (end == NULL)
         return gm_fail(
             err, -EINVAL, "'%.80s' is no duration: write 90, 90s, 1.5h or inf", text);
@@ -52,10 +68,11 @@ int units_duration(const char *text, double *ret, struct gm_error *err)
                        "'%.80s' is no duration: '%.80s' is not one of ms, s, m, h, d",
                        text,
                        end);
-    double number = strtod(text, NULL);
     double v = strcmp(unit->text, "ms") == 0 ? number / 1e3 : number * unit->factor;
     if (!isfinite(v))
         return gm_fail(err, -EINVAL, "'%.80s' is too long: write inf", text);
+    if (!(v > 0) && (rounded || number > 0))
+        return gm_fail(err, -EINVAL, "'%.80s' is too short to be told from 0", text);
     *ret = v;
     return 0;
 }
