@@ -24,12 +24,15 @@ struct flux_traits {
     enum flux_verdict label; /* a task's slot that is no slot's label */
     enum flux_verdict no_slot;
     enum flux_verdict repeated_label;
-    enum flux_verdict empty_with;  /* `with: []` of what is no slot */
-    enum flux_verdict empty_slot;  /* a slot that holds nothing */
-    enum flux_verdict task_key;    /* an unknown one */
-    enum flux_verdict per_type;    /* per_resource of a type that its slot lacks */
-    enum flux_verdict no_needs;    /* dependencies: [] */
-    enum flux_verdict job_value;   /* attributes.system.job: a value that is no string */
+    enum flux_verdict empty_with; /* `with: []` of what is no slot */
+    enum flux_verdict empty_slot; /* a slot that holds nothing */
+    enum flux_verdict siblings;   /* two vertices of one type in a slot */
+    enum flux_verdict conflict;   /* exclusive: false in what is exclusive: true */
+    enum flux_verdict pooled;     /* a share of a pool (unit, not exclusive) in a range */
+    enum flux_verdict task_key;   /* an unknown one */
+    enum flux_verdict per_type;   /* per_resource of a type that its slot lacks */
+    enum flux_verdict no_needs;   /* dependencies: [] */
+    enum flux_verdict job_value;  /* attributes.system.job: a value that is no string */
     enum flux_verdict v1_per_slot; /* version 1: more than one task a slot */
     enum flux_verdict v1_total;    /* ... fewer tasks than nodes */
     enum flux_verdict v1_twice;    /* ... two vertices of one type in a slot */

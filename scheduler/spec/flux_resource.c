@@ -211,8 +211,10 @@ static void read_with(struct flux_load *l,
                      "a slot needs 'with': what one task slot is made of");
         return;
     }
-    if (!flux_list(l, &at, with, "vertices"))
+    if (!flux_list(l, &at, with, "vertices")) {
+        l->unsure = true; /* there might have been slots */
         return;
+    }
     if (with->n == 0)
         flux_say(l,
                  slot ? l->is->empty_slot : l->is->empty_with,
@@ -223,6 +225,53 @@ static void read_with(struct flux_load *l,
         flux_fault(l, &at, with, "more than %u levels of vertices", RESOURCE_MAX_DEPTH);
     else
         read_list(l, &at, with, depth + 1, &r->with, &r->n_with);
+}
+
+/* What Fluxion asks of the vertices that one vertex holds. */
+static void check_held(struct flux_load *l,
+                       const struct fault_path *up,
+                       const struct doc_node *vertex,
+                       const struct resource *r)
+{
+    AUTO(strmap) types = strmap_make();
+    struct fault_path with_at = {.up = up, .key = "with"};
+    const struct doc_node *with = doc_get(vertex, "with");
+    for (unsigned i = 0; i < r->n_with; i++) {
+        const struct resource *held = &r->with[i];
+        const struct doc_node *node = &with->as.items[i];
+        struct fault_path at = {.up = &with_at, .index = i};
+        size_t first;
+        if (r->exclusive == RESOURCE_TRUE && held->exclusive == RESOURCE_FALSE)
+            flux_say(l,
+                     l->is->conflict,
+                     &at,
+                     node,
+                     "not exclusive, in a '%.80s' that is: Fluxion takes no such pair",
+                     r->type);
+        if (held->unit != NULL && held->exclusive == RESOURCE_FALSE &&
+            !count_is_fixed(&held->count))
+            flux_say(
+                l,
+                l->is->pooled,
+                &at,
+                node,
+                "a share of a pool (a unit, not exclusive) must be a fixed amount for "
+                "Fluxion");
+        if (strcmp(r->type, "slot") != 0 || held->type[0] == '\0')
+            continue;
+        if (strmap_get(types, held->type, &first))
+            flux_say(
+                l,
+                l->is->siblings,
+                &at,
+                node,
+                "the slot holds '%.80s' already, at line %zu; Fluxion takes one vertex "
+                "of a type",
+                held->type,
+                first);
+        else
+            strmap_put(types, held->type, node->line);
+    }
 }
 
 static const struct flux_key vertex_keys[] = {
@@ -269,6 +318,8 @@ static void read_vertex(struct flux_load *l,
         l->unsure = true;
     }
     read_with(l, at, node, depth, r);
+    if (r->n_with > 0)
+        check_held(l, at, node, r);
 }
 
 static void read_list(struct flux_load *l,
