@@ -7,9 +7,9 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/strmap.h"
+#include "events.h"
 #include "faults.h"
 #include <assert.h>
-#include <yaml.h>
 
 struct frame {
     struct doc_node node;
@@ -28,11 +28,8 @@ struct anchor {
 };
 
 struct doc_stream {
-    yaml_parser_t yaml;
-    const char *text; /* borrowed; after a byte order mark */
-    size_t len;
+    struct events events;
     struct jobspec_faults *faults;
-    int rc;              /* not 0: reading stopped, for good */
     struct arena *arena; /* the document's */
     struct frame frames[DOC_MAX_DEPTH];
     unsigned depth;
@@ -376,60 +373,11 @@ static int on_event(struct doc_stream *p, const yaml_event_t *e)
     }
 }
 
-/* libyaml's own complaint, at its own place. */
-static int tell_syntax(struct jobspec_faults *faults,
-                       const yaml_parser_t *y,
-                       const char *text,
-                       size_t len)
-{
-    size_t line = y->problem_mark.line + 1, col = y->problem_mark.column + 1;
-    if (y->error == YAML_READER_ERROR) {
-        line = col = 1;
-        for (size_t i = 0; i < y->problem_offset && i < len; i++) {
-            line += text[i] == '\n';
-            col = text[i] == '\n' ? 1 : col + 1;
-        }
-    }
-    const char *problem = y->problem != NULL ? y->problem : "unreadable";
-    const char *context = y->context != NULL ? y->context : "";
-    faults_add_at(faults,
-                  "",
-                  (unsigned)line,
-                  (unsigned)col,
-                  "not YAML: %s%s%s%s",
-                  problem,
-                  context[0] != '\0' ? " (" : "",
-                  context,
-                  context[0] != '\0' ? ")" : "");
-    return -EINVAL;
-}
-
-static bool yaml_start(yaml_parser_t *y, struct jobspec_faults *faults)
-{
-    if (yaml_parser_initialize(y) != 0)
-        return true;
-    faults_add(faults, NULL, 0, 0, "out of memory");
-    return false;
-}
-
 struct doc_stream *doc_open(const char *text, size_t len, struct jobspec_faults *faults)
 {
     struct doc_stream *s = xcalloc(1, sizeof(*s));
-    bool marked = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
-    s->text = marked ? text + 3 : text;
-    s->len = marked ? len - 3 : len;
     s->faults = faults;
-    if (!yaml_start(&s->yaml, faults)) {
-        s->rc = -ENOMEM;
-        return s;
-    }
-    yaml_parser_set_encoding(&s->yaml, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&s->yaml, (const unsigned char *)s->text, s->len);
-    if (len >= 2 &&
-        (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
-        faults_add(faults, NULL, 1, 1, "the file is UTF-16: save it as UTF-8");
-        s->rc = -EINVAL;
-    }
+    events_open(&s->events, text, len, true, faults);
     return s;
 }
 
@@ -437,7 +385,7 @@ void doc_close(struct doc_stream *s)
 {
     if (s == NULL)
         return;
-    yaml_parser_delete(&s->yaml);
+    events_close(&s->events);
     strmap_free(s->anchor_index);
     free(s->anchors);
     free(s->done);
@@ -447,22 +395,18 @@ void doc_close(struct doc_stream *s)
 /* Reads up to the end of the next document, which is built where `build` says so. */
 static int read_document(struct doc_stream *s, bool build)
 {
-    while (s->rc == 0) {
-        yaml_event_t e;
-        if (yaml_parser_parse(&s->yaml, &e) == 0) {
-            s->rc = tell_syntax(s->faults, &s->yaml, s->text, s->len);
-            break;
-        }
+    yaml_event_t e;
+    while (events_next(&s->events, &e) == 0) {
         yaml_event_type_t type = e.type;
         if (build)
-            s->rc = on_event(s, &e);
+            s->events.rc = on_event(s, &e);
         yaml_event_delete(&e);
         if (type == YAML_DOCUMENT_END_EVENT)
             return 1;
         if (type == YAML_STREAM_END_EVENT || type == YAML_NO_EVENT)
             return 0;
     }
-    return s->rc;
+    return s->events.rc;
 }
 
 int doc_next(struct doc_stream *s, struct arena *a, struct doc_node **ret)
@@ -516,44 +460,4 @@ int doc_parse(struct arena *a,
     int rc = only_document(s, a, ret);
     doc_close(s);
     return rc;
-}
-
-/* All events of a text, in whatever encoding it has. */
-static int check_events(const char *text, size_t len, struct jobspec_faults *faults)
-{
-    yaml_parser_t y;
-    if (!yaml_start(&y, faults))
-        return -ENOMEM;
-    yaml_parser_set_input_string(&y, (const unsigned char *)text, len);
-    int rc = 0;
-    for (bool over = false; rc == 0 && !over;) {
-        yaml_event_t e;
-        if (yaml_parser_parse(&y, &e) == 0) {
-            rc = tell_syntax(faults, &y, text, len);
-            break;
-        }
-        over = e.type == YAML_STREAM_END_EVENT;
-        yaml_event_delete(&e);
-    }
-    yaml_parser_delete(&y);
-    return rc;
-}
-
-int doc_check_yaml(const char *text, size_t len, struct jobspec_faults *faults)
-{
-    int rc = check_events(text, len, faults);
-    if (rc != 0)
-        return rc;
-    struct jobspec_faults own;
-    faults_init(&own, faults->file);
-    struct doc_stream *s = doc_open(text, len, &own);
-    do {
-        AUTO(arena) a = arena_make();
-        struct doc_node *root = NULL;
-        rc = doc_next(s, a, &root);
-    } while (rc == 1);
-    doc_close(s);
-    faults_as_warnings(faults, &own);
-    jobspec_faults_free(&own);
-    return 0;
 }

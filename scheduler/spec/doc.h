@@ -5,8 +5,9 @@
  * document asks for it (doc_retype_11). Aliases are copied into place, at most
  * DOC_MAX_ALIASED nodes of them together in a stream, so a small file stays small.
  *
- *   doc.c     events -> trees          scalar.c  types, reading nodes
- *   yaml11.c  YAML 1.1's types, merge keys */
+ *   events.c  libyaml                  doc.c       events -> trees
+ *   scalar.c  types, reading nodes     scalar11.c  the types of YAML 1.1
+ *   yaml11.c  a tree by YAML 1.1 */
 #ifndef SPEC_DOC_H
 #define SPEC_DOC_H
 
