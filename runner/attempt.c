@@ -3,13 +3,10 @@
 #include "attempt.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "launch/alloc.h"
 #include "spec/tasks.h"
-#include <inttypes.h>
+#include "surroundings.h"
 #include <sys/resource.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { MOST_OUTPUT = 64 << 20 };
 
@@ -247,32 +244,6 @@ int attempt_kernel(const struct attempt *a,
     return rc;
 }
 
-/* Our environment without the launcher's own variables (a command may start MPI itself),
- * and what the stage and the task add. */
-static const char **make_env(const struct attempt *a,
-                             const struct tasks_command *command,
-                             struct arena *arena)
-{
-    size_t n = 0, n_ours = 0, n_stage = 0;
-    while (environ[n_ours] != NULL)
-        n_ours++;
-    while (command->env[n_stage] != NULL)
-        n_stage++;
-    const char **env = arena_alloc(arena, n_ours + n_stage + 5, sizeof(*env));
-    for (size_t i = 0; i < n_ours; i++) {
-        const char *name = arena_copy(arena, environ[i], strcspn(environ[i], "="));
-        if (!alloc_is_private(name))
-            env[n++] = environ[i];
-    }
-    env[n++] = arena_printf(arena, "GRIDMILL_STAGE=%s", a->spec->stages[a->stage].name);
-    env[n++] = arena_printf(arena, "GRIDMILL_TASK=%" PRIu64, a->task);
-    env[n++] = arena_printf(arena, "GRIDMILL_ATTEMPT=%u", a->number);
-    env[n++] = arena_printf(arena, "OMP_NUM_THREADS=%u", a->seat->n_threads);
-    for (size_t i = 0; i < n_stage; i++)
-        env[n++] = command->env[i];
-    return env;
-}
-
 static int judge_command(const struct exec_end *end, double timeout, struct gm_error *err)
 {
     char limit[32];
@@ -314,7 +285,7 @@ int attempt_command(const struct attempt *a,
             parcel, RESULT_PARAMS, command.varying, strlen(command.varying), err);
     if (rc == 0) {
         struct exec_spec spec = {.argv = command.argv,
-                                 .env = make_env(a, &command, arena),
+                                 .env = surroundings_env(a, &command, arena),
                                  .cwd = a->spec->dir,
                                  .timeout = a->spec->stages[a->stage].timeout,
                                  .stop = pulse_stopping,

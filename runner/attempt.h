@@ -7,6 +7,7 @@
 #include "parcel.h"
 #include "pulse.h"
 #include "source.h"
+#include "spec/plan.h"
 
 /* A stage on this rank: its kernel, opened at its first task. */
 struct attempt_stage {
@@ -19,6 +20,8 @@ struct attempt_stage {
 
 struct attempt {
     const struct jobspec *spec;
+    const struct plan *plan;
+    unsigned rank; /* this one, of the plan's */
     unsigned stage;
     uint64_t task;
     unsigned number; /* from 1 */

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/seats.h"
 #include "gather.h"
 #include "token.h"
 #include "topo/bind.h"
@@ -67,6 +68,8 @@ static int make_plan(const struct rank *r,
     int rc = load_spec(req, &spec, err);
     if (rc == 0)
         rc = gather_plan(machine, spec, (unsigned)r->n_ranks, &plan, err);
+    if (rc == 0 && jobspec_seated(spec))
+        rc = seats_check_folder(spec, err);
     if (rc == 0)
         rc = folder_open(plan, req->force, &p->folder, err);
     if (rc == 0) {

@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "engine/summary.h"
 #include "result/pack.h"
+#include "surroundings.h"
 #include "token.h"
 #include "worker.h"
 #include <fcntl.h>
@@ -114,6 +115,8 @@ static int compute(struct session *s, struct gm_error *err)
     const struct rank *r = s->req->rank;
     const struct planning *p = s->req->planning;
     unsigned cores = p->spec->cores > 0 ? p->spec->cores : 1;
+    if (jobspec_seated(p->spec))
+        cores = surroundings_threads(p->plan, (unsigned)r->world);
     struct worker_setup setup = {.spec = p->spec,
                                  .plan = p->plan,
                                  .rank = (unsigned)r->world,

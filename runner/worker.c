@@ -154,6 +154,8 @@ static void run_assignment(struct worker *w, const struct farm_assign *work)
 {
     const struct worker_setup *s = w->setup;
     struct attempt a = {.spec = s->spec,
+                        .plan = s->plan,
+                        .rank = s->rank,
                         .stage = work->stage,
                         .comm = s->comm,
                         .pulse = s->pulse,

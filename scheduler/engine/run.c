@@ -9,6 +9,7 @@
 #include "folder.h"
 #include "outcome.h"
 #include "relay.h"
+#include "seats.h"
 #include "stop.h"
 #include "summary.h"
 #include <math.h>
@@ -76,7 +77,10 @@ static int prepare(struct run *r,
         return rc;
     AUTO_FREE(char) runner = NULL;
     *ret_code = ENGINE_USAGE;
-    rc = engine_find_runner(r->opt->runner, &runner, err);
+    if (jobspec_seated(r->spec))
+        rc = seats_check_folder(r->spec, err);
+    if (rc == 0)
+        rc = engine_find_runner(r->opt->runner, &runner, err);
     if (rc == 0)
         rc = backend->line(r->plan, runner, &r->line, err);
     if (rc != 0)

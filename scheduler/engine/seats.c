@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "sched/match.h"
 #include <inttypes.h>
+#include <sys/stat.h>
 
 enum { RANKS_A_PU = 1024 }; /* a total beyond this is a slip of the pen */
 
@@ -167,7 +168,7 @@ static int name_file(const struct jobspec *spec, int rc, struct gm_error *err)
     char text[sizeof(err->text)];
     memcpy(text, err->text, sizeof(text));
     bool placed = text[0] >= '0' && text[0] <= '9';
-    return gm_fail(err, rc, "%s:%s%s", spec->file, placed ? "" : " resources: ", text);
+    return gm_fail(err, rc, "%s:%s%s", spec->file, placed ? "" : " ", text);
 }
 
 static uint64_t most_ranks(const struct restree *tree)
@@ -218,4 +219,18 @@ void seats_free(struct seats *s)
     placement_free(s->at);
     free(s->tasks);
     free(s);
+}
+
+int seats_check_folder(const struct jobspec *spec, struct gm_error *err)
+{
+    struct stat st;
+    int rc = stat(spec->dir, &st) != 0 ? -errno : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+    if (rc == 0)
+        return 0;
+    return gm_fail(err,
+                   rc,
+                   "%s: attributes.system.cwd: %s: %s: the commands cannot start there",
+                   spec->file,
+                   spec->dir,
+                   strerror(-rc));
 }

@@ -27,6 +27,9 @@ int seats_count(const struct jobspec *spec,
                 uint64_t **ret,
                 struct gm_error *err);
 
+/* The folder in which the commands start must be there: -ENOENT and others. */
+int seats_check_folder(const struct jobspec *spec, struct gm_error *err);
+
 AUTO_TYPE(seats, seats_free)
 
 #endif

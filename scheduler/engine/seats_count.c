@@ -115,11 +115,12 @@ int seats_count(const struct jobspec *spec,
     add(&t, spec->resources, spec->n_resources, UINT32_MAX);
     uint64_t least = all_tasks(&t);
     bool moldable = false;
-    for (unsigned i = 0; i < t.n && least <= n; i++) {
+    for (unsigned i = 0; i < t.n; i++) {
         if (count_is_fixed(&t.items[i].r->count))
             continue;
         moldable = true;
-        grow(&t, i, n);
+        if (least <= n)
+            grow(&t, i, n);
     }
     uint64_t most = all_tasks(&t);
     int rc = 0;

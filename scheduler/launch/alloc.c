@@ -179,12 +179,32 @@ bool alloc_is_private(const char *name)
         "PRTE_",
         "HYDRA_",
         "GRIDMILL_LAUNCH_",
+        "SLURM_STEP",
+        "SLURM_SRUN_COMM_",
+        "SLURM_CPU_BIND",
+        "SLURM_PTY_",
+        "FLUX_TASK_",
     };
+    /* What srun tells one task of a step; the job's own words (SLURM_JOB_ID) stay, so
+     * that a command may call srun. */
+    static const char *const names[] = {"HWLOC_PLUGINS_PATH",
+                                        "SLURM_PROCID",
+                                        "SLURM_LOCALID",
+                                        "SLURM_NODEID",
+                                        "SLURM_TASK_PID",
+                                        "SLURM_GTIDS",
+                                        "SLURM_LAUNCH_NODE_IPADDR",
+                                        "MPI_LOCALRANKID",
+                                        "MPI_LOCALNRANKS"};
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
             return true;
     }
-    return strcmp(name, "HWLOC_PLUGINS_PATH") == 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 const char *alloc_mpirun(void)

@@ -139,7 +139,8 @@ add_reason(const struct fit_request *req, const struct fit *f, struct str *out)
                    "%s, there is room for %" PRId64,
                    req->wants[i].parent == i ? "" : " in each",
                    f->found[i]);
-        if (below == 0)
+        bool used_up = req->wants[i].role == WANT_SLOT && f->found[i] > 0;
+        if (below == 0 || used_up)
             return;
         str_add(out, ", since ");
         i = below;
@@ -161,11 +162,12 @@ static int refuse(struct counting *c,
     add_reason(&c->req, never ? failed : now, &text);
     if (allowed != NULL)
         str_add(&text, " on the hosts that `constraints` allows");
-    return gm_fail(err,
-                   never ? -EOVERFLOW : -ENOSPC,
-                   "%s: %s",
-                   never ? "does not fit this machine" : "does not fit now",
-                   text.text);
+    int rc = gm_fail(err,
+                     never ? -EOVERFLOW : -ENOSPC,
+                     "%s: %s",
+                     never ? "does not fit this machine" : "does not fit now",
+                     text.text);
+    return want_place(c->req.wants[(never ? failed : now)->failed].r, rc, err);
 }
 
 /* ---- the result ---- */

@@ -42,8 +42,7 @@ static const struct type *find_type(const char *name)
     return NULL;
 }
 
-/* "12:5: resources: " or "resources: ". */
-static int place_in_front(const struct resource *r, int rc, struct gm_error *err)
+int want_place(const struct resource *r, int rc, struct gm_error *err)
 {
     (void)gm_prefix(err, "resources");
     if (r->line > 0)
@@ -65,7 +64,7 @@ static int unknown_type(const struct resource *r, struct gm_error *err)
                      near != NULL ? " (did you mean '" : "",
                      near != NULL ? near : "",
                      near != NULL ? "'?)" : "");
-    return place_in_front(r, rc, err);
+    return want_place(r, rc, err);
 }
 
 static int read_unit(const struct resource *r, uint64_t *ret, struct gm_error *err)
@@ -95,7 +94,7 @@ static int read_unit(const struct resource *r, uint64_t *ret, struct gm_error *e
                      -EINVAL,
                      "memory: unit '%s' is none of B, KB, MB, GB, TB, KiB, MiB, GiB, TiB",
                      r->unit);
-    return place_in_front(r, rc, err);
+    return want_place(r, rc, err);
 }
 
 struct list {
@@ -114,7 +113,7 @@ read_want(const struct resource *r, bool in_slot, struct want *ret, struct gm_er
     bool below = r->n_with > 0;
     if (below && (w.role == WANT_GPUS || w.role == WANT_MEMORY)) {
         int rc = gm_fail(err, -EINVAL, "nothing can be asked for below %s", r->type);
-        return place_in_front(r, rc, err);
+        return want_place(r, rc, err);
     }
     w.has_pus = w.role == WANT_CORES || w.role == WANT_PUS;
     w.has_gpus = w.role == WANT_GPUS;
@@ -139,7 +138,7 @@ static int check_slot(const struct list *l, unsigned slot, struct gm_error *err)
                      -EINVAL,
                      "slot '%s' has no core, so no task can run there: add one below it",
                      w[slot].r->label != NULL ? w[slot].r->label : "");
-    return place_in_front(w[slot].r, rc, err);
+    return want_place(w[slot].r, rc, err);
 }
 
 /* As deep as the request, at most RESOURCE_MAX_DEPTH. */
@@ -152,7 +151,7 @@ static int add(struct list *l,
     if (l->n == WANT_MAX) {
         int rc = gm_fail(
             err, -EINVAL, "more than %u vertices: count alike ones as one", WANT_MAX);
-        return place_in_front(r, rc, err);
+        return want_place(r, rc, err);
     }
     unsigned own = l->n++;
     int rc = read_want(r, in_slot, &l->items[own], err);

@@ -39,6 +39,8 @@ int want_list(const struct resource *resources,
               unsigned *ret_n,
               struct gm_error *err);
 
+/* "LINE:COL: resources: " in front of the sentence; returns rc. */
+int want_place(const struct resource *r, int rc, struct gm_error *err);
 /* The nodes of a host that a type names, by kind and level: in *ret. What a machine
  * leaves out because it places nothing has a stand-in: a core for a cache of its own, the
  * host for its only package or NUMA node. False: no level of a machine. */

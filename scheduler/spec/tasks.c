@@ -504,20 +504,22 @@ int tasks_command(const struct jobspec *spec,
 {
     struct task t;
     task_init(&t, spec, stage, index, source, a);
-    size_t n = t.s->n_command, n_env = t.s->n_env;
+    size_t n = t.s->n_command, n_env = t.s->n_env, n_set = 0;
     const char **argv = arena_alloc(a, n + 1, sizeof(*argv));
     const char **env = arena_alloc(a, n_env + 1, sizeof(*env));
     struct facts facts = {0};
     for (size_t i = 0; i < n + n_env; i++) {
         const struct jobspec_env *e = i < n ? NULL : &t.s->env[i - n];
         AUTO_STR word = {0};
+        if (e != NULL && e->unset)
+            continue;
         if (e != NULL)
             str_printf(&word, "%s=", e->name);
         int rc = print_template(
             &t, e != NULL ? &e->value : &t.s->command[i], &word, &facts, err);
         if (rc != 0)
             return rc;
-        *(e != NULL ? &env[i - n] : &argv[i]) = arena_strdup(a, str_text(&word));
+        *(e != NULL ? &env[n_set++] : &argv[i]) = arena_strdup(a, str_text(&word));
     }
     *ret = (struct tasks_command){
         .argv = argv,

@@ -297,7 +297,12 @@ Test(alloc, job_id_and_end_of_a_slurm_allocation_are_told)
 
 Test(alloc, a_command_does_not_inherit_what_is_said_to_its_rank)
 {
-    static const char *const private[] = {"OMPI_COMM_WORLD_RANK",
+    static const char *const private[] = {"SLURM_PROCID",
+                                          "SLURM_STEP_ID",
+                                          "SLURM_STEPID",
+                                          "SLURM_CPU_BIND",
+                                          "MPI_LOCALRANKID",
+                                          "OMPI_COMM_WORLD_RANK",
                                           "PMIX_NAMESPACE",
                                           "PMI_FD",
                                           "GRIDMILL_LAUNCH_ID",

@@ -103,8 +103,7 @@ Test(match, slots_of_cores_fill_hosts_in_order_and_never_cut_a_domain_that_has_r
          "",
          "slot=3/core=5",
          -EOVERFLOW,
-         "3 slots 'default' are wanted, there is room for 2, since 5 cores are wanted in "
-         "each, there is room for 3"},
+         "3 slots 'default' are wanted, there is room for 2"},
         {"core:2 pu:1",
          "0",
          "slot=2/core",
@@ -309,7 +308,6 @@ Test(match, hardware_threads_and_memory_are_counted)
          "numanode=2/slot=2/[core;memory=600{unit:MB}]",
          -EOVERFLOW,
          "room for 1"},
-        {"core:2 pu:1", "", "slot/[core;gpu=0]", 0, "default[0]: n0 0"},
         {"core:2 pu:1",
          "",
          "slot/[core;gpu]",
@@ -317,6 +315,69 @@ Test(match, hardware_threads_and_memory_are_counted)
          "1 gpu is wanted in each, there is room for 0"},
     };
     CHECK(rows);
+}
+
+/* Flux allows `gpu: 0`, which no shape can say. */
+Test(match, a_count_of_none_asks_for_nothing)
+{
+    struct resource in_slot[] = {{.type = "core", .count = count_fixed(1)},
+                                 {.type = "gpu", .count = count_fixed(0)}};
+    const struct resource slot = {.type = "slot",
+                                  .label = "default",
+                                  .count = count_fixed(2),
+                                  .with = in_slot,
+                                  .n_with = 2};
+    AUTO(restree) tree = NULL;
+    AUTO(match) m = NULL;
+    cr_assert_eq(restree_load_synthetic("core:2 pu:1", &tree, NULL), 0);
+    AUTO(occupancy) occ = occupancy_make(tree);
+    cr_assert_eq(match_make(tree, occ, &slot, 1, NULL, &m, NULL), 0);
+    cr_assert_eq(m->n_slots, 2);
+}
+
+/* match_within and match_where: what a slot has of a type. */
+static char *within(const char *machine, const char *shape, const char *type)
+{
+    AUTO(arena) a = arena_make();
+    AUTO(restree) tree = NULL;
+    AUTO(match) m = NULL;
+    const struct resource *list;
+    unsigned n;
+    struct str out = {0};
+    cr_assert_eq(restree_load_synthetic(machine, &tree, NULL), 0);
+    cr_assert_eq(shape_parse(a, shape, &list, &n, NULL), 0);
+    AUTO(occupancy) occ = occupancy_make(tree);
+    cr_assert_eq(match_make(tree, occ, list, n, NULL, &m, NULL), 0);
+    struct match_part *parts;
+    match_within(tree, &m->slots[0].parts[0], type, &parts, &n);
+    for (unsigned i = 0; i < n; i++) {
+        AUTO_FREE(char) pus = idset_format(parts[i].pus);
+        str_printf(&out, "%s%s in ", i > 0 ? "; " : "", pus);
+        match_where(tree, &parts[i], &out);
+    }
+    match_parts_free(parts, n);
+    return str_steal(&out);
+}
+
+Test(match, the_resources_of_a_slot_are_those_parts_that_are_its_own)
+{
+    static const struct {
+        const char *shape, *type, *want;
+    } rows[] = {
+        {"slot/core=2", "core", "0-1 in package 0, NUMA 0; 2-3 in package 0, NUMA 0"},
+        {"slot/core=3", "numanode", "0-3 in package 0, NUMA 0; 4-5 in package 0, NUMA 1"},
+        {"slot/core=5", "socket", "0-7 in package 0; 8-9 in package 1, NUMA 2"},
+        {"slot/core", "pu", "0 in package 0, NUMA 0; 1 in package 0, NUMA 0"},
+        {"slot/core=5", "node", "0-9 in the host"},
+        {"slot/core", "l2cache", "0-1 in package 0, NUMA 0"},
+        {"slot/core", "gpu", ""},
+        {"slot/core", "memory", ""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO_FREE(char) got = within(TWO, rows[i].shape, rows[i].type);
+        cr_expect_str_eq(
+            got, rows[i].want, "%s of %s: %s", rows[i].type, rows[i].shape, got);
+    }
 }
 
 Test(match, moldable_counts_take_the_largest_that_fits)
