@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "part.h"
 #include "rewrite.h"
+#include "spec/flux.h"
 #include "written.h"
 
 static void open_vertex(struct json *j, const char *type, unsigned count)
@@ -23,7 +24,7 @@ static void open_vertex(struct json *j, const char *type, unsigned count)
 static void put_slot(struct json *j, const struct jobspec *s, unsigned count)
 {
     open_vertex(j, "slot", count);
-    json_put_string(j, "label", "rank");
+    json_put_string(j, "label", s->flux != NULL ? s->flux->tasks[0].slot : "rank");
     json_key(j, "with");
     json_begin(j, '[');
     open_vertex(j, "core", s->cores > 0 ? s->cores : 1);

@@ -89,10 +89,11 @@ static void read_canonical(struct load *l, struct doc_node *root)
     if (part == NULL && !fine)
         return;
     struct doc_node *view = view_make(l, fine ? job : NULL, part);
-    if (part == NULL) {
-        seated_read(l, job, view);
-    } else {
+    if (part != NULL) {
         read_short(l, view);
+    } else {
+        sets_apply(l, view);
+        seated_read(l, job, view);
     }
     if (fine && get(view, "time") == NULL)
         l->spec->time = job->duration;

@@ -230,6 +230,8 @@ void rewrite_attributes(struct json *j, const struct jobspec *s)
     const struct doc_node *was = doc_get(s->flux->document, "attributes");
     json_key(j, "attributes");
     json_begin(j, '{');
+    if (get(was, "system") == NULL)
+        put_system(j, s, NULL);
     for (unsigned i = 0; was != NULL && was->kind == DOC_MAP && i < was->n; i++) {
         const struct doc_node *item = &was->as.items[i];
         if (strcmp(item->key, "system") == 0) {
@@ -241,7 +243,5 @@ void rewrite_attributes(struct json *j, const struct jobspec *s)
             written_node(j, item);
         }
     }
-    if (get(was, "system") == NULL)
-        put_system(j, s, NULL);
     json_end(j, '}');
 }

@@ -165,9 +165,8 @@ static bool is_fixed(const char *key)
     return stage_is_key(key);
 }
 
-static bool check_sets(struct load *l, const struct doc_node *view)
+static void check_sets(struct load *l, const struct doc_node *view)
 {
-    bool fine = true;
     for (unsigned i = 0; i < view->n; i++) {
         const struct doc_node *item = &view->as.items[i];
         const struct fault_path at = {.key = item->key};
@@ -178,9 +177,7 @@ static bool check_sets(struct load *l, const struct doc_node *view)
                    item,
                    "a canonical job without attributes.user.gridmill says this by its "
                    "resources and tasks: change it there");
-        fine = false;
     }
-    return fine;
 }
 
 static const char *clean_name(struct arena *a, const char *text)
@@ -217,8 +214,7 @@ void seated_read(struct load *l, const struct flux_job *job, const struct doc_no
     l->spec->n_resources = job->n_resources;
     read_tasks(l, job);
     read_seats(l);
-    if (!check_sets(l, view))
-        return;
+    check_sets(l, view);
     keys_read(l, view);
     if (doc_get(view, "name") == NULL) /* else it is a --set's */
         set_names(l, job);

@@ -159,6 +159,109 @@ Test(jobspec, a_source_is_looked_at_once_for_each_unit)
     jobspec_faults_free(&faults);
 }
 
+/* The jobs of a text, as a file of its own. */
+static int load_all(const char *text,
+                    const struct jobspec_options *opt,
+                    struct jobspec_jobs *ret,
+                    struct jobspec_faults *faults)
+{
+    char file[] = "/tmp/gridmill-jobs-XXXXXX.yaml";
+    int fd = mkstemps(file, 5);
+    cr_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    (void)close(fd);
+    int rc = jobspec_load_all(file, opt, ret, faults, NULL);
+    (void)unlink(file);
+    return rc;
+}
+
+Test(jobspec, several_documents_are_several_jobs)
+{
+    static const char text[] = "kernel: sleep\nargs: {seconds: 1}\n"
+                               "---\n# two\nkernel: sleep\nargs: {seconds: 2}\n"
+                               "---\nname: last\nkernel: sleep\nargs: {seconds: 3}\n";
+    static const double seconds[] = {1, 2, 3};
+    static const unsigned lines[] = {1, 5, 8};
+    struct jobspec_options opt = fake_options();
+    struct jobspec_faults faults;
+    struct jobspec_jobs jobs = {0};
+    cr_assert(load_all(text, &opt, &jobs, &faults) == 0);
+    jobspec_faults_free(&faults);
+    cr_assert(jobs.n == 3);
+    for (unsigned i = 0; i < 3; i++) {
+        const struct jobspec *s = jobs.items[i];
+        cr_expect(s->document == i + 1 && s->line == lines[i], "%u", s->line);
+        cr_expect(s->stages[0].args[0].value.as.f == seconds[i]);
+        cr_expect(s->text == jobs.text && s->text_len == strlen(text));
+        /* the same job when it is asked for alone, as a rank does */
+        AUTO(jobspec) alone = NULL;
+        opt.document = i + 1;
+        cr_assert(
+            jobspec_parse(s->file, text, strlen(text), &opt, &alone, &faults, NULL) == 0);
+        jobspec_faults_free(&faults);
+        cr_expect_str_eq(alone->name, s->name);
+        cr_expect_str_eq(alone->results, s->results);
+        cr_expect(alone->document == i + 1 && alone->line == s->line);
+    }
+    cr_expect(strncmp(jobs.items[0]->name, "gridmill-jobs-", 14) == 0);
+    cr_expect_str_eq(jobs.items[1]->name + strlen(jobs.items[0]->name), "-2");
+    cr_expect_str_eq(jobs.items[2]->results, "/job/last.h5");
+    jobspec_jobs_free(&jobs);
+    cr_expect(jobs.n == 0 && jobs.items == NULL);
+    opt.document = 2;
+    cr_assert(load_all(text, &opt, &jobs, &faults) == 0);
+    jobspec_faults_free(&faults);
+    cr_expect(jobs.n == 1 && jobs.items[0]->document == 2);
+    jobspec_jobs_free(&jobs);
+}
+
+Test(jobspec, faults_of_all_documents_are_told_together)
+{
+    static const struct {
+        const char *text, *told;
+        unsigned document, line;
+    } rows[] = {
+        {"kernel: slep\n---\nkernel: sleep\nargs: {seconds: x}\n",
+         "unknown kernel",
+         0,
+         1},
+        {"kernel: slep\n---\nkernel: sleep\nargs: {seconds: x}\n", "a number, not", 0, 4},
+        {"name: a\ncommand: [x]\n---\ncommand: [x]\nresults: a.h5\n",
+         "/job/a.h5 is written by document 1 of this file, too",
+         0,
+         4},
+        {"command: [x]\n---\n", "not null", 0, 3},
+        {"command: [x]\n--- [\n", "not YAML", 0, 3},
+        {"# nothing\n", "the file is empty", 0, 0},
+        {"command: [x]\n", "document 2 was asked for, but the file holds 1", 2, 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct jobspec_options opt = fake_options();
+        struct jobspec_faults faults;
+        struct jobspec_jobs jobs = {0};
+        bool told = false;
+        opt.document = rows[i].document;
+        cr_expect(load_all(rows[i].text, &opt, &jobs, &faults) == -EINVAL && jobs.n == 0);
+        for (size_t k = 0; k < faults.n; k++)
+            told = told || (faults.items[k].line == rows[i].line &&
+                            strstr(faults.items[k].text, rows[i].told) != NULL);
+        cr_expect(told, "%s: %s", rows[i].told, faults.items[0].text);
+        jobspec_faults_free(&faults);
+    }
+}
+
+Test(jobspec, a_file_of_too_many_documents_ends)
+{
+    AUTO_STR text = {0};
+    struct jobspec_options opt = fake_options();
+    struct jobspec_faults faults;
+    struct jobspec_jobs jobs = {0};
+    for (int i = 0; i < 5000; i++)
+        str_add(&text, "--- {command: [x]}\n");
+    cr_expect(load_all(text.text, &opt, &jobs, &faults) == -EINVAL);
+    cr_expect(strstr(faults.items[0].text, "more than 4096 jobs") != NULL);
+    jobspec_faults_free(&faults);
+}
+
 Test(jobspec, a_file_that_is_not_there_is_named_once)
 {
     struct jobspec_options opt = fake_options();
