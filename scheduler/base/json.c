@@ -145,6 +145,15 @@ void json_null(struct json *j)
     str_add(&j->out, "null");
 }
 
+void json_raw(struct json *j, const char *text)
+{
+    before_item(j);
+    size_t len = strlen(text);
+    while (len > 0 && text[len - 1] == '\n')
+        len--;
+    str_add_n(&j->out, text, len);
+}
+
 void json_put_string(struct json *j, const char *key, const char *text)
 {
     json_key(j, key);

@@ -31,6 +31,7 @@ void json_uint(struct json *j, uint64_t v);
 void json_double(struct json *j, double v); /* shortest round trip */
 void json_bool(struct json *j, bool v);
 void json_null(struct json *j);
+void json_raw(struct json *j, const char *text); /* one whole JSON value, as it is */
 
 /* key and value in one */
 void json_put_string(struct json *j, const char *key, const char *text);

@@ -119,19 +119,22 @@ int args_parse(const struct option_spec *options,
     struct cut c = {
         .options = options, .n = n_options, .argc = argc, .argv = argv, .to = ret};
     bool only_words = false;
+    unsigned first = 0;
     while (c.at < argc) {
         const char *word = argv[c.at++];
         int rc = 0;
         if (only_words || word[0] != '-' || word[1] == '\0')
             ret->words[ret->n_words++] = word;
-        else if (strcmp(word, "--") == 0)
+        else if (strcmp(word, "--") == 0) {
             only_words = true;
-        else
+            first = ret->n_words;
+        } else
             rc = word[1] == '-' ? take_long(&c, word + 2, err)
                                 : take_letters(&c, word + 1, err);
         if (rc != 0)
             return rc;
     }
+    ret->dashed = only_words ? first : ret->n_words;
     return 0;
 }
 

@@ -23,6 +23,7 @@ struct args {
     unsigned n_given;
     const char **words; /* what is no option */
     unsigned n_words;
+    unsigned dashed; /* the first word after "--"; n_words: there is none */
 };
 
 /* -EINVAL: an unknown option (with the nearest one), a value missing or too many. Every

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "engine/engine.h"
 #include "job.h"
+#include "plan_tasks.h"
 #include "say.h"
 #include <inttypes.h>
 #include <limits.h>
@@ -171,17 +172,15 @@ static void print_json(const struct view *v)
     terminal_print(j.out.text);
 }
 
-static int run(const struct cli *cli)
+static int plan_one(const struct cli *cli, const struct jobspec *spec)
 {
-    AUTO(jobspec) spec = NULL;
     AUTO(restree) tree = NULL;
     AUTO(plan) plan = NULL;
     AUTO(launch_line) line = NULL;
     AUTO_FREE(char) runner = NULL;
     struct gm_error err = {0};
-    int code = job_load(cli, cli->args.words[0], &spec);
-    if (code != 0)
-        return code;
+    if (args_has(&cli->args, "tasks"))
+        return plan_tasks(cli, spec, args_value(&cli->args, "tasks"));
     if (restree_load_host(&tree, &err) != 0)
         return say_failure(cli, ENGINE_INTERNAL, &err);
     int rc = engine_plan(spec, tree, launch_mpirun.name, &plan, &err);
@@ -200,20 +199,44 @@ static int run(const struct cli *cli)
     return ENGINE_DONE;
 }
 
+static int run(const struct cli *cli)
+{
+    struct job_file f = {0};
+    int code = job_load(cli, &f);
+    const struct jobspec *spec = code == ENGINE_DONE ? job_only(cli, &f) : NULL;
+    if (code == ENGINE_DONE)
+        code = spec != NULL ? plan_one(cli, spec) : ENGINE_USAGE;
+    job_file_free(&f);
+    return code;
+}
+
 static const struct option_spec options[] = {
-    OPTION_RANKS, OPTION_RESULTS, OPTION_OVERSUBSCRIBE, OPTION_SET, OPTION_JSON};
+    {"tasks", 0, "[STAGE:]N[-M]", "show what these tasks get, counted from 0, instead"},
+    OPTION_RANKS,
+    OPTION_RESULTS,
+    OPTION_OVERSUBSCRIBE,
+    OPTION_SET,
+    OPTION_DOCUMENT,
+    OPTION_SHAPE,
+    OPTION_NAME,
+    OPTION_TIME,
+    OPTION_JSON,
+};
 
 const struct command cmd_plan = {
     .name = "plan",
-    .usage = "[OPTIONS] FILE",
+    .usage = "[OPTIONS] FILE | (--shape S | --ranks N) [OPTIONS] -- COMMAND...",
     .summary = "show who would run where, the launch line, and why",
     .help =
         "A dry run: the rank map, each rank's reason, the shape of each stage, and the\n"
-        "exact launch line with a reason for each flag. Nothing is written or started.\n",
+        "exact launch line with a reason for each flag. Nothing is written or started.\n"
+        "\n"
+        "With --tasks: the axis values, shard, arguments or command, and seed of single\n"
+        "tasks, at once however many there are.\n",
     .words = "@file",
     .options = options,
     .n_options = N_OF(options),
-    .min_words = 1,
-    .max_words = 1,
+    .min_words = 0,
+    .max_words = UINT_MAX,
     .run = run,
 };

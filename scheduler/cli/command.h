@@ -54,6 +54,22 @@ extern const struct command cmd_run, cmd_plan, cmd_check, cmd_init, cmd_topo, cm
     {                                                                                    \
         "results", 0, "FILE", "write the results to FILE"                                \
     }
+#define OPTION_DOCUMENT                                                                  \
+    {                                                                                    \
+        "document", 0, "N|NAME", "of a file of several jobs: this one"                   \
+    }
+#define OPTION_SHAPE                                                                     \
+    {                                                                                    \
+        "shape", 0, "SHAPE", "what a command gets: slot=4/core=2"                        \
+    }
+#define OPTION_NAME                                                                      \
+    {                                                                                    \
+        "name", 0, "NAME", "what the job of a command is called"                         \
+    }
+#define OPTION_TIME                                                                      \
+    {                                                                                    \
+        "time", 0, "TIME", "the time limit of a command: 90s, 10m"                       \
+    }
 #define OPTION_OVERSUBSCRIBE                                                             \
     {                                                                                    \
         "oversubscribe", 0, NULL, "allow more ranks than cores: they share"              \

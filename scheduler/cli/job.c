@@ -6,8 +6,13 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "say.h"
+#include "spec/doc.h"
+#include "spec/faults.h"
+#include "spec/request.h"
+#include "spec/units.h"
 #include "topo/draw.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 
 static int check_ranks(const char *text, struct gm_error *err)
@@ -27,13 +32,22 @@ static char *results_set(struct arena *a, const char *file)
     return arena_printf(a, "results=%s", j.out.text);
 }
 
+bool job_is_command(const struct cli *cli)
+{
+    const struct args *a = &cli->args;
+    bool dashed = a->dashed < a->n_words;
+    return args_has(a, "shape") ||
+           (dashed && a->dashed == 0 && args_has(a, "ranks") && !args_has(a, "document"));
+}
+
 /* --set in their order, then what has an option of its own. */
-static int make_sets(const struct args *args,
+static int make_sets(const struct cli *cli,
                      struct arena *a,
                      const char ***ret,
                      unsigned *ret_n,
                      struct gm_error *err)
 {
+    const struct args *args = &cli->args;
     const char **sets = arena_alloc(a, args->n_given + 1, sizeof(*sets));
     unsigned n = 0;
     for (unsigned i = 0; i < args->n_given; i++) {
@@ -41,12 +55,11 @@ static int make_sets(const struct args *args,
             sets[n++] = args->given[i].value;
     }
     const char *ranks = args_value(args, "ranks"), *results = args_value(args, "results");
-    if (ranks != NULL) {
-        int rc = check_ranks(ranks, err);
-        if (rc != 0)
-            return rc;
+    int rc = ranks != NULL ? check_ranks(ranks, err) : 0;
+    if (rc != 0)
+        return rc;
+    if (ranks != NULL && !job_is_command(cli))
         sets[n++] = arena_printf(a, "ranks=%s", ranks);
-    }
     if (results != NULL)
         sets[n++] = results_set(a, results);
     if (args_has(args, "oversubscribe"))
@@ -56,42 +69,239 @@ static int make_sets(const struct args *args,
     return 0;
 }
 
+static int
+read_dialect(const char *text, struct jobspec_options *opt, struct gm_error *err)
+{
+    static const char *const names[] = {"short", "rfc", "flux-core", "fluxion"};
+    static const enum dialect dialects[] = {
+        DIALECT_SHORT, DIALECT_RFC, DIALECT_FLUX_CORE, DIALECT_FLUXION};
+    for (size_t i = 0; i < N_OF(names); i++) {
+        if (strcmp(names[i], text) == 0) {
+            opt->dialect = dialects[i];
+            return 0;
+        }
+    }
+    const char *near = str_nearest(text, names, N_OF(names));
+    return gm_fail(err,
+                   -EINVAL,
+                   "--dialect %s: must be short, rfc, flux-core or fluxion%s%s%s",
+                   text,
+                   near != NULL ? "; did you mean " : "",
+                   near != NULL ? near : "",
+                   near != NULL ? "?" : "");
+}
+
+static int read_options(const struct cli *cli,
+                        struct arena *a,
+                        struct jobspec_options *opt,
+                        struct gm_error *err)
+{
+    const struct args *args = &cli->args;
+    const char *dialect = args_value(args, "dialect");
+    const char *version = args_value(args, "require-version");
+    const char *document = args_value(args, "document");
+    const char **sets = NULL;
+    int rc = make_sets(cli, a, &sets, &opt->n_sets, err);
+    opt->sets = sets;
+    if (rc == 0 && dialect != NULL)
+        rc = read_dialect(dialect, opt, err);
+    if (rc != 0)
+        return rc;
+    opt->any_version = version != NULL && strcmp(version, "any") == 0;
+    opt->only_v1 = version != NULL && strcmp(version, "1") == 0;
+    if (version != NULL && !opt->any_version && !opt->only_v1)
+        return gm_fail(err, -EINVAL, "--require-version %s: must be 1 or any", version);
+    bool number = document != NULL && strlen(document) < 8 && document[0] != '\0' &&
+                  document[strspn(document, "0123456789")] == '\0';
+    if (number && (opt->document = (unsigned)strtoul(document, NULL, 10)) == 0)
+        return gm_fail(err, -EINVAL, "--document 0: documents are counted from 1");
+    return 0;
+}
+
+/* "/usr/bin/hostname" -> "hostname" */
+static const char *command_name(struct arena *a, const char *command)
+{
+    const char *slash = strrchr(command, '/');
+    char *name = arena_strdup(a, slash != NULL ? slash + 1 : command);
+    for (char *p = name; *p != '\0'; p++) {
+        bool fine = (*p >= '0' && *p <= '9') ||
+                    ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') ||
+                    strchr("-_", *p) != NULL || (*p == '.' && p > name);
+        if (!fine)
+            *p = '_';
+    }
+    if (strlen(name) > 100)
+        name[100] = '\0';
+    return name[0] != '\0' ? name : "job";
+}
+
+/* The document of a command: of --shape, or of so many ranks of one core. */
+static int format_command(const struct cli *cli,
+                          struct arena *a,
+                          const char **ret,
+                          struct gm_error *err)
+{
+    const struct args *args = &cli->args;
+    const char *time = args_value(args, "time"), *name = args_value(args, "name");
+    const char *shape = args_value(args, "shape"), *ranks = args_value(args, "ranks");
+    AUTO_FREE(char) cwd = file_absolute(NULL, ".");
+    struct request r = {.shape = shape, .cwd = cwd, .name = name};
+    if (shape != NULL && ranks != NULL)
+        return gm_fail(err, -EINVAL, "--ranks stands beside --shape, which says it all");
+    if (args->dashed >= args->n_words)
+        return gm_fail(err,
+                       -EINVAL,
+                       "a command is missing: gridmill %s %s%s -- COMMAND ARGUMENTS...",
+                       cli->command->name,
+                       shape != NULL ? "--shape " : "--ranks ",
+                       shape != NULL ? shape : ranks);
+    if (args->dashed > 0)
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: a command stands behind --, and then there is no file",
+                       args->words[0]);
+    r.command = args->words + args->dashed;
+    if (name == NULL)
+        r.name = command_name(a, r.command[0]);
+    if (shape == NULL)
+        r.shape = arena_printf(a, "slot=%s/core", ranks);
+    int rc = time != NULL ? units_duration(time, &r.time, err) : 0;
+    if (rc != 0)
+        return gm_prefix(err, "--time"), rc;
+    if (isinf(r.time))
+        r.time = 0;
+    return request_format(&r, a, ret, err);
+}
+
+int job_read_text(struct job_file *f, struct gm_error *err)
+{
+    struct gm_error why = {0};
+    int rc = file_read(f->name, DOC_MAX_BYTES, &f->text, &f->source.len, &why);
+    f->source.text = f->text;
+    if (rc == 0)
+        return 0;
+    size_t named = strlen(f->name); /* the sentence opens with "FILE: " */
+    bool opens =
+        strncmp(why.text, f->name, named) == 0 && strncmp(why.text + named, ": ", 2) == 0;
+    faults_init(&f->faults, f->name);
+    faults_add(&f->faults, NULL, 0, 0, "%s", opens ? why.text + named + 2 : why.text);
+    return faults_first(&f->faults, rc, err);
+}
+
 int job_read(const struct cli *cli,
              const char *file,
-             struct jobspec **ret,
-             struct jobspec_faults *faults,
+             struct job_file *ret,
              struct gm_error *err)
 {
     AUTO(arena) a = arena_make();
     AUTO(looks) looks = looks_make();
     struct jobspec_options opt = {.look = engine_look, .look_ctx = looks};
+    const char *made = NULL;
     opt.kernels = engine_kernels(&opt.n_kernels);
-    const char **sets = NULL;
-    int rc = make_sets(&cli->args, a, &sets, &opt.n_sets, err);
-    if (rc != 0)
-        return rc;
-    opt.sets = sets;
-    return jobspec_load(file, &opt, ret, faults, err);
+    *ret = (struct job_file){.name = file != NULL ? file : "job"};
+    int rc = read_options(cli, a, &opt, err);
+    if (rc == 0 && file != NULL) {
+        rc = job_read_text(ret, err);
+    } else if (rc == 0) {
+        rc = format_command(cli, a, &made, err);
+        ret->text = rc == 0 ? xstrdup(made) : NULL;
+        ret->source.len = rc == 0 ? strlen(made) : 0;
+    }
+    if (rc == 0)
+        rc = jobspec_parse_all(
+            ret->name, ret->text, ret->source.len, &opt, &ret->jobs, &ret->faults, err);
+    return rc;
 }
 
-int job_load(const struct cli *cli, const char *file, struct jobspec **ret)
+void job_file_keep(struct job_file *f, struct jobspec *one)
 {
-    struct jobspec_faults faults = {0};
+    for (unsigned i = 0; i < f->jobs.n; i++) {
+        if (f->jobs.items[i] != one)
+            jobspec_free(f->jobs.items[i]);
+    }
+    f->jobs.items[0] = one;
+    f->jobs.n = 1;
+}
+
+void job_file_free(struct job_file *f)
+{
+    jobspec_jobs_free(&f->jobs);
+    jobspec_faults_free(&f->faults);
+    free(f->text);
+    *f = (struct job_file){0};
+}
+
+int job_load(const struct cli *cli, struct job_file *ret)
+{
     struct gm_error err = {0};
-    int rc = job_read(cli, file, ret, &faults, &err), code = 0;
-    if (rc != 0 && faults.n > 0)
-        code = say_faults(cli, ENGINE_USAGE, &faults);
-    else if (rc != 0)
-        code = say_failure(cli, ENGINE_USAGE, &err);
-    jobspec_faults_free(&faults);
-    return code;
+    bool command = job_is_command(cli);
+    if (!command && cli->args.n_words != 1) {
+        (void)gm_fail(&err,
+                      -EINVAL,
+                      "%s: %s: gridmill %s %s",
+                      cli->command->name,
+                      cli->args.n_words == 0 ? "something is missing" : "too many words",
+                      cli->command->name,
+                      cli->command->usage);
+        return say_failure(cli, ENGINE_USAGE, &err);
+    }
+    int rc = job_read(cli, command ? NULL : cli->args.words[0], ret, &err);
+    if (rc != 0 && ret->faults.n > 0)
+        return say_faults(cli, ENGINE_USAGE, &ret->faults, &ret->source);
+    if (rc != 0 && command && args_has(&cli->args, "shape"))
+        return say_at_character(cli, ENGINE_USAGE, args_value(&cli->args, "shape"), &err);
+    if (rc != 0)
+        return say_failure(cli, ENGINE_USAGE, &err);
+    if (cli->verbosity >= LOG_NORMAL)
+        say_fault_lines(cli, &ret->faults, &ret->source); /* warnings */
+    return ENGINE_DONE;
+}
+
+/* "prepare, train and score" */
+static void names_of(const struct jobspec_jobs *jobs, struct str *out)
+{
+    for (unsigned i = 0; i < jobs->n && i < 8; i++)
+        str_printf(out, "%s%s", i > 0 ? ", " : "", jobs->items[i]->name);
+    if (jobs->n > 8)
+        str_add(out, ", ...");
+}
+
+struct jobspec *job_only(const struct cli *cli, const struct job_file *f)
+{
+    const char *wanted = args_value(&cli->args, "document");
+    struct gm_error err = {0};
+    AUTO_STR names = {0};
+    if (f->jobs.n == 1 &&
+        (wanted == NULL || wanted[strspn(wanted, "0123456789")] == '\0'))
+        return f->jobs.items[0];
+    for (unsigned i = 0; wanted != NULL && i < f->jobs.n; i++) {
+        if (strcmp(f->jobs.items[i]->name, wanted) == 0)
+            return f->jobs.items[i];
+    }
+    names_of(&f->jobs, &names);
+    if (wanted != NULL)
+        (void)gm_fail(&err,
+                      -ENOENT,
+                      "--document %s: %s holds no job of this name: %s",
+                      wanted,
+                      f->name,
+                      names.text);
+    else
+        (void)gm_fail(&err,
+                      -EINVAL,
+                      "%s holds %u jobs: choose one by --document NAME or its number: %s",
+                      f->name,
+                      f->jobs.n,
+                      names.text);
+    (void)say_failure(cli, ENGINE_USAGE, &err);
+    return NULL;
 }
 
 void job_headline(const struct jobspec *spec, const struct plan *plan, struct str *out)
 {
     uint64_t tasks = 0;
     for (unsigned i = 0; i < spec->n_stages; i++)
-        tasks += spec->stages[i].n_tasks;
+        tasks += i < plan->n_seated ? plan->seated[i] : spec->stages[i].n_tasks;
     str_printf(out,
                "%s: %" PRIu64 " task%s in %u stage%s on %u rank%s, ",
                spec->name,

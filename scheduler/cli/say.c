@@ -1,18 +1,18 @@
 /* See say.h. Invariant: every fault is one line "file:line:col: path: text" that an
  * editor can jump to; what is drawn below it is for people at a terminal alone. */
 #include "say.h"
-#include "base/file.h"
-#include "base/json.h"
 #include "base/log.h"
+#include "caret.h"
 #include <stdlib.h>
 
-static void put_fault(struct json *j, const struct jobspec_fault *f)
+void say_fault_json(struct json *j, const struct jobspec_fault *f)
 {
     json_begin(j, '{');
     json_put_int(j, "line", f->line);
     json_put_int(j, "col", f->col);
     json_put_string(j, "path", f->path);
     json_put_string(j, "text", f->text);
+    json_put_string(j, "severity", f->warning ? "warning" : "error");
     json_end(j, '}');
 }
 
@@ -28,7 +28,7 @@ static void print_json(int code, const char *text, const struct jobspec_faults *
         json_key(&j, "faults");
         json_begin(&j, '[');
         for (size_t i = 0; i < faults->n; i++)
-            put_fault(&j, &faults->items[i]);
+            say_fault_json(&j, &faults->items[i]);
         json_end(&j, ']');
     }
     json_end(&j, '}');
@@ -43,64 +43,90 @@ int say_failure(const struct cli *cli, int code, const struct gm_error *err)
     return code;
 }
 
-/* The n-th line of a text (from 1), without its newline; NULL: there is none. */
-static const char *line_of(const char *text, unsigned n, size_t *ret_len)
+/* What a file holds must not steer the terminal. */
+static void tame(char *text)
 {
-    for (unsigned i = 1; i < n; i++) {
-        text = strchr(text, '\n');
-        if (text == NULL)
-            return NULL;
-        text++;
+    for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
+        if (*p < ' ' || *p == 0x7f)
+            *p = '?';
     }
-    *ret_len = strcspn(text, "\r\n");
-    return text;
 }
 
-/* The source line with a caret; tabs stay tabs in both lines, so they agree. */
-static void
-draw_caret(const struct cli *cli, const char *text, const struct jobspec_fault *f)
+/* "error" and "warning" have their colours; the place is bold. */
+static void fault_line(const struct cli *cli,
+                       const struct jobspec_faults *faults,
+                       size_t i,
+                       struct str *out)
 {
-    size_t len = 0;
-    const char *line = f->line > 0 ? line_of(text, f->line, &len) : NULL;
-    if (line == NULL || len > 400)
-        return;
-    bool colour = cli->terminal.colour_err;
+    AUTO_FREE(char) line = jobspec_fault_format(faults, i);
+    static const char mark[] = "warning: ";
+    char *warning = faults->items[i].warning ? strstr(line, mark) : NULL;
+    if (cli->terminal.err)
+        tame(line);
+    if (cli->terminal.colour_err && warning != NULL)
+        str_printf(out,
+                   "%.*s\033[1;33m%s\033[0m%s\n",
+                   (int)(warning - line),
+                   line,
+                   mark,
+                   warning + sizeof(mark) - 1);
+    else
+        str_printf(out, "%s\n", line);
+}
+
+void say_fault_lines(const struct cli *cli,
+                     const struct jobspec_faults *faults,
+                     const struct say_source *source)
+{
+    struct caret caret = {0};
+    struct caret_look look = {.width = cli->terminal.width,
+                              .colour = cli->terminal.colour_err,
+                              .utf8 = cli->terminal.utf8};
     AUTO_STR out = {0};
-    str_printf(&out, "%5u | %.*s\n      | ", f->line, (int)len, line);
-    unsigned col = 1;
-    for (size_t i = 0; i < len && col < f->col; i++) {
-        if ((line[i] & 0xc0) == 0x80) /* inside a UTF-8 letter */
-            continue;
-        str_add(&out, line[i] == '\t' ? "\t" : " ");
-        col++;
-    }
-    str_printf(&out, "%s^%s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "");
-    terminal_note(out.text);
-}
-
-void say_fault_lines(const struct cli *cli, const struct jobspec_faults *faults)
-{
-    AUTO_FREE(char) text = NULL;
-    size_t len;
-    bool source = cli->terminal.err && faults->file != NULL &&
-                  strcmp(faults->file, "-") != 0 &&
-                  file_read(faults->file, 8 << 20, &text, &len, NULL) == 0;
+    if (cli->terminal.err && source != NULL && source->text != NULL)
+        caret = (struct caret){.text = source->text, .len = source->len};
     for (size_t i = 0; i < faults->n; i++) {
-        AUTO_FREE(char) line = jobspec_fault_format(faults, i);
-        AUTO_STR out = {0};
-        str_printf(&out, "%s\n", line);
-        terminal_note(out.text);
-        if (source)
-            draw_caret(cli, text, &faults->items[i]);
+        fault_line(cli, faults, i, &out);
+        if (caret.text != NULL)
+            caret_draw(&caret, faults->items[i].line, faults->items[i].col, &look, &out);
     }
+    terminal_note(str_text(&out));
 }
 
-int say_faults(const struct cli *cli, int code, const struct jobspec_faults *faults)
+int say_faults(const struct cli *cli,
+               int code,
+               const struct jobspec_faults *faults,
+               const struct say_source *source)
 {
-    say_fault_lines(cli, faults);
+    say_fault_lines(cli, faults, source);
     if (cli->json) {
-        AUTO_FREE(char) first = faults->n > 0 ? jobspec_fault_format(faults, 0) : NULL;
+        size_t i = 0;
+        while (i + 1 < faults->n && faults->items[i].warning)
+            i++;
+        AUTO_FREE(char) first = faults->n > 0 ? jobspec_fault_format(faults, i) : NULL;
         print_json(code, first, faults);
     }
+    return code;
+}
+
+int say_at_character(const struct cli *cli,
+                     int code,
+                     const char *text,
+                     const struct gm_error *err)
+{
+    static const char words[] = " at character ";
+    const char *at = NULL;
+    for (const char *p = strstr(err->text, words); p != NULL; p = strstr(p + 1, words))
+        at = p + sizeof(words) - 1;
+    (void)say_failure(cli, code, err);
+    if (!cli->terminal.err || at == NULL)
+        return code;
+    struct caret caret = {.text = text, .len = strlen(text)};
+    struct caret_look look = {.width = cli->terminal.width,
+                              .colour = cli->terminal.colour_err,
+                              .utf8 = cli->terminal.utf8};
+    AUTO_STR out = {0};
+    caret_draw(&caret, 1, (unsigned)strtoul(at, NULL, 10), &look, &out);
+    terminal_note(str_text(&out));
     return code;
 }

@@ -4,7 +4,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "load.h"
+#include "spec/directives.h"
 #include "spec/flux.h"
+#include "spec/script.h"
 #include <stdlib.h>
 
 enum { MOST_DOCUMENTS = 4096 };
@@ -231,6 +233,31 @@ choose(const struct input *in, struct doc_stream *s, struct arena *a)
     return root;
 }
 
+static bool is_script(const struct input *in)
+{
+    return directives_is_script(in->text, in->len);
+}
+
+/* The one document of a batch script; NULL: told. */
+static struct doc_node *read_script(const struct input *in, const struct jobspec *spec)
+{
+    const char *slash = strrchr(in->file, '/');
+    AUTO_FREE(char)
+    path = file_absolute(spec->dir, slash != NULL ? slash + 1 : in->file);
+    struct doc_node *root = NULL;
+    bool named = strcmp(in->file, "-") != 0;
+    (void)script_document(
+        spec->arena, named ? path : NULL, in->text, in->len, in->faults, &root);
+    if (root != NULL && in->opt->document > 1)
+        faults_add(in->faults,
+                   NULL,
+                   0,
+                   0,
+                   "document %u was asked for, but a script is one job",
+                   in->opt->document);
+    return root;
+}
+
 static bool check_size(const struct input *in)
 {
     if (in->len > DOC_MAX_BYTES)
@@ -246,7 +273,8 @@ static int parse(struct input *in, struct jobspec **ret, struct gm_error *err)
         in->text = arena_copy(spec->arena, in->text, in->len);
         spec->text = in->text;
         struct doc_stream *s = doc_open(in->text, in->len, in->faults);
-        struct doc_node *root = choose(in, s, spec->arena);
+        struct doc_node *root =
+            is_script(in) ? read_script(in, spec) : choose(in, s, spec->arena);
         doc_close(s);
         if (root != NULL)
             read_root(in, root, spec);
@@ -377,20 +405,36 @@ static void read_all(const struct input *in, struct jobspec_jobs *jobs)
     doc_close(s);
 }
 
-int jobspec_load_all(const char *file,
-                     const struct jobspec_options *opt,
-                     struct jobspec_jobs *ret,
-                     struct jobspec_faults *faults,
-                     struct gm_error *err)
+static void read_only(const struct input *in, struct jobspec_jobs *jobs)
+{
+    AUTO(jobspec) spec = make_spec(in, 1);
+    struct doc_node *root = read_script(in, spec);
+    if (root != NULL) {
+        read_root(in, root, spec);
+        add_job(jobs, steal(&spec));
+    }
+}
+
+int jobspec_parse_all(const char *file,
+                      const char *text,
+                      size_t len,
+                      const struct jobspec_options *opt,
+                      struct jobspec_jobs *ret,
+                      struct jobspec_faults *faults,
+                      struct gm_error *err)
 {
     struct jobspec_jobs jobs = {0};
-    size_t len = 0;
+    struct input in = {file, text, len, opt, faults};
     faults_init(faults, file);
-    int rc = read_file(file, &jobs.text, &len, faults, err);
-    if (rc != 0)
-        return rc;
-    struct input in = {file, jobs.text, len, opt, faults};
-    read_all(&in, &jobs);
+    if (check_size(&in)) {
+        jobs.text = xcalloc(len + 1, 1);
+        memcpy(jobs.text, text, len);
+        in.text = jobs.text;
+        if (is_script(&in))
+            read_only(&in, &jobs);
+        else
+            read_all(&in, &jobs);
+    }
     check_results(&jobs, faults);
     faults_sort(faults);
     if (faults->n_errors > 0) {
@@ -399,6 +443,22 @@ int jobspec_load_all(const char *file,
     }
     *ret = jobs;
     return 0;
+}
+
+int jobspec_load_all(const char *file,
+                     const struct jobspec_options *opt,
+                     struct jobspec_jobs *ret,
+                     struct jobspec_faults *faults,
+                     struct gm_error *err)
+{
+    AUTO_FREE(char) text = NULL;
+    size_t len = 0;
+    faults_init(faults, file);
+    int rc = read_file(file, &text, &len, faults, err);
+    if (rc != 0)
+        return rc;
+    jobspec_faults_free(faults);
+    return jobspec_parse_all(file, text, len, opt, ret, faults, err);
 }
 
 void jobspec_jobs_free(struct jobspec_jobs *jobs)

@@ -272,6 +272,14 @@ int jobspec_load_all(const char *file,
                      struct jobspec_jobs *ret,
                      struct jobspec_faults *faults,
                      struct gm_error *err);
+/* The same from memory; the text is copied. */
+int jobspec_parse_all(const char *file,
+                      const char *text,
+                      size_t len,
+                      const struct jobspec_options *opt,
+                      struct jobspec_jobs *ret,
+                      struct jobspec_faults *faults,
+                      struct gm_error *err);
 void jobspec_jobs_free(struct jobspec_jobs *jobs); /* what is inside; not jobs itself */
 
 /* What the language says and this version cannot do yet, as one sentence at its place:
