@@ -10,14 +10,16 @@
 static const struct {
     const char *scheme;
     enum dependency_kind kind;
-} schemes[] = {{"after", DEPENDENCY_AFTER_START},
-               {"afterstart", DEPENDENCY_AFTER_START},
-               {"afterany", DEPENDENCY_AFTER_ANY},
-               {"afterok", DEPENDENCY_AFTER_OK},
-               {"afternotok", DEPENDENCY_AFTER_NOT_OK},
-               {"begin-time", DEPENDENCY_BEGIN_TIME},
-               {"string", DEPENDENCY_SYMBOLIC},
-               {"fluid", DEPENDENCY_SYMBOLIC}};
+} schemes[] = {
+    {"afterok", DEPENDENCY_AFTER_OK},
+    {"afternotok", DEPENDENCY_AFTER_NOT_OK},
+    {"afterany", DEPENDENCY_AFTER_ANY},
+    {"after", DEPENDENCY_AFTER_START},
+    {"afterstart", DEPENDENCY_AFTER_START},
+    {"begin-time", DEPENDENCY_BEGIN_TIME},
+    {"string", DEPENDENCY_SYMBOLIC},
+    {"fluid", DEPENDENCY_SYMBOLIC},
+};
 #define N_SCHEMES (sizeof(schemes) / sizeof(schemes[0]))
 
 static enum dependency_kind kind_of(const char *scheme)
