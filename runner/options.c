@@ -15,6 +15,7 @@ static const char help[] =
     "\n"
     "  --results FILE      write the results there (default: the jobspec's `results`)\n"
     "  --force             move existing results to FILE.old\n"
+    "  --document N|NAME   of a file of several jobs: this one\n"
     "  --set PATH=VALUE    change the jobspec: --set tasks.train.args.epochs=5\n"
     "  -q, --quiet         say nothing but errors\n"
     "  -v, --verbose       say where each rank stands, and why\n"
@@ -76,6 +77,9 @@ static bool take(struct options *o, int c)
     case 's':
         add_set(o, xstrdup(optarg));
         break;
+    case 'd':
+        o->request.document = optarg;
+        break;
     case 'f':
         o->request.force = true;
         break;
@@ -108,6 +112,7 @@ int options_read(int argc, char **argv, struct options *ret, struct gm_error *er
     static const struct option longs[] = {{"plan", required_argument, NULL, 'p'},
                                           {"results", required_argument, NULL, 'r'},
                                           {"set", required_argument, NULL, 's'},
+                                          {"document", required_argument, NULL, 'd'},
                                           {"force", no_argument, NULL, 'f'},
                                           {"events", no_argument, NULL, 'e'},
                                           {"self-test", no_argument, NULL, 't'},

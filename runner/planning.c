@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/seats.h"
 #include "gather.h"
+#include "spec/doc.h"
 #include "token.h"
 #include "topo/bind.h"
 #include <fcntl.h>
@@ -34,7 +35,12 @@ load_spec(const struct planning_request *req, struct jobspec **ret, struct gm_er
     struct jobspec_options opt = {
         .look = engine_look, .sets = req->sets, .n_sets = req->n_sets};
     opt.kernels = engine_kernels(&opt.n_kernels);
-    int rc = jobspec_load(req->file, &opt, ret, &faults, err);
+    AUTO_FREE(char) text = NULL;
+    size_t len = 0;
+    int rc = file_read(req->file, DOC_MAX_BYTES, &text, &len, err);
+    if (rc == 0)
+        rc = jobspec_parse_chosen(
+            req->file, text, len, req->document, &opt, ret, &faults, err);
     if (rc < 0 && faults.n > 1)
         print_faults(&faults);
     if (rc < 0 && faults.n > 1)

@@ -8,8 +8,9 @@
 #include "spec/plan.h"
 
 struct planning_request {
-    const char *plan; /* --plan FILE; or NULL and: */
-    const char *file; /* the jobspec */
+    const char *plan;     /* --plan FILE; or NULL and: */
+    const char *file;     /* the jobspec */
+    const char *document; /* of several in it: a number or a name; or NULL */
     const char *const *sets;
     unsigned n_sets;
     bool force;

@@ -257,42 +257,13 @@ int job_load(const struct cli *cli, struct job_file *ret)
     return ENGINE_DONE;
 }
 
-/* "prepare, train and score" */
-static void names_of(const struct jobspec_jobs *jobs, struct str *out)
-{
-    for (unsigned i = 0; i < jobs->n && i < 8; i++)
-        str_printf(out, "%s%s", i > 0 ? ", " : "", jobs->items[i]->name);
-    if (jobs->n > 8)
-        str_add(out, ", ...");
-}
-
 struct jobspec *job_only(const struct cli *cli, const struct job_file *f)
 {
-    const char *wanted = args_value(&cli->args, "document");
     struct gm_error err = {0};
-    AUTO_STR names = {0};
-    if (f->jobs.n == 1 &&
-        (wanted == NULL || wanted[strspn(wanted, "0123456789")] == '\0'))
-        return f->jobs.items[0];
-    for (unsigned i = 0; wanted != NULL && i < f->jobs.n; i++) {
-        if (strcmp(f->jobs.items[i]->name, wanted) == 0)
-            return f->jobs.items[i];
-    }
-    names_of(&f->jobs, &names);
-    if (wanted != NULL)
-        (void)gm_fail(&err,
-                      -ENOENT,
-                      "--document %s: %s holds no job of this name: %s",
-                      wanted,
-                      f->name,
-                      names.text);
-    else
-        (void)gm_fail(&err,
-                      -EINVAL,
-                      "%s holds %u jobs: choose one by --document NAME or its number: %s",
-                      f->name,
-                      f->jobs.n,
-                      names.text);
+    unsigned at = 0;
+    const char *wanted = args_value(&cli->args, "document");
+    if (jobspec_find(&f->jobs, f->name, wanted, &at, &err) == 0)
+        return f->jobs.items[at];
     (void)say_failure(cli, ENGINE_USAGE, &err);
     return NULL;
 }

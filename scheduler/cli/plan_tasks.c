@@ -358,6 +358,22 @@ value_line(struct str *out, const char *what, const char *name, const struct gm_
     line(out, what, name, str_text(&j.out));
 }
 
+/* The argument vector in one line; a word that needs it is quoted as JSON is. */
+static void draw_command(const struct task *t, struct str *out)
+{
+    str_printf(out, "  %-8s", "command");
+    for (unsigned i = 0; i < t->s->n_command; i++) {
+        const char *word = print(t, &t->s->command[i]);
+        AUTO_JSON quoted = {.pretty = false};
+        bool plain = word[0] != '\0';
+        for (const unsigned char *p = (const unsigned char *)word; *p != '\0'; p++)
+            plain = plain && *p > ' ' && *p != '"' && *p != '\\' && *p != 0x7f;
+        json_string(&quoted, word);
+        str_printf(out, " %s", plain ? word : quoted.out.text);
+    }
+    str_add(out, "\n");
+}
+
 static void draw_work(const struct task *t, struct str *out)
 {
     const struct jobspec_stage *s = t->s;
@@ -369,12 +385,8 @@ static void draw_work(const struct task *t, struct str *out)
         value_line(out, what, s->kernel->params[i].name, &v);
         what = "";
     }
-    what = "command";
-    for (unsigned i = 0; s->kernel == NULL && i < s->n_command; i++) {
-        struct gm_value v = text_value(print(t, &s->command[i]));
-        value_line(out, what, "", &v);
-        what = "";
-    }
+    if (s->kernel == NULL)
+        draw_command(t, out);
     what = "env";
     for (unsigned i = 0; i < s->n_env; i++) {
         bool unset = s->env[i].unset;

@@ -280,6 +280,22 @@ int jobspec_parse_all(const char *file,
                       struct jobspec_jobs *ret,
                       struct jobspec_faults *faults,
                       struct gm_error *err);
+/* The job of a name or of a document's number; `which` NULL: the only one. -ENOENT,
+ * -EINVAL: which there are. */
+int jobspec_find(const struct jobspec_jobs *jobs,
+                 const char *file,
+                 const char *which,
+                 unsigned *ret,
+                 struct gm_error *err);
+/* The one that jobspec_find finds, alone. */
+int jobspec_parse_chosen(const char *file,
+                         const char *text,
+                         size_t len,
+                         const char *which,
+                         const struct jobspec_options *opt,
+                         struct jobspec **ret,
+                         struct jobspec_faults *faults,
+                         struct gm_error *err);
 void jobspec_jobs_free(struct jobspec_jobs *jobs); /* what is inside; not jobs itself */
 
 /* What the language says and this version cannot do yet, as one sentence at its place:
