@@ -17,6 +17,7 @@ import tempfile
 
 ESCAPES = {r"\-": "-", r"\&": "", r"\e": "\\", r"\(aq": "'", r"\(dq": '"', r"\(ha": "^",
            r"\(ti": "~", r"\(ga": "`"}
+WIDTH = 80 - 11  # what a terminal leaves of an indented example
 KINDS = ("check", "run", "refused", "file", "shell")
 
 
@@ -121,6 +122,8 @@ def judge(place, page, text):
     found = examples(page, text)
     for where, kind, argument, block in found:
         fault = getattr(place, kind)(block, argument) if kind else "no marker says what it is"
+        if any(len(line) > WIDTH for line in block.splitlines()):
+            fault = f"wider than {WIDTH}"
         if fault:
             wrong.append(f"{where}: {fault}")
     return len(found), wrong
@@ -131,7 +134,8 @@ BAD = ('.EX\nkernel: gemm\n.EE\n',
        '.\\" refused: no such\n.EX\nkernel: gemm\n.EE\n',
        '.\\" refused: another sentence\n.EX\nkernel: gemmm\n.EE\n',
        '.\\" run\n.EX\ncommand: [false]\n.EE\n',
-       '.\\" shell\n.EX\n$ echo a\nb\n.EE\n')
+       '.\\" shell\n.EX\n$ echo a\nb\n.EE\n',
+       '.\\" check\n.EX\ncommand: [echo]' + 80 * " " + '\n.EE\n')
 
 
 def main(programs, source, *pages):
