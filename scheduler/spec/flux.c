@@ -3,12 +3,25 @@
 #include "base/strmap.h"
 #include "flux_load.h"
 
+/* Slots side by side; one within another is not meant by a label that is nobody's. */
+static unsigned count_slots(const struct resource *list, unsigned n)
+{
+    unsigned slots = 0;
+    for (unsigned i = 0; i < n; i++)
+        slots += strcmp(list[i].type, "slot") == 0
+                     ? 1
+                     : count_slots(list[i].with, list[i].n_with);
+    return slots;
+}
+
 const struct resource *flux_task_slot(const struct flux_job *job,
                                       const struct flux_task *task)
 {
     const struct resource *slot =
         resource_slot(job->resources, job->n_resources, task->slot);
-    return slot != NULL ? slot : resource_slot(job->resources, job->n_resources, NULL);
+    if (slot == NULL && count_slots(job->resources, job->n_resources) == 1)
+        slot = resource_slot(job->resources, job->n_resources, NULL);
+    return slot;
 }
 
 static void read_command(struct flux_load *l,
@@ -63,28 +76,27 @@ static void read_slot(struct flux_load *l,
     if (!flux_text(l, &at, node, &task->slot) || l->unsure ||
         resource_slot(job->resources, job->n_resources, task->slot) != NULL)
         return;
-    const struct resource *first = flux_task_slot(job, task);
+    const struct resource *only = flux_task_slot(job, task);
     const char *near = near_label(job->resources, job->n_resources, task->slot);
-    if (first == NULL || first->label == NULL)
-        return;
-    if (l->is->label == FLUX_FAULT)
-        flux_fault(l,
-                   &at,
-                   node,
-                   "no slot has the label '%.80s'; %s '%.80s'%s",
-                   task->slot,
-                   near != NULL ? "did you mean" : "there is",
-                   near != NULL ? near : first->label,
-                   near != NULL ? "?" : "");
-    else
+    if (only != NULL && only->label != NULL && l->is->label == FLUX_WARN)
         flux_say(
             l,
-            l->is->label,
+            FLUX_WARN,
             &at,
             node,
-            "no slot has the label '%.80s'; like Flux we take the first slot, '%.80s'",
+            "no slot has the label '%.80s'; like Flux we take the only slot, '%.80s'",
             task->slot,
-            first->label);
+            only->label);
+    else
+        flux_say(l,
+                 l->is->label,
+                 &at,
+                 node,
+                 "no slot has the label '%.80s'%s%.80s%s",
+                 task->slot,
+                 near != NULL ? "; did you mean '" : "",
+                 near != NULL ? near : "",
+                 near != NULL ? "'?" : "");
 }
 
 /* The type of per_resource must be one that the task's slot holds. */

@@ -66,8 +66,8 @@ bool flux_read(struct arena *a,
                struct jobspec_faults *faults,
                struct flux_job *ret);
 
-/* The slot of a task: its label's, else (a warning in some dialects) the first; NULL: the
- * request has none, which only DIALECT_FLUXION lets pass. */
+/* The slot of a task: its label's, or (where a dialect lets it pass) the only one there
+ * is. NULL: it has none to run on. */
 const struct resource *flux_task_slot(const struct flux_job *job,
                                       const struct flux_task *task);
 /* How many tasks, with the least counts; -1: not told by the request (an exclusive node,

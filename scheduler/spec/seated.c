@@ -72,26 +72,6 @@ static const char *stage_name(struct load *l, const struct flux_task *task, unsi
     return own;
 }
 
-static unsigned count_slots(const struct resource *list, unsigned n)
-{
-    unsigned slots = 0;
-    for (unsigned i = 0; i < n; i++)
-        slots += strcmp(list[i].type, "slot") == 0
-                     ? 1
-                     : count_slots(list[i].with, list[i].n_with);
-    return slots;
-}
-
-/* Flux takes a task whose slot is no vertex's label; so do we where only one can be
- * meant. NULL: the task has no place to run (jobspec_check_runnable). */
-static const struct resource *find_slot(const struct flux_job *job, const char *label)
-{
-    const struct resource *slot = resource_slot(job->resources, job->n_resources, label);
-    if (slot == NULL && count_slots(job->resources, job->n_resources) == 1)
-        slot = resource_slot(job->resources, job->n_resources, NULL);
-    return slot;
-}
-
 static void set_count(const struct flux_job *job,
                       const struct flux_task *task,
                       struct jobspec_stage *s)
@@ -102,7 +82,7 @@ static void set_count(const struct flux_job *job,
     s->per = per[task->per];
     s->per_count = (uint64_t)task->count;
     s->per_type = task->per_type;
-    if (task->per == FLUX_PER_SLOT && job->per_resource_type != NULL) {
+    if (job->per_resource_type != NULL) { /* before any other, as in Flux */
         s->per = JOBSPEC_PER_RESOURCE;
         s->per_count = (uint64_t)job->per_resource_count;
         s->per_type = job->per_resource_type;
@@ -120,7 +100,7 @@ static void read_tasks(struct load *l, const struct flux_job *job)
         s->name = stage_name(l, task, i);
         set_command(l, task, s);
         set_env(l, job, task, s);
-        s->slot = find_slot(job, task->slot);
+        s->slot = flux_task_slot(job, task); /* NULL: jobspec_check_runnable tells */
         set_count(job, task, s);
     }
 }

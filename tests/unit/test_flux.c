@@ -118,17 +118,27 @@ Test(flux, the_words_of_a_document_end_up_in_the_job)
     flux_sample_end(&s);
 }
 
-Test(flux, a_task_without_its_label_stands_on_the_first_slot)
+Test(flux, a_task_without_its_label_stands_on_the_only_slot_if_there_is_one)
 {
-    struct flux_sample s = read_text(
-        "version: 9\nresources: [{type: slot, label: a, count: 2, with: [\n"
-        "  {type: slot, label: b, count: 3, with: [{type: core, count: 1}]}]}]\n"
-        "tasks: [{command: [x], slot: none, count: {per_slot: 1}}]\n"
-        "attributes: {}\n",
-        DIALECT_FLUX_CORE);
-    cr_assert(s.taken && s.faults.n == 1 && s.faults.items[0].warning);
-    cr_expect_str_eq(flux_task_slot(&s.job, s.job.tasks)->label, "a");
-    flux_sample_end(&s);
+    const char *one = "{type: slot, label: a, count: 2, with: [{type: slot, label: b, "
+                      "count: 3, with: [{type: core, count: 1}]}]}";
+    for (int two = 0; two < 2; two++) {
+        AUTO_STR text = {0};
+        str_printf(
+            &text,
+            "version: 9\nresources: [%s%s]\n"
+            "tasks: [{command: [x], slot: none, count: {per_slot: 1}}]\n"
+            "attributes: {}\n",
+            one,
+            two ? ", {type: slot, label: c, count: 1, with: [{type: core, count: 1}]}"
+                : "");
+        struct flux_sample s = read_text(text.text, DIALECT_FLUX_CORE);
+        cr_assert(s.taken && s.faults.n == 1 && s.faults.items[0].warning);
+        const struct resource *slot = flux_task_slot(&s.job, s.job.tasks);
+        cr_expect(two ? slot == NULL : slot != NULL && strcmp(slot->label, "a") == 0);
+        cr_expect(flux_count_tasks(&s.job) == (two ? -1 : 2));
+        flux_sample_end(&s);
+    }
 }
 
 struct counting {
