@@ -183,6 +183,13 @@ int planning_make(const struct rank *r,
 static int
 check_binding(const struct rank *r, const struct planning *p, struct gm_error *err)
 {
+    const struct plan_rank *mine = &p->plan->ranks[r->world];
+    if (strcmp(mine->host, r->host) != 0)
+        return gm_fail(err,
+                       -EINVAL,
+                       "planned on host %s, but the launcher started it on %s",
+                       mine->host,
+                       r->host);
     if (p->plan->binder == PLAN_BOUND_BY_RUNNER)
         return bind_set_all(p->planned, err);
     if (p->plan->binder != PLAN_BOUND_BY_LAUNCHER ||

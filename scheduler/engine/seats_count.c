@@ -130,9 +130,9 @@ int seats_count(const struct jobspec *spec,
                      "%s: the job has %s%" PRIu64 " task%s, one a rank, but %u rank%s "
                      "started: start it with -n %" PRIu64,
                      spec->file,
-                     least > n  ? "at least "
-                     : moldable ? "room for "
-                                : "",
+                     !moldable   ? ""
+                     : least > n ? "at least "
+                                 : "room for ",
                      most,
                      most == 1 ? "" : "s",
                      n,

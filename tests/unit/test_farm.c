@@ -266,3 +266,62 @@ Test(farm, the_time_left_is_by_each_stages_own_mean_and_says_when_more_comes_on_
         cr_expect_eq(c.at_least, steps[i].at_least, "step %zu", i);
     }
 }
+
+/* Two stages of 2 and 3 tasks, seated: task i of the second on rank 2 + i. */
+static struct farm *seated(struct fixture *x)
+{
+    static const struct resource slot = {.type = "slot", .label = "s"};
+    add_stage(x, 2, 1);
+    add_stage(x, 3, 1);
+    x->stages[1].first_rank = 2;
+    x->spec.resources = &slot;
+    x->spec.n_resources = 1;
+    return farm_make(&x->spec, 5);
+}
+
+Test(farm, a_seated_task_goes_to_its_own_rank_and_all_run_at_once)
+{
+    static const unsigned order[] = {4, 0, 2, 1, 3};
+    struct fixture x = {0};
+    AUTO(farm) f = seated(&x);
+    struct farm_assign a, given[5];
+    for (unsigned i = 0; i < 5; i++) {
+        farm_idle(f, order[i]);
+        cr_assert_eq(farm_next(f, &a), 1);
+        cr_assert(a.stop == 0 && a.count == 1 && a.n_members == 1);
+        cr_assert_eq(a.members[0], order[i]);
+        cr_assert_eq(a.stage, order[i] < 2 ? 0 : 1);
+        cr_assert_eq(a.first, order[i] < 2 ? order[i] : order[i] - 2);
+        given[i] = a;
+        cr_assert_eq(farm_next(f, &a), 0);
+    }
+    struct farm_counts c;
+    farm_count(f, &c);
+    cr_assert(c.running == 5 && c.total == 5);
+    for (unsigned i = 0; i < 5; i++) {
+        cr_assert_not(farm_over(f));
+        report(f, &given[i], i == 1 ? FARM_FAILED : FARM_DONE);
+        farm_idle(f, order[i]);
+    }
+    cr_assert(farm_complete(f), "a failed task keeps no other from its end");
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.stop == 1 && a.n_members == 5);
+}
+
+Test(farm, a_stop_keeps_seated_tasks_that_did_not_begin)
+{
+    struct fixture x = {0};
+    AUTO(farm) f = seated(&x);
+    struct farm_assign a, first;
+    farm_idle(f, 3);
+    cr_assert_eq(farm_next(f, &first), 1);
+    farm_stop(f);
+    for (unsigned r = 0; r < 5; r++)
+        farm_idle(f, r);
+    cr_assert_eq(farm_next(f, &a), 0, "what runs may end");
+    report(f, &first, FARM_DONE);
+    farm_idle(f, 3);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.stop, 1);
+    cr_assert_not(farm_complete(f));
+}
