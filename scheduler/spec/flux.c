@@ -66,6 +66,12 @@ static const char *near_label(const struct resource *list, unsigned n, const cha
     return near;
 }
 
+static const char *first_label(const struct resource *list, unsigned n)
+{
+    const struct resource *slot = resource_slot(list, n, NULL);
+    return slot != NULL && slot->label != NULL ? slot->label : "";
+}
+
 static void read_slot(struct flux_load *l,
                       const struct fault_path *up,
                       const struct doc_node *node,
@@ -92,11 +98,11 @@ static void read_slot(struct flux_load *l,
                  l->is->label,
                  &at,
                  node,
-                 "no slot has the label '%.80s'%s%.80s%s",
+                 "no slot has the label '%.80s'; %s '%.80s'%s",
                  task->slot,
-                 near != NULL ? "; did you mean '" : "",
-                 near != NULL ? near : "",
-                 near != NULL ? "'?" : "");
+                 near != NULL ? "did you mean" : "there is",
+                 near != NULL ? near : first_label(job->resources, job->n_resources),
+                 near != NULL ? "?" : "");
 }
 
 /* The type of per_resource must be one that the task's slot holds. */

@@ -359,10 +359,10 @@ void flux_resources(struct flux_load *l,
     if (resource_total(job->resources, job->n_resources, &sum) != 0)
         flux_fault(l, at, list, "asks for more than 2^63 of something");
     else if (!l->unsure &&
-             resource_slot(job->resources, job->n_resources, NULL) == NULL && !l->v1) {
+             resource_slot(job->resources, job->n_resources, NULL) == NULL) {
         l->unsure = true;
         flux_say(l,
-                 l->is->no_slot,
+                 l->v1 ? FLUX_FINE : l->is->no_slot, /* version 1 has told it */
                  at,
                  list,
                  "no slot: a vertex of type slot says what one task runs on");
