@@ -128,6 +128,31 @@ Test(canonical, is_the_same_job_and_the_same_text_again)
     }
 }
 
+/* By the letter of RFC 14, and of RFC 25 where it says version 1. */
+Test(canonical, keeps_the_rules_that_it_is_written_by)
+{
+    for (int k = 0; k < 2; k++) {
+        glob_t files = golden_files(kinds[k], 6);
+        for (size_t i = 0; i < files.gl_pathc; i++) {
+            AUTO(jobspec) spec = load_golden(files.gl_pathv[i]);
+            AUTO_FREE(char) text = canonical_format(spec, false);
+            struct jobspec_options opt = fake_options();
+            struct jobspec_faults faults;
+            struct gm_error err = {0};
+            AUTO(jobspec) strict = NULL;
+            opt.dialect = DIALECT_RFC;
+            opt.only_v1 = strncmp(text, "{\"version\":1,", 13) == 0;
+            cr_expect(opt.only_v1 == (spec->ranks > 0) || jobspec_seated(spec));
+            int rc =
+                jobspec_parse("x.json", text, strlen(text), &opt, &strict, &faults, &err);
+            cr_expect(rc == 0 && faults.n == 0, "%s: %s", files.gl_pathv[i], err.text);
+            cr_expect(rc != 0 || strict->form == DIALECT_RFC);
+            jobspec_faults_free(&faults);
+        }
+        globfree(&files);
+    }
+}
+
 Test(canonical, of_ranks_without_a_number_has_a_note)
 {
     AUTO(jobspec)
