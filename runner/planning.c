@@ -15,7 +15,6 @@
 #include "topo/bind.h"
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 
 enum { MOST_PLAN = 1 << 30 };
 
@@ -46,7 +45,7 @@ load_spec(const struct planning_request *req, struct jobspec **ret, struct gm_er
     if (rc < 0 && faults.n > 1)
         (void)gm_fail(err, rc, "%s: %zu faults", req->file, faults.n);
     jobspec_faults_free(&faults);
-    return rc;
+    return rc == 0 ? jobspec_check_runnable(*ret, err) : rc;
 }
 
 static void say_plan(const struct plan *plan)
@@ -102,22 +101,10 @@ static int rank0_text(const struct rank *r,
 
 static int sources_unchanged(const struct plan *plan, struct gm_error *err)
 {
-    for (unsigned i = 0; i < plan->n_sources; i++) {
-        const struct jobspec_source *s = &plan->sources[i];
-        const char *dataset = strstr(s->path, ":/");
-        AUTO_STR path = {0};
-        str_add_n(&path,
-                  s->path,
-                  dataset != NULL ? (size_t)(dataset - s->path) : strlen(s->path));
-        struct stat st;
-        if (stat(path.text, &st) != 0)
-            return gm_fail(err, -errno, "%s: %s", path.text, strerror(errno));
-        int64_t mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-        if ((uint64_t)st.st_size != s->size || mtime != s->mtime_ns)
-            return gm_fail(
-                err, -EINVAL, "%s has changed since the job was planned", path.text);
-    }
-    return 0;
+    int rc = 0;
+    for (unsigned i = 0; i < plan->n_sources && rc == 0; i++)
+        rc = engine_unchanged(&plan->sources[i], err);
+    return rc;
 }
 
 static int read_plan(const struct rank *r,

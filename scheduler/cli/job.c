@@ -254,7 +254,9 @@ int job_load(const struct cli *cli, struct job_file *ret)
         return say_failure(cli, ENGINE_USAGE, &err);
     if (cli->verbosity >= LOG_NORMAL)
         say_fault_lines(cli, &ret->faults, &ret->source); /* warnings */
-    return ENGINE_DONE;
+    for (unsigned i = 0; i < ret->jobs.n && rc == 0; i++)
+        rc = jobspec_check_runnable(ret->jobs.items[i], &err);
+    return rc == 0 ? ENGINE_DONE : say_failure(cli, ENGINE_USAGE, &err);
 }
 
 struct jobspec *job_only(const struct cli *cli, const struct job_file *f)

@@ -26,8 +26,7 @@ static bool same_name(const char *a, const char *b)
     return n == strcspn(b, "=") && strncmp(a, b, n) == 0;
 }
 
-/* Our environment with the line's additions in the place of what they replace. */
-static const char **merge_environment(const char *const *add)
+const char **child_environment(const char *const *add)
 {
     size_t n = 0, m = 0;
     while (environ[n] != NULL)
@@ -108,7 +107,7 @@ int child_start(const struct launch_line *line, struct child *ret, struct gm_err
         rc = proc_pipe(errs, err);
     pid_t pid = -1;
     if (rc == 0) {
-        AUTO_FREE(const char *) env = merge_environment(line->env);
+        AUTO_FREE(const char *) env = child_environment(line->env);
         struct proc_spec spec = {
             .argv = line->argv, .env = env, .in = -1, .out = out[1], .err = errs[1]};
         adopt(&c);

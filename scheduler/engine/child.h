@@ -19,6 +19,10 @@ struct child {
     unsigned n_strangers;
 };
 
+/* Our environment with `add` ("NAME=value", NULL at the end; or NULL) in the place of
+ * what it replaces; the list is yours to free, its texts are not. */
+const char **child_environment(const char *const *add);
+
 /* Starts the line in a process group of its own, stdin from /dev/null. This process
  * becomes the parent of descendants that lose theirs, and finds them so. */
 int child_start(const struct launch_line *line, struct child *ret, struct gm_error *err);

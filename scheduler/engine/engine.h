@@ -63,12 +63,15 @@ struct engine_events {
     void (*event)(void *ctx, const struct engine_event *e);
 };
 
-/* The look function for jobspec_options: rows and digests of CSV, npy, IDX, text, HDF5.
+/* The look function for jobspec_options: rows and digests of CSV, npy, IDX, text, HDF5,
+ * bytes, lists of files.
  * Its context is a struct looks, so that a file is read once a job; or NULL. */
 jobspec_look_fn engine_look;
 struct looks;
 struct looks *looks_make(void);
 void looks_free(struct looks *l); /* takes NULL */
+/* -EINVAL: a source is not what it was when it was looked at (size, date, list). */
+int engine_unchanged(const struct jobspec_source *s, struct gm_error *err);
 /* The kernels that are linked in. */
 const struct gm_kernel *const *engine_kernels(unsigned *ret_n);
 

@@ -1,10 +1,11 @@
-/* What a data source is: size, date, digest, and its rows or lines. Invariant: a source
- * that is accepted here can be read by the ranks, as far as one look tells: a small table
- * is read whole (NaN, words, ragged rows), a large one has its rows counted. A file is
- * hashed and read once a job, in how many ways the job may speak of it. */
+/* What a data source is: size, date, digest, and its rows, lines or bytes. Invariant: a
+ * source that is accepted here can be read by the ranks, as far as one look tells: a
+ * small table is read whole (NaN, words, ragged rows), a large one has its rows counted.
+ * A file is hashed and read once a job, in how many ways the job may speak of it. */
 #include "base/auto.h"
 #include "base/memory.h"
 #include "engine.h"
+#include "files.h"
 #include "kernels/io/lines.h"
 #include "kernels/io/table.h"
 #include "result/hash.h"
@@ -87,6 +88,9 @@ count(const char *path, uint32_t unit, uint64_t size, uint64_t *ret, struct gm_e
         return named_as_table(path) ? table_look(path, size, ret, err) : 0;
     case GM_LINES:
         return lines_count(path, ret, err);
+    case GM_BYTES:
+        *ret = size;
+        return 0;
     case GM_ROWS:
         return table_look(path, size, ret, err);
     default:
@@ -127,9 +131,12 @@ remember(struct looks *l, const char *path, const struct jobspec_source *s, uint
 int engine_look(void *ctx,
                 const char *path,
                 uint32_t unit,
+                struct arena *a,
                 struct jobspec_source *ret,
                 struct gm_error *err)
 {
+    if (unit == GM_FILES)
+        return files_look(path, a, ret, err);
     AUTO_FREE(char) file = xstrdup(path);
     file[file_part(path)] = '\0';
     struct stat st;

@@ -64,6 +64,16 @@ static void add_hosts(struct plan *p, const struct restree *tree)
     p->n_topologies = tree->n_shapes;
 }
 
+static const char *const *copy_files(struct arena *a, const struct jobspec_source *s)
+{
+    if (s->files == NULL)
+        return NULL;
+    const char **files = arena_alloc(a, s->rows, sizeof(*files));
+    for (uint64_t i = 0; i < s->rows; i++)
+        files[i] = arena_strdup(a, s->files[i]);
+    return files;
+}
+
 /* The jobspec as it was given, so that a rank loads it again and finds the same job. */
 static void add_job(struct plan *p, const struct jobspec *spec)
 {
@@ -82,6 +92,7 @@ static void add_job(struct plan *p, const struct jobspec *spec)
     for (unsigned i = 0; i < spec->n_sources; i++) {
         sources[i] = spec->sources[i];
         sources[i].path = arena_strdup(a, spec->sources[i].path);
+        sources[i].files = copy_files(a, &spec->sources[i]);
     }
     p->sources = sources;
     p->n_sources = spec->n_sources;

@@ -7,6 +7,7 @@
 #include "child.h"
 #include "engine.h"
 #include "folder.h"
+#include "notify.h"
 #include "outcome.h"
 #include "relay.h"
 #include "seats.h"
@@ -282,6 +283,11 @@ static enum engine_exit finish(struct run *r, double start, struct gm_error *err
     return o->code;
 }
 
+static void say(void *ctx, const char *text)
+{
+    tell(ctx, ENGINE_SAID, text, NULL);
+}
+
 static enum engine_exit run(struct run *r, double start, struct gm_error *err)
 {
     double spawned = clock_monotonic();
@@ -295,6 +301,7 @@ static enum engine_exit run(struct run *r, double start, struct gm_error *err)
     add_run_phases(r, spawned, clock_monotonic());
     enum engine_exit code = finish(r, start, err);
     child_close(&r->child);
+    notify_run(r->spec, code, say, r);
     return code;
 }
 

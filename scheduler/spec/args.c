@@ -6,8 +6,6 @@
 #include "spec/tasks.h"
 #include "value.h"
 
-enum { MOST_PATHS = 10000 }; /* files that one argument may name over its axes */
-
 struct arg_at {
     struct load *l;
     struct load_stage *h;
@@ -158,70 +156,19 @@ static bool check_text(const struct arg_at *c, const struct jobspec_template *t)
     return fine;
 }
 
-/* Counts up the used axes like an odometer; false after the last. */
-static bool advance(const struct jobspec_stage *s, const bool *used, uint64_t *at)
+/* Every file that the text names over its axes. */
+static void keep_paths(const struct arg_at *c,
+                       const struct jobspec_template *t,
+                       struct jobspec_arg *arg)
 {
-    for (unsigned i = s->n_axes; i-- > 0;) {
-        if (!used[i])
-            continue;
-        if (++at[i] < s->axes[i].n)
-            return true;
-        at[i] = 0;
-    }
-    return false;
-}
-
-/* The axes that a text uses, and how many texts they make; 0: too many (told). */
-static uint64_t
-count_texts(const struct arg_at *c, const struct jobspec_template *t, bool *used)
-{
-    uint64_t n = 1;
-    for (unsigned i = 0; i < t->n; i++) {
-        const struct jobspec_ref *ref = t->pieces[i].ref;
-        if (ref == NULL || ref->kind != JOBSPEC_REF_AXIS || used[ref->axis])
-            continue;
-        used[ref->axis] = true;
-        if (__builtin_mul_overflow(n, c->h->s->axes[ref->axis].n, &n) || n > MOST_PATHS) {
-            load_fault(c->l,
-                       c->at,
-                       c->node,
-                       "names more than %d files over its axes",
-                       (int)MOST_PATHS);
-            return 0;
-        }
-    }
-    return n;
-}
-
-/* Looks at every file that the text names over its axes. */
-static void look_at_all(const struct arg_at *c,
-                        const struct jobspec_template *t,
-                        struct jobspec_arg *arg)
-{
-    const struct jobspec_stage *s = c->h->s;
-    bool used[LOAD_MAX_AXES] = {false};
-    uint64_t at[LOAD_MAX_AXES] = {0}, n = count_texts(c, t, used);
+    unsigned n = 0;
+    const struct jobspec_source *const *found =
+        paths_look(c->l, c->h->s, c->at, c->node, t, 0, &n);
     const char **paths = arena_alloc(c->l->arena, n, sizeof(*paths));
-    if (n == 0)
-        return;
-    do {
-        AUTO_STR path = {0};
-        for (unsigned i = 0; i < t->n; i++) {
-            const struct jobspec_ref *ref = t->pieces[i].ref;
-            struct gm_value v = ref != NULL
-                                    ? tasks_axis_value(&s->axes[ref->axis], at[ref->axis])
-                                    : (struct gm_value){0};
-            if (ref != NULL)
-                value_text(&v, &path);
-            else
-                str_add(&path, t->pieces[i].text);
-        }
-        const struct jobspec_source *found =
-            sources_add(c->l, c->at, c->node, str_text(&path), 0);
-        if (found != NULL)
-            paths[arg->n_paths++] = found->path;
-    } while (advance(s, used, at));
+    for (unsigned i = 0; i < n; i++)
+        paths[i] = found[i]->path;
     arg->paths = paths;
+    arg->n_paths = n;
 }
 
 static void read_varying(const struct arg_at *c, struct jobspec_arg *arg)
@@ -247,7 +194,59 @@ static void read_varying(const struct arg_at *c, struct jobspec_arg *arg)
     bool of_stage = whole != NULL && (whole->kind == JOBSPEC_REF_OUTPUT ||
                                       whole->kind == JOBSPEC_REF_BEST);
     if (value_is_path(c->p->type) && !of_shard && !of_stage)
-        look_at_all(c, &t, arg);
+        keep_paths(c, &t, arg);
+}
+
+static bool has_reference(const struct doc_node *node)
+{
+    return node->kind == DOC_STRING && strstr(node->as.text, "${") != NULL;
+}
+
+/* One item of a list: a number, or a reference to one. */
+static void read_item(const struct arg_at *c, struct jobspec_item *item)
+{
+    struct gm_value v;
+    struct gm_error err = {0};
+    if (!has_reference(c->node)) {
+        if (value_scalar(c->node, c->l->arena, &v, &err) != 0 ||
+            value_convert(c->p, &v, &item->value, &err) != 0)
+            load_fault(c->l, c->at, c->node, "%s", err.text);
+        return;
+    }
+    if (!refs_cut(c->l, c->h, c->at, c->node, &item->from))
+        return;
+    const struct jobspec_ref *whole = refs_whole(&item->from);
+    if (whole != NULL)
+        (void)check_whole(c, whole);
+    else
+        (void)check_text(c, &item->from);
+}
+
+/* A list of numbers with references among them. */
+static void read_items(const struct arg_at *c, struct jobspec_arg *arg)
+{
+    struct jobspec_item *items = arena_alloc(c->l->arena, c->node->n, sizeof(*items));
+    struct gm_param_spec one = *c->p;
+    one.type = c->p->type == GM_PARAM_INT_LIST ? GM_PARAM_INT : GM_PARAM_FLOAT;
+    for (unsigned i = 0; i < c->node->n; i++) {
+        struct fault_path here = {.up = c->at, .index = i};
+        struct arg_at item = {
+            .l = c->l, .h = c->h, .at = &here, .node = &c->node->as.items[i], .p = &one};
+        read_item(&item, &items[i]);
+    }
+    arg->items = items;
+    arg->n_items = c->node->n;
+}
+
+static bool is_varying_list(const struct arg_at *c)
+{
+    bool any = false;
+    if (c->node->kind != DOC_LIST ||
+        (c->p->type != GM_PARAM_INT_LIST && c->p->type != GM_PARAM_FLOAT_LIST))
+        return false;
+    for (unsigned i = 0; i < c->node->n; i++)
+        any = any || has_reference(&c->node->as.items[i]);
+    return any;
 }
 
 static void read_arg(const struct arg_at *c, struct jobspec_arg *arg)
@@ -255,8 +254,12 @@ static void read_arg(const struct arg_at *c, struct jobspec_arg *arg)
     struct gm_value v;
     struct gm_error err = {0};
     arg->given = true;
-    if (c->node->kind == DOC_STRING && strstr(c->node->as.text, "${") != NULL) {
+    if (has_reference(c->node)) {
         read_varying(c, arg);
+        return;
+    }
+    if (is_varying_list(c)) {
+        read_items(c, arg);
         return;
     }
     if (value_read(c->p, c->node, c->l->arena, &v, &err) != 0)

@@ -3,6 +3,7 @@
  * what the input files hold and not on where they lie. */
 #include "base/memory.h"
 #include "base/strmap.h"
+#include "load.h"
 #include "spec/tasks.h"
 #include "value.h"
 #include "written.h"
@@ -102,16 +103,20 @@ static void put_inputs(struct json *j,
         json_end(j, '}');
 }
 
-static void put_shards(struct json *j, const struct jobspec_stage *s, bool with_digests)
+/* The data set's digest, or those of the data sets over the axes in their order. */
+static void put_shard_digests(struct json *j, const struct jobspec_stage *s)
 {
-    json_key(j, "shards");
     json_begin(j, '{');
     json_key(j, "of");
-    if (with_digests)
-        put_digest(j, s->shards_of->sha256);
+    if (s->n_shards_over > 0)
+        json_begin(j, '[');
     else
-        json_string(j, s->shards_of->written);
-    json_key(j, s->shards_of->unit == GM_LINES ? "lines" : "rows");
+        put_digest(j, s->shards_of->sha256);
+    for (unsigned i = 0; i < s->n_shards_over; i++)
+        put_digest(j, s->shards_over[i]->sha256);
+    if (s->n_shards_over > 0)
+        json_end(j, ']');
+    json_key(j, cut_unit_name(s->shards_of->unit));
     json_uint(j, s->shard_rows);
     json_end(j, '}');
 }
@@ -134,8 +139,13 @@ char *tasks_common_json(const struct jobspec *spec, unsigned stage, bool with_di
         json_key(&j, "env");
         written_env(&j, s);
     }
-    if (s->shards_of != NULL)
-        put_shards(&j, s, with_digests);
+    if (s->shards_of != NULL) {
+        json_key(&j, "shards");
+        if (with_digests)
+            put_shard_digests(&j, s);
+        else
+            written_shards(&j, s);
+    }
     json_end(&j, '}');
     return str_steal(&j.out);
 }

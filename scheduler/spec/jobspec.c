@@ -334,8 +334,10 @@ int jobspec_load(const char *file,
 
 void jobspec_free(struct jobspec *spec)
 {
-    if (spec != NULL)
-        arena_free(spec->arena);
+    if (spec == NULL)
+        return;
+    plugin_close(spec);
+    arena_free(spec->arena);
 }
 
 /* all jobs of a file */

@@ -45,17 +45,22 @@ struct jobspec_source {
     uint64_t rows;       /* in the unit asked for; 0 when nobody asked (a plain path) */
     uint32_t unit;       /* enum gm_slice_unit, or 0 */
     const char *written; /* as the jobspec names it */
+    /* GM_FILES: the files of a folder or pattern, absolute and sorted by name, `rows` of
+     * them; size, mtime and digest are then of them all. Else NULL. */
+    const char *const *files;
 };
 
-/* Fills all of *ret but path. unit 0: do not count. -ENOENT, -EINVAL (truncated,
- * ragged...), with the sentence in err. */
+/* Fills all of *ret but path and written; what it points to is in `a`. unit 0: do not
+ * count. -ENOENT, -EINVAL (truncated, ragged...), with the sentence in err. */
 typedef int jobspec_look_fn(void *ctx,
                             const char *path,
                             uint32_t unit,
+                            struct arena *a,
                             struct jobspec_source *ret,
                             struct gm_error *err);
 
 struct flux_job;
+struct dso;
 
 struct jobspec_options {
     const struct gm_kernel *const *kernels;
@@ -122,14 +127,22 @@ struct jobspec_template {
     unsigned n;
 };
 
+/* An item of a list in which something varies. */
+struct jobspec_item {
+    struct gm_value value; /* type 0: `from` says */
+    struct jobspec_template from;
+};
+
 /* An argument of a kernel. */
 struct jobspec_arg {
     bool given;                   /* stands in the jobspec; else the default, if any */
     bool fixed;                   /* equal for all tasks: `value` holds it */
     struct gm_value value;        /* when fixed (type 0: not given and no default) */
-    struct jobspec_template from; /* when not fixed */
-    const char *text;             /* a fixed path: as it was written */
-    const char *const *paths;     /* a path over axes: all that it can be, absolute */
+    struct jobspec_template from; /* when not fixed and no list */
+    const struct jobspec_item *items; /* a list that is not fixed */
+    unsigned n_items;
+    const char *text;         /* a fixed path: as it was written */
+    const char *const *paths; /* a path over axes: all that it can be, absolute */
     unsigned n_paths;
 };
 
@@ -151,6 +164,7 @@ enum jobspec_per {
 struct jobspec_stage {
     const char *name;
     const struct gm_kernel *kernel;         /* NULL: a command */
+    const char *kernel_file;                /* "./my.so#name" as written, or NULL */
     const struct jobspec_arg *args;         /* one a kernel parameter, in its order */
     const struct jobspec_template *command; /* argv */
     unsigned n_command;
@@ -160,11 +174,17 @@ struct jobspec_stage {
     const struct jobspec_axis *axes; /* in file order */
     unsigned n_axes;
     const struct jobspec_source *shards_of; /* NULL: no shards */
-    uint64_t shard_rows, n_shards;          /* rows (or lines) a shard; how many */
-    uint64_t n_tasks;                       /* product of axes and shards, checked */
-    double timeout;                         /* s; 0: none */
-    unsigned retry_limit;                   /* attempts after the first */
-    uint32_t retry_on;                      /* bits of enum jobspec_retry */
+    uint64_t shard_rows, n_shards;          /* of the source's unit a shard; how many */
+    /* A source that depends on axes: what it is made of, and one source for each
+     * combination of the axes that it uses (the last varies fastest); all have as many
+     * rows as the first, which is shards_of. Else n_shards_over is 0. */
+    struct jobspec_template shards_from;
+    const struct jobspec_source *const *shards_over;
+    unsigned n_shards_over;
+    uint64_t n_tasks;     /* product of axes and shards, checked */
+    double timeout;       /* s; 0: none */
+    unsigned retry_limit; /* attempts after the first */
+    uint32_t retry_on;    /* bits of enum jobspec_retry */
     /* needs: stages that must be over before a task of this one starts. `strict`: a
      * failed task there skips this stage; else (an @max/@min reference) one done task is
      * enough. `same_index`: element to element, task i waits for task i alone. */
@@ -224,7 +244,7 @@ struct jobspec {
     const unsigned *notify_words;          /* ... of so many words each */
     unsigned n_notify;
     double telemetry;     /* s between samples; 0: off */
-    const char *compress; /* "none", "gzip"; results */
+    const char *compress; /* "none", "gzip"; NULL: none; results */
     enum jobspec_pack pack;
     enum jobspec_writers writers;
     /* A canonical job without a Gridmill part: its resources; NULL: ranks, cores, gpus
@@ -240,6 +260,11 @@ struct jobspec {
     const struct jobspec_source
         *sources; /* every data set and path that is known at plan time */
     unsigned n_sources;
+    /* What this version can check but not run, at its place (jobspec_check_runnable). */
+    const struct jobspec_fault *cannot;
+    unsigned n_cannot;
+    struct dso *const *dsos; /* of kernels from files; closed with the job */
+    unsigned n_dsos;
 };
 
 /* Loads the one job of a file ("-": standard input). -EINVAL: the faults are in *faults

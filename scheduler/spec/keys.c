@@ -1,11 +1,7 @@
 /* See load.h: the job's own keys, one reader a key. `tasks` and a lone stage's keys are
  * stage.c's. */
-#include "base/file.h"
 #include "load.h"
 #include "units.h"
-
-typedef void
-job_reader(struct load *l, const struct fault_path *at, const struct doc_node *node);
 
 static void
 read_name(struct load *l, const struct fault_path *at, const struct doc_node *node)
@@ -74,9 +70,7 @@ read_memory(struct load *l, const struct fault_path *at, const struct doc_node *
 static void
 read_per_rank(struct load *l, const struct fault_path *at, const struct doc_node *node)
 {
-    static const struct load_key keys[] = {
-        {"cores", false}, {"gpus", false}, {"memory", false}};
-    if (!load_check_keys(l, at, node, keys, 3))
+    if (!load_check_keys(l, at, node, words_find(&words_job, "per-rank")->keys))
         return;
     for (unsigned i = 0; i < node->n; i++) {
         const struct doc_node *item = &node->as.items[i];
@@ -88,53 +82,6 @@ read_per_rank(struct load *l, const struct fault_path *at, const struct doc_node
         else if (strcmp(item->key, "memory") == 0)
             read_memory(l, &here, item);
     }
-}
-
-static void
-read_mapping(struct load *l, const struct fault_path *at, const struct doc_node *node)
-{
-    static const char *const words[] = {"auto", "pack", "spread"};
-    static const char *const later[] = {"gpu-near",
-                                        "numa",
-                                        "inherited",
-                                        "slot",
-                                        "hwthread",
-                                        "core",
-                                        "l1cache",
-                                        "l2cache",
-                                        "l3cache",
-                                        "socket",
-                                        "package",
-                                        "board",
-                                        "node",
-                                        "seq",
-                                        "dist"};
-    const char *text;
-    if (!load_text(l, at, node, &text))
-        return;
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcmp(words[i], text) == 0) {
-            l->spec->mapping = words[i];
-            return;
-        }
-    }
-    bool known = strpbrk(text, ":,") != NULL;
-    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-        known = known || strcmp(later[i], text) == 0;
-    char hint[128];
-    if (known)
-        load_fault(l,
-                   at,
-                   node,
-                   "the mapping '%.80s' is not supported by this version yet",
-                   text);
-    else
-        load_fault(l,
-                   at,
-                   node,
-                   "must be one of auto, pack, spread, not '%.80s'%s",
-                   text,
-                   load_hint(text, words, 3, hint));
 }
 
 static void
@@ -151,38 +98,11 @@ static void read_oversubscribe(struct load *l,
 }
 
 static void
-read_results(struct load *l, const struct fault_path *at, const struct doc_node *node)
+read_needs(struct load *l, const struct fault_path *at, const struct doc_node *node)
 {
-    static const struct load_key keys[] = {
-        {"file", false}, {"compress", true}, {"pack", true}, {"writers", true}};
-    struct fault_path here = {.up = at, .key = "file"};
-    const char *text;
-    if (node->kind == DOC_MAP) {
-        (void)load_check_keys(l, at, node, keys, 4);
-        node = doc_get(node, "file");
-        at = &here;
-        if (node == NULL)
-            return;
-    }
-    if (!load_text(l, at, node, &text))
-        return;
-    AUTO_FREE(char) path = file_absolute(l->spec->dir, text);
-    if (text[strlen(text) - 1] == '/')
-        load_fault(l, at, node, "'%.200s' is a folder: name the file", text);
-    else
-        l->spec->results = arena_strdup(l->arena, path);
-}
-
-/* Words of later versions: told, unless they ask for nothing. */
-static void
-read_later(struct load *l, const struct fault_path *at, const struct doc_node *node)
-{
-    bool nothing = node->kind == DOC_NULL || (node->kind >= DOC_LIST && node->n == 0) ||
-                   (strcmp(node->key, "telemetry") == 0 && node->kind < DOC_LIST &&
-                    strcmp(node->as.text, "off") == 0);
-    if (!nothing)
-        load_fault(
-            l, at, node, "the key '%s' is not supported by this version yet", node->key);
+    if (node->kind != DOC_NULL)
+        dependency_read_list(
+            l->arena, node, at, l->faults, &l->spec->after, &l->spec->n_after);
 }
 
 static const struct job_key {
@@ -193,16 +113,16 @@ static const struct job_key {
             {"nodes", read_nodes},
             {"ranks-per-node", read_ranks_per_node},
             {"per-rank", read_per_rank},
-            {"mapping", read_mapping},
+            {"mapping", placing_mapping},
             {"time", read_time},
             {"oversubscribe", read_oversubscribe},
             {"tasks", NULL},
-            {"results", read_results},
-            {"telemetry", read_later},
-            {"needs", read_later},
-            {"constraints", read_later},
-            {"notify", read_later},
-            {"hosts", read_later}};
+            {"results", telling_results},
+            {"telemetry", telling_telemetry},
+            {"needs", read_needs},
+            {"constraints", placing_constraints},
+            {"notify", telling_notify},
+            {"hosts", placing_hosts}};
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
 
@@ -215,28 +135,6 @@ static const struct job_key *find_key(const char *name)
     return NULL;
 }
 
-static void unknown_key(struct load *l, const struct doc_node *item)
-{
-    static const char *const of_stage[] = {"kernel",
-                                           "command",
-                                           "args",
-                                           "matrix",
-                                           "shards",
-                                           "group",
-                                           "timeout",
-                                           "retry",
-                                           "env"};
-    struct load_key known[N_KEYS + 9];
-    size_t n = 0;
-    for (size_t i = 0; i < N_KEYS; i++) {
-        if (keys[i].read != read_later)
-            known[n++] = (struct load_key){.name = keys[i].name};
-    }
-    for (size_t i = 0; i < sizeof(of_stage) / sizeof(of_stage[0]); i++)
-        known[n++] = (struct load_key){.name = of_stage[i]};
-    load_unknown_key(l, NULL, item, known, n);
-}
-
 void keys_read(struct load *l, const struct doc_node *root)
 {
     bool listed = doc_get(root, "tasks") != NULL;
@@ -246,8 +144,8 @@ void keys_read(struct load *l, const struct doc_node *root)
         struct fault_path here = {.key = item->key};
         if (k != NULL && k->read != NULL)
             k->read(l, &here, item);
-        else if (k == NULL && !stage_is_key(item->key))
-            unknown_key(l, item);
+        else if (k == NULL && words_find(&words_job, item->key) == NULL)
+            load_unknown_key(l, NULL, item, &words_job);
         else if (k == NULL && listed)
             load_fault(l, &here, item, "stands beside tasks: move it into a stage");
     }

@@ -5,6 +5,19 @@
 #include <ctype.h>
 #include <math.h>
 
+/* "ranks", or "--set ranks=x: ranks" for what a set made. */
+static void where_text(const struct load *l,
+                       const struct fault_path *at,
+                       const struct doc_node *node,
+                       struct str *out)
+{
+    AUTO_STR path = {0};
+    sets_prefix(l, node, out);
+    faults_path_text(at, &path);
+    view_path(l, node, &path);
+    str_printf(out, "%s%s", out->len > 0 && path.len > 0 ? ": " : "", str_text(&path));
+}
+
 void load_fault(struct load *l,
                 const struct fault_path *at,
                 const struct doc_node *node,
@@ -13,22 +26,69 @@ void load_fault(struct load *l,
 {
     char text[1024];
     AUTO_STR where = {0};
-    AUTO_STR path = {0};
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    sets_prefix(l, node, &where);
-    faults_path_text(at, &path);
-    view_path(l, node, &path);
-    str_printf(
-        &where, "%s%s", where.len > 0 && path.len > 0 ? ": " : "", str_text(&path));
+    where_text(l, at, node, &where);
     faults_add_at(l->faults,
                   str_text(&where),
                   node->line,
                   node->line > 0 ? node->col : 0,
                   "%s",
                   text);
+}
+
+void load_warn(struct load *l,
+               const struct fault_path *at,
+               const struct doc_node *node,
+               const char *fmt,
+               ...)
+{
+    char text[1024];
+    AUTO_STR set = {0};
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    sets_prefix(l, node, &set);
+    faults_warn(l->faults,
+                at,
+                node->line,
+                node->line > 0 ? node->col : 0,
+                "%s%s%s",
+                str_text(&set),
+                set.len > 0 ? ": " : "",
+                text);
+}
+
+void load_cannot(struct load *l,
+                 const struct fault_path *at,
+                 const struct doc_node *node,
+                 const char *fmt,
+                 ...)
+{
+    AUTO_STR where = {0};
+    char tail[1024];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(tail, sizeof(tail), fmt, args);
+    va_end(args);
+    where_text(l, at, node, &where);
+    if ((l->n_cannot & (l->n_cannot - 1)) == 0) {
+        size_t room = l->n_cannot == 0 ? 1 : 2 * (size_t)l->n_cannot;
+        struct jobspec_fault *all = arena_alloc(l->arena, room, sizeof(*all));
+        if (l->n_cannot > 0)
+            memcpy(all, l->cannot, l->n_cannot * sizeof(*all));
+        l->cannot = all;
+    }
+    l->cannot[l->n_cannot++] =
+        (struct jobspec_fault){.line = node->line,
+                               .col = node->line > 0 ? node->col : 0,
+                               .path = arena_strdup(l->arena, str_text(&where)),
+                               .text = arena_strdup(l->arena, tail)};
+    l->spec->cannot = l->cannot;
+    l->spec->n_cannot = l->n_cannot;
 }
 
 const char *
@@ -51,54 +111,64 @@ static struct doc_node key_of(const struct doc_node *item)
 void load_unknown_key(struct load *l,
                       const struct fault_path *at,
                       const struct doc_node *item,
-                      const struct load_key *keys,
-                      size_t n)
+                      const struct words *known)
 {
     const char *names[48];
-    size_t n_names = 0;
+    size_t n = 0;
+    char hint[128];
     struct doc_node key = key_of(item);
     if (l->faults->n > FAULTS_MAX)
         return; /* nobody will read the hint */
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(keys[i].name, item->key) == 0 && keys[i].later) {
-            load_fault(l,
-                       at,
-                       &key,
-                       "the key '%s' is not supported by this version yet",
-                       item->key);
-            return;
-        }
-        if (!keys[i].later && n_names < sizeof(names) / sizeof(names[0]))
-            names[n_names++] = keys[i].name;
-    }
-    char hint[128];
+    for (unsigned i = 0; i < known->n && n < sizeof(names) / sizeof(names[0]); i++)
+        names[n++] = known->items[i].name;
     load_fault(l,
                at,
                &key,
                "unknown key '%.80s'%s",
                item->key,
-               load_hint(item->key, names, n_names, hint));
+               load_hint(item->key, names, n, hint));
 }
 
 bool load_check_keys(struct load *l,
                      const struct fault_path *at,
                      const struct doc_node *map,
-                     const struct load_key *keys,
-                     size_t n)
+                     const struct words *known)
 {
     if (map->kind != DOC_MAP) {
         load_fault(l, at, map, "must be a mapping, not %s", doc_kind_name(map->kind));
         return false;
     }
     for (unsigned i = 0; i < map->n; i++) {
-        size_t k = 0;
-        while (k < n &&
-               (keys[k].later || strcmp(keys[k].name, map->as.items[i].key) != 0))
-            k++;
-        if (k == n)
-            load_unknown_key(l, at, &map->as.items[i], keys, n);
+        if (words_find(known, map->as.items[i].key) == NULL)
+            load_unknown_key(l, at, &map->as.items[i], known);
     }
     return true;
+}
+
+int load_choice(struct load *l,
+                const struct fault_path *at,
+                const struct doc_node *node,
+                const struct word *word)
+{
+    const char *text;
+    char hint[128];
+    AUTO_STR all = {0};
+    int n = 0;
+    if (!load_text(l, at, node, &text))
+        return -1;
+    for (; word->choices[n] != NULL; n++) {
+        if (strcmp(word->choices[n], text) == 0)
+            return n;
+        str_printf(&all, "%s%s", n > 0 ? ", " : "", word->choices[n]);
+    }
+    load_fault(l,
+               at,
+               node,
+               "must be one of %s, not '%.80s'%s",
+               str_text(&all),
+               text,
+               load_hint(text, word->choices, (size_t)n, hint));
+    return -1;
 }
 
 bool load_int(struct load *l,

@@ -2,10 +2,14 @@
  * spec.
  *
  *   jobspec.c  documents -> jobs             keys.c    the job's own keys
- *   stage.c    a stage's keys               matrix.c  axes and shards
+ *   stage.c    a stage's keys               matrix.c  axes
  *   sources.c  files that are looked at     refs.c    ${...} in texts
  *   args.c     a kernel's arguments         needs.c   the graph of stages
  *   sets.c     --set                        value.c   text and numbers -> typed values
+ *   placing.c  where ranks stand            telling.c who is told what came of it
+ *   plugin.c   kernels from files           words.c   what keys there are
+ *   cut.c      data sets cut into tasks     paths.c   paths made of axis values
+ *   runnable.c what cannot be done yet
  *
  * Three passes over the stages: heads (name, kernel or command), so that references can
  * name any stage; shapes (matrix, shards, group), so that they can count tasks; links
@@ -17,6 +21,7 @@
 #include "doc.h"
 #include "faults.h"
 #include "spec/jobspec.h"
+#include "words.h"
 
 #define LOAD_MAX_AXES 64u
 
@@ -50,6 +55,10 @@ struct load {
     struct jobspec_source *sources;
     unsigned n_sources;
     struct strmap *source_index, *known_index;
+    struct jobspec_fault *cannot; /* doubles as `sources` does */
+    unsigned n_cannot;
+    struct dso **dsos;
+    unsigned n_dsos;
     const struct view *view; /* a canonical document read as a short form; or NULL */
 };
 
@@ -62,26 +71,40 @@ void load_fault(struct load *l,
                 const struct doc_node *node,
                 const char *fmt,
                 ...);
+GM_PRINTF(4, 5)
+void load_warn(struct load *l,
+               const struct fault_path *at,
+               const struct doc_node *node,
+               const char *fmt,
+               ...);
+/* Something that can be said but not done yet: no fault; plan and run refuse it
+ * (jobspec_check_runnable). */
+GM_PRINTF(4, 5)
+void load_cannot(struct load *l,
+                 const struct fault_path *at,
+                 const struct doc_node *node,
+                 const char *fmt,
+                 ...);
 /* "; did you mean 'ranks'?" or ""; buf holds 128 bytes. */
 const char *
 load_hint(const char *word, const char *const *candidates, size_t n, char buf[128]);
 
-/* Keys of a map. `later`: a word of the language that this version does not obey. */
-struct load_key {
-    const char *name;
-    bool later;
-};
+/* Words: what is known stands in words.h alone. */
 void load_unknown_key(struct load *l,
                       const struct fault_path *at,
                       const struct doc_node *item,
-                      const struct load_key *keys,
-                      size_t n);
-/* Tells every key that is not in `keys`; false when `map` is no map (told). */
+                      const struct words *known);
+/* Tells every key that is not known; false when `map` is no map (told). */
 bool load_check_keys(struct load *l,
                      const struct fault_path *at,
                      const struct doc_node *map,
-                     const struct load_key *keys,
-                     size_t n);
+                     const struct words *known);
+/* The number of the word's choice that the node is; -1: none of them (told, with all and
+ * the nearest). */
+int load_choice(struct load *l,
+                const struct fault_path *at,
+                const struct doc_node *node,
+                const struct word *word);
 
 /* Values; false when the value is wrong (told). */
 bool load_int(struct load *l,
@@ -112,6 +135,12 @@ void load_make_name(char *text, bool dots);
 /* keys.c: every key of the job but `tasks` and a lone stage's. */
 void keys_read(struct load *l, const struct doc_node *root);
 
+/* A reader of one of the job's keys. */
+typedef void
+job_reader(struct load *l, const struct fault_path *at, const struct doc_node *node);
+job_reader placing_mapping, placing_hosts, placing_constraints;
+job_reader telling_results, telling_telemetry, telling_notify;
+
 /* sets.c: applies the --set texts to the document. */
 void sets_apply(struct load *l, struct doc_node *root);
 /* Adds "--set PATH=VALUE" when the node is one that a set made. */
@@ -127,20 +156,51 @@ void stage_heads(struct load *l,
 void stage_shapes(struct load *l);
 void stage_links(struct load *l);
 
-/* matrix.c: axes, shards and n_tasks of a stage. */
+/* matrix.c: axes and n_tasks of a stage. */
 void matrix_read(struct load *l,
                  struct load_stage *h,
                  const struct fault_path *at,
                  const struct doc_node *node);
-void matrix_shards(struct load *l,
-                   struct load_stage *h,
-                   const struct fault_path *at,
-                   const struct doc_node *node);
 void matrix_count(struct load *l, struct load_stage *h);
 /* Axis, shard dimensions and counts are the same: task i of one belongs to task i of the
  * other. */
 bool matrix_same_shape(const struct jobspec_stage *a, const struct jobspec_stage *b);
 
+/* cut.c */
+void cut_read(struct load *l,
+              struct load_stage *h,
+              const struct fault_path *at,
+              const struct doc_node *node);
+/* Tells a ${shard.path} that would be several files where only one text can stand;
+ * `word`: it is a whole word of a command. */
+void cut_check_paths(struct load *l,
+                     const struct load_stage *h,
+                     const struct fault_path *at,
+                     const struct doc_node *node,
+                     const struct jobspec_template *t,
+                     bool word);
+const char *cut_unit_name(uint32_t unit); /* "rows" */
+
+/* paths.c: looks at every file that a text of axis values names; *ret_n is short after a
+ * fault (told). */
+const struct jobspec_source *const *paths_look(struct load *l,
+                                               const struct jobspec_stage *s,
+                                               const struct fault_path *at,
+                                               const struct doc_node *node,
+                                               const struct jobspec_template *t,
+                                               uint32_t unit,
+                                               unsigned *ret_n);
+/* Which of paths_look's sources a task's axis values mean. */
+uint64_t paths_index(const struct jobspec_stage *s,
+                     const struct jobspec_template *t,
+                     const uint64_t *axis_index);
+
+/* plugin.c: the kernel of "./FILE.so#NAME"; NULL: a fault (told). */
+const struct gm_kernel *plugin_kernel(struct load *l,
+                                      const struct fault_path *at,
+                                      const struct doc_node *node,
+                                      const char *text);
+void plugin_close(const struct jobspec *spec); /* all of them */
 /* view.c: a canonical document as the short form that says the same. `job` NULL: it broke
  * Flux's rules, only the Gridmill part is shown; `part` NULL: it has none. */
 struct flux_job;

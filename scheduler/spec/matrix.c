@@ -23,10 +23,49 @@ static bool read_number(const char **text, int64_t *ret)
 static const char range_help[] =
     "must be a list, or a range of integers such as 1-8 or 0-10:2";
 
-/* RFC 45's "min-max[:step[:+]]", with or without brackets. NULL, or what is wrong. */
-static const char *parse_range(const char *text, struct jobspec_axis *ret)
+/* v * step or v ^ step; false: beyond `last`. */
+static bool next_value(int64_t *v, int64_t last, int64_t step, char op)
+{
+    int64_t next = *v;
+    if (op == '*' && __builtin_mul_overflow(next, step, &next))
+        return false;
+    for (int64_t i = 1; op == '^' && i < step; i++) {
+        if (__builtin_mul_overflow(next, *v, &next))
+            return false; /* after 62 rounds at the latest: v is 2 or more */
+    }
+    *v = next;
+    return next <= last;
+}
+
+/* A range that multiplies or raises has few values: a list. */
+static const char *grow_range(int64_t first,
+                              int64_t last,
+                              int64_t step,
+                              char op,
+                              struct arena *a,
+                              struct jobspec_axis *ret)
+{
+    if (step < 2)
+        return "a range with * or ^ needs a step of 2 or more";
+    if (first < (op == '*' ? 1 : 2))
+        return op == '*' ? "a range with * must start at 1 or more"
+                         : "a range with ^ must start at 2 or more";
+    struct gm_value *items = arena_alloc(a, 64, sizeof(*items));
+    int64_t v = first;
+    ret->n = 0;
+    do
+        items[ret->n++] = (struct gm_value){.type = GM_PARAM_INT, .as.i = v};
+    while (next_value(&v, last, step, op));
+    ret->items = items;
+    return NULL;
+}
+
+/* RFC 45's "min-max[:operand[:op]]", with or without brackets. NULL, or what is wrong. */
+static const char *
+parse_range(const char *text, struct arena *a, struct jobspec_axis *ret)
 {
     int64_t first, last, step = 1;
+    char op = '+';
     bool bracket = *text == '[';
     text += bracket;
     if (!read_number(&text, &first))
@@ -40,10 +79,10 @@ static const char *parse_range(const char *text, struct jobspec_axis *ret)
         if (!read_number(&text, &step) || step == 0)
             return "the step of a range must be 1 or more";
     }
-    if (text[0] == ':' && (text[1] == '*' || text[1] == '^'))
-        return "a range with * or ^ is not supported by this version yet";
-    if (text[0] == ':' && text[1] == '+')
+    if (text[0] == ':' && text[1] != '\0' && strchr("+*^", text[1]) != NULL) {
+        op = text[1];
         text += 2;
+    }
     if (bracket && *text == ']')
         text++;
     else if (bracket)
@@ -52,6 +91,8 @@ static const char *parse_range(const char *text, struct jobspec_axis *ret)
         return range_help;
     if (last < first)
         return "the range ends before it starts";
+    if (op != '+')
+        return grow_range(first, last, step, op, a, ret);
     ret->is_range = true;
     ret->first = first;
     ret->step = step;
@@ -80,7 +121,8 @@ static bool read_list(struct load *l,
                 l,
                 &here,
                 &node->as.items[i],
-                "a reference inside a matrix is not supported by this version yet");
+                "a matrix holds plain values: tasks are counted before anything that a "
+                "reference could mean is there");
             fine = false;
         }
     }
@@ -113,7 +155,7 @@ static bool read_axis(struct load *l,
     if (node->kind == DOC_LIST)
         return read_list(l, at, node, ret);
     const char *wrong =
-        node->kind < DOC_LIST ? parse_range(node->as.text, ret) : range_help;
+        node->kind < DOC_LIST ? parse_range(node->as.text, l->arena, ret) : range_help;
     if (wrong != NULL)
         load_fault(l, at, node, "%s", wrong);
     return wrong == NULL;
@@ -147,81 +189,6 @@ void matrix_read(struct load *l,
     }
     h->s->axes = axes;
     h->s->n_axes = n;
-}
-
-/* `rows` or `lines`: one of them, 1 or more. The unit; 0: told. */
-static uint32_t read_unit(struct load *l,
-                          const struct fault_path *at,
-                          const struct doc_node *node,
-                          uint64_t *ret)
-{
-    const struct doc_node *rows = doc_get(node, "rows"), *lines = doc_get(node, "lines");
-    if (doc_get(node, "files") != NULL || doc_get(node, "bytes") != NULL)
-        return 0; /* told as keys of a later version */
-    if ((rows == NULL) == (lines == NULL)) {
-        load_fault(l,
-                   at,
-                   node,
-                   "needs %s",
-                   rows == NULL ? "rows or lines: how many a task takes"
-                                : "either rows or lines, not both");
-        return 0;
-    }
-    const struct doc_node *size = rows != NULL ? rows : lines;
-    struct fault_path here = {.up = at, .key = size->key};
-    int64_t v;
-    if (!load_int(l, &here, size, 1, INT64_MAX, &v))
-        return 0;
-    *ret = (uint64_t)v;
-    return rows != NULL ? GM_ROWS : GM_LINES;
-}
-
-void matrix_shards(struct load *l,
-                   struct load_stage *h,
-                   const struct fault_path *at,
-                   const struct doc_node *node)
-{
-    static const struct load_key keys[] = {{"of", false},
-                                           {"rows", false},
-                                           {"lines", false},
-                                           {"files", true},
-                                           {"bytes", true}};
-    const char *written = NULL;
-    bool before = h->bad_shape;
-    h->bad_shape = true; /* until all of it is fine */
-    if (!load_check_keys(l, at, node, keys, sizeof(keys) / sizeof(keys[0])))
-        return;
-    const struct doc_node *of = doc_get(node, "of");
-    struct fault_path here = {.up = at, .key = "of"};
-    uint64_t size = 0;
-    uint32_t unit = read_unit(l, at, node, &size);
-    if (of == NULL) {
-        load_fault(l, at, node, "needs of: the data set to cut");
-        return;
-    }
-    if (!load_text(l, &here, of, &written))
-        return;
-    if (strstr(written, "${") != NULL) {
-        load_fault(l, &here, of, "a reference here is not supported by this version yet");
-        return;
-    }
-    if (unit == 0)
-        return;
-    const struct jobspec_source *source = sources_add(l, &here, of, written, unit);
-    if (source == NULL)
-        return;
-    bool looked = l->opt->look != NULL || source->rows > 0;
-    if (looked && source->rows == 0) {
-        load_fault(
-            l, &here, of, "%s has no %s", written, unit == GM_ROWS ? "rows" : "lines");
-        return;
-    }
-    struct jobspec_source *kept = arena_alloc(l->arena, 1, sizeof(*kept));
-    *kept = *source;
-    h->s->shards_of = kept;
-    h->s->shard_rows = size;
-    h->s->n_shards = source->rows / size + (source->rows % size != 0);
-    h->bad_shape = before;
 }
 
 void matrix_count(struct load *l, struct load_stage *h)

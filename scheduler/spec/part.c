@@ -14,16 +14,6 @@ static void put_matrix(struct json *j, const struct jobspec_stage *s)
     json_end(j, '}');
 }
 
-static void put_shards(struct json *j, const struct jobspec_stage *s)
-{
-    json_key(j, "shards");
-    json_begin(j, '{');
-    json_put_string(j, "of", s->shards_of->written);
-    json_key(j, s->shards_of->unit == GM_LINES ? "lines" : "rows");
-    json_uint(j, s->shard_rows);
-    json_end(j, '}');
-}
-
 static void put_args(struct json *j, const struct jobspec_stage *s)
 {
     bool open = false;
@@ -82,7 +72,8 @@ put_stage(struct json *j, const struct jobspec *spec, const struct jobspec_stage
     json_begin(j, '{');
     json_put_string(j, "name", s->name);
     if (s->kernel != NULL)
-        json_put_string(j, "kernel", s->kernel->name);
+        json_put_string(
+            j, "kernel", s->kernel_file != NULL ? s->kernel_file : s->kernel->name);
     if (s->kernel == NULL) {
         json_key(j, "command");
         written_command(j, s);
@@ -93,8 +84,10 @@ put_stage(struct json *j, const struct jobspec *spec, const struct jobspec_stage
         json_put_int(j, "group", s->group);
     if (s->n_axes > 0)
         put_matrix(j, s);
-    if (s->shards_of != NULL)
-        put_shards(j, s);
+    if (s->shards_of != NULL) {
+        json_key(j, "shards");
+        written_shards(j, s);
+    }
     if (s->kernel != NULL)
         put_args(j, s);
     put_needs(j, spec, s);

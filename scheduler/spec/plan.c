@@ -68,6 +68,18 @@ static void put_machine(struct json *j, const struct plan *p)
     json_end(j, ']');
 }
 
+/* Files of a pattern; nothing for other sources. */
+static void put_files(struct json *j, const struct jobspec_source *s)
+{
+    if (s->files == NULL)
+        return;
+    json_key(j, "files");
+    json_begin(j, '[');
+    for (uint64_t i = 0; i < s->rows; i++)
+        json_string(j, s->files[i]);
+    json_end(j, ']');
+}
+
 static void put_sources(struct json *j, const struct plan *p)
 {
     json_key(j, "sources");
@@ -82,6 +94,7 @@ static void put_sources(struct json *j, const struct plan *p)
         put_uint(j, "size", s->size);
         json_put_int(j, "mtime_ns", s->mtime_ns);
         put_text(j, "sha256", s->sha256);
+        put_files(j, s);
         json_end(j, '}');
     }
     json_end(j, ']');
@@ -269,6 +282,27 @@ static bool is_digest(const char *text)
     return text[n] == '\0' && (n == 64 || n == 0);
 }
 
+static void read_files(const struct reading *r,
+                       const struct fault_path *up,
+                       const struct doc_node *list,
+                       struct jobspec_source *ret)
+{
+    struct fault_path at = {.up = up, .key = "files"};
+    if (list == NULL)
+        return;
+    if (list->kind != DOC_LIST || list->n != ret->rows) {
+        wrong(r, &at, list, "must be a list of as many files as `rows` says");
+        return;
+    }
+    const char **files = arena_alloc(r->a, list->n, sizeof(*files));
+    for (unsigned i = 0; i < list->n; i++) {
+        files[i] = list->as.items[i].kind == DOC_STRING ? list->as.items[i].as.text : "";
+        if (list->as.items[i].kind != DOC_STRING)
+            wrong(r, &at, list, "must be strings");
+    }
+    ret->files = files;
+}
+
 static void
 read_sources(const struct reading *r, const struct doc_node *root, struct plan *p)
 {
@@ -285,6 +319,7 @@ read_sources(const struct reading *r, const struct doc_node *root, struct plan *
         all[i].rows = get_uint(r, &at, &items[i], "rows", UINT64_MAX);
         all[i].size = get_uint(r, &at, &items[i], "size", UINT64_MAX);
         all[i].mtime_ns = get_int(r, &at, &items[i], "mtime_ns");
+        read_files(r, &at, doc_get(&items[i], "files"), &all[i]);
         if (is_digest(digest))
             memcpy(all[i].sha256, digest, strlen(digest) + 1);
         else

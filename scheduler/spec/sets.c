@@ -48,6 +48,13 @@ static struct doc_node *list_item(struct doc_node *list, const char *word)
     return NULL;
 }
 
+/* The index after the last item. */
+static bool is_next(const struct doc_node *list, const char *word)
+{
+    return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0' &&
+           strlen(word) < 10 && strtoul(word, NULL, 10) == list->n;
+}
+
 /* Stages go by name, other items by number. */
 static void
 no_item(struct load *l, const struct doc_node *list, const char *word, unsigned set)
@@ -69,15 +76,19 @@ no_item(struct load *l, const struct doc_node *list, const char *word, unsigned 
         set_fault(l, set, "the list has no item '%.80s' (it has %u)", word, list->n);
 }
 
-/* One step down the path; missing keys of a map are made. NULL: told. */
+/* One step down the path; missing keys of a map are made, and a list's next item. NULL:
+ * told. */
 static struct doc_node *
 step(struct load *l, struct doc_node *in, const char *word, unsigned set)
 {
     if (in->kind == DOC_NULL) {
-        struct doc_node map = {.kind = DOC_MAP, .line = 0, .col = set, .key = in->key};
-        map.key_line = in->key_line;
-        map.key_col = in->key_col;
-        *in = map;
+        struct doc_node made = {.kind = strcmp(word, "0") == 0 ? DOC_LIST : DOC_MAP,
+                                .line = 0,
+                                .col = set,
+                                .key = in->key};
+        made.key_line = in->key_line;
+        made.key_col = in->key_col;
+        *in = made;
     }
     if (in->kind == DOC_MAP) {
         struct doc_node *found = doc_get(in, word);
@@ -89,6 +100,10 @@ step(struct load *l, struct doc_node *in, const char *word, unsigned set)
     }
     if (in->kind == DOC_LIST) {
         struct doc_node *found = list_item(in, word);
+        if (found == NULL && is_next(in, word)) {
+            found = doc_append(l->arena, in, NULL);
+            mark(found, set);
+        }
         if (found == NULL)
             no_item(l, in, word, set);
         return found;

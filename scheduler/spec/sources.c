@@ -31,6 +31,17 @@ static struct strmap *index_known(struct load *l)
     return m;
 }
 
+/* The plan that knows them may go before the job. */
+static const char *const *copy_files(struct arena *a, const struct jobspec_source *s)
+{
+    if (s->files == NULL)
+        return NULL;
+    const char **files = arena_alloc(a, s->rows, sizeof(*files));
+    for (uint64_t i = 0; i < s->rows; i++)
+        files[i] = arena_strdup(a, s->files[i]);
+    return files;
+}
+
 static int look(struct load *l,
                 const char *key,
                 const char *path,
@@ -43,13 +54,14 @@ static int look(struct load *l,
         l->known_index = index_known(l);
     if (strmap_get(l->known_index, key, &i)) {
         *ret = l->opt->known[i];
+        ret->files = copy_files(l->arena, ret);
         return 0;
     }
     if (l->opt->look == NULL && l->opt->n_known > 0)
         return gm_fail(err, -ENOENT, "%s: not among the plan's sources", path);
     if (l->opt->look == NULL)
         return 0;
-    return l->opt->look(l->opt->look_ctx, path, unit, ret, err);
+    return l->opt->look(l->opt->look_ctx, path, unit, l->arena, ret, err);
 }
 
 /* The list doubles; its old copies stay in the arena, so that pointers into them stay

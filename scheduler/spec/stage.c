@@ -3,7 +3,7 @@
  * bad_kernel. */
 #include "load.h"
 
-enum pass { HEAD = 1, SHAPE, LINK };
+enum pass { HEAD = 1, SHAPE, CUT, LINK };
 enum who { ANY, KERNEL, COMMAND };
 
 typedef void stage_reader(struct load *l,
@@ -23,7 +23,7 @@ static const struct stage_key {
 } keys[] = {{"name", HEAD, ANY, true, read_name},
             {"kernel", HEAD, ANY, false, read_kernel},
             {"matrix", SHAPE, ANY, false, matrix_read},
-            {"shards", SHAPE, ANY, false, matrix_shards},
+            {"shards", CUT, ANY, false, cut_read},
             {"group", SHAPE, ANY, false, read_group},
             {"timeout", SHAPE, ANY, false, read_timeout},
             {"retry", SHAPE, ANY, false, read_retry},
@@ -116,21 +116,21 @@ static void read_kernel(struct load *l,
 {
     const char *text, *names[128];
     size_t n = 0;
+    char hint[128];
     if (!load_text(l, at, node, &text))
         return;
+    if (strpbrk(text, "/#") != NULL) {
+        h->s->kernel = plugin_kernel(l, at, node, text);
+        h->s->kernel_file = arena_strdup(l->arena, text);
+        return;
+    }
     for (unsigned i = 0; i < l->opt->n_kernels; i++) {
         if (strcmp(l->opt->kernels[i]->name, text) == 0)
             h->s->kernel = l->opt->kernels[i];
         if (n < sizeof(names) / sizeof(names[0]))
             names[n++] = l->opt->kernels[i]->name;
     }
-    if (h->s->kernel != NULL)
-        return;
-    char hint[128];
-    if (strpbrk(text, "/#") != NULL)
-        load_fault(
-            l, at, node, "a kernel from a file is not supported by this version yet");
-    else
+    if (h->s->kernel == NULL)
         load_fault(l,
                    at,
                    node,
@@ -182,7 +182,8 @@ static void read_retry_on(struct load *l,
                           const struct fault_path *at,
                           const struct doc_node *node)
 {
-    static const char *const words[] = {"exit", "signal", "timeout", "node"};
+    const struct words *known = words_find(&words_stage, "retry")->keys;
+    const struct word *word = words_find(known, "on")->item;
     if (node->kind != DOC_LIST) {
         load_fault(l,
                    at,
@@ -194,22 +195,9 @@ static void read_retry_on(struct load *l,
     h->s->retry_on = 0;
     for (unsigned i = 0; i < node->n; i++) {
         struct fault_path here = {.up = at, .index = i};
-        const char *text;
-        size_t w = 0;
-        char hint[128];
-        if (!load_text(l, &here, &node->as.items[i], &text))
-            continue;
-        while (w < 4 && strcmp(words[w], text) != 0)
-            w++;
-        if (w < 4)
+        int w = load_choice(l, &here, &node->as.items[i], word);
+        if (w >= 0)
             h->s->retry_on |= 1u << w;
-        else
-            load_fault(l,
-                       &here,
-                       &node->as.items[i],
-                       "must be one of exit, signal, timeout, node, not '%.80s'%s",
-                       text,
-                       load_hint(text, words, 4, hint));
     }
 }
 
@@ -218,9 +206,8 @@ static void read_retry(struct load *l,
                        const struct fault_path *at,
                        const struct doc_node *node)
 {
-    static const struct load_key known[] = {{"limit", false}, {"on", false}};
     int64_t v;
-    if (!load_check_keys(l, at, node, known, 2))
+    if (!load_check_keys(l, at, node, words_find(&words_stage, "retry")->keys))
         return;
     const struct doc_node *limit = doc_get(node, "limit"), *on = doc_get(node, "on");
     struct fault_path here = {.up = at, .key = "limit"};
@@ -272,7 +259,8 @@ static void read_command(struct load *l,
     struct jobspec_template *words = arena_alloc(l->arena, node->n, sizeof(*words));
     for (unsigned i = 0; i < node->n; i++) {
         struct fault_path here = {.up = at, .index = i};
-        (void)read_word(l, h, &here, &node->as.items[i], &words[i]);
+        if (read_word(l, h, &here, &node->as.items[i], &words[i]))
+            cut_check_paths(l, h, &here, &node->as.items[i], &words[i], true);
     }
     h->s->command = words;
     h->s->n_command = node->n;
@@ -298,7 +286,8 @@ static void read_env(struct load *l,
         if (item->key[0] == '\0' || strchr(item->key, '=') != NULL)
             load_fault(l, &here, item, "is no name of an environment variable");
         env[i].name = arena_strdup(l->arena, item->key);
-        (void)read_word(l, h, &here, item, &env[i].value);
+        if (read_word(l, h, &here, item, &env[i].value))
+            cut_check_paths(l, h, &here, item, &env[i].value, false);
     }
     h->s->env = env;
     h->s->n_env = node->n;
@@ -307,34 +296,19 @@ static void read_env(struct load *l,
 /* Words of the job that stand in a stage get their own sentence. */
 static void check_keys(struct load *l, struct load_stage *h)
 {
-    static const char *const of_job[] = {"ranks",
-                                         "nodes",
-                                         "ranks-per-node",
-                                         "per-rank",
-                                         "mapping",
-                                         "time",
-                                         "oversubscribe",
-                                         "results",
-                                         "tasks"};
-    struct load_key known[N_KEYS];
-    for (size_t i = 0; i < N_KEYS; i++)
-        known[i] = (struct load_key){.name = keys[i].name};
     for (unsigned i = 0; i < h->map->n; i++) {
         const struct doc_node *item = &h->map->as.items[i];
         struct doc_node key = {.line = item->key_line, .col = item->key_col};
-        bool job = false;
-        if (find_key(item->key) != NULL)
+        if (words_find(&words_stage, item->key) != NULL)
             continue;
-        for (size_t k = 0; k < sizeof(of_job) / sizeof(of_job[0]); k++)
-            job = job || strcmp(of_job[k], item->key) == 0;
-        if (job)
+        if (words_find(&words_job, item->key) != NULL)
             load_fault(l,
                        h->at,
                        &key,
                        "'%s' belongs to the job: put it at the top level",
                        item->key);
         else
-            load_unknown_key(l, h->at, item, known, N_KEYS);
+            load_unknown_key(l, h->at, item, &words_stage);
     }
 }
 
@@ -413,6 +387,7 @@ void stage_shapes(struct load *l)
     for (unsigned i = 0; i < l->n_stages; i++) {
         struct load_stage *h = &l->heads[i];
         run_pass(l, h, SHAPE);
+        run_pass(l, h, CUT); /* axes are known now */
         check_shards(l, h);
         matrix_count(l, h);
     }

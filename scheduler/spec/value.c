@@ -214,12 +214,7 @@ static int read_list(const struct gm_param_spec *p,
     for (unsigned i = 0; i < node->n; i++) {
         const struct doc_node *item = &node->as.items[i];
         struct gm_value v;
-        int rc = item->kind == DOC_STRING && strstr(item->as.text, "${") != NULL
-                     ? gm_fail(err,
-                               -EINVAL,
-                               "a reference inside a list is not supported by "
-                               "this version yet")
-                     : value_scalar(item, a, &v, err);
+        int rc = value_scalar(item, a, &v, err);
         if (rc == 0)
             rc = convert_number(p, whole, &v, &v, err);
         if (rc != 0) {

@@ -1,5 +1,6 @@
 /* See written.h. Invariant: reading what is written here gives the same spec again. */
 #include "written.h"
+#include "load.h"
 #include "value.h"
 #include <math.h>
 
@@ -38,7 +39,16 @@ void written_arg(struct json *j, const struct jobspec_arg *arg)
 {
     AUTO_STR text = {0};
     bool is_text = arg->value.type >= GM_PARAM_STRING && arg->value.type <= GM_PARAM_DATA;
-    if (!arg->fixed) {
+    if (arg->n_items > 0) {
+        json_begin(j, '[');
+        for (unsigned i = 0; i < arg->n_items; i++) {
+            if (arg->items[i].value.type != 0)
+                value_json(j, &arg->items[i].value);
+            else
+                written_text(j, &arg->items[i].from);
+        }
+        json_end(j, ']');
+    } else if (!arg->fixed) {
         written_text(j, &arg->from);
     } else if (is_text || arg->value.type == GM_PARAM_MODEL) {
         literal(arg->text != NULL ? arg->text : arg->value.as.s, &text);
@@ -63,6 +73,22 @@ void written_axis(struct json *j, const struct jobspec_axis *axis)
     for (uint64_t i = 0; i < axis->n; i++)
         value_json(j, &axis->items[i]);
     json_end(j, ']');
+}
+
+void written_shards(struct json *j, const struct jobspec_stage *s)
+{
+    json_begin(j, '{');
+    json_key(j, "of");
+    if (s->n_shards_over > 0) {
+        written_text(j, &s->shards_from);
+    } else {
+        AUTO_STR text = {0};
+        literal(s->shards_of->written, &text);
+        json_string(j, str_text(&text));
+    }
+    json_key(j, cut_unit_name(s->shards_of->unit));
+    json_uint(j, s->shard_rows);
+    json_end(j, '}');
 }
 
 void written_command(struct json *j, const struct jobspec_stage *s)

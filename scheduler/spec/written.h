@@ -14,6 +14,8 @@ void written_text(struct json *j, const struct jobspec_template *t);
 void written_arg(struct json *j, const struct jobspec_arg *arg);
 /* A list, or "1-8:2". */
 void written_axis(struct json *j, const struct jobspec_axis *axis);
+/* {of: ..., rows: N} */
+void written_shards(struct json *j, const struct jobspec_stage *s);
 void written_command(struct json *j, const struct jobspec_stage *s);
 void written_env(struct json *j, const struct jobspec_stage *s);
 /* Whole seconds without a point, as people and Flux write them. */

@@ -145,10 +145,12 @@ static const struct gm_kernel *const fake_kernels[] = {
     &kernel_train, &kernel_infer, &kernel_sleep};
 
 /* Files whose name holds "missing" are not there, "ragged" are broken, "empty" have no
- * rows; all others have 1000 rows and a digest made of their name's last letter. */
+ * rows, "short" ones 500; all others have 1000 rows (bytes, files) and a digest made of
+ * their name's last letter. */
 static int fake_look(void *ctx,
                      const char *path,
                      uint32_t unit,
+                     struct arena *a,
                      struct jobspec_source *ret,
                      struct gm_error *err)
 {
@@ -162,6 +164,14 @@ static int fake_look(void *ctx,
     *ret = (struct jobspec_source){
         .size = 4242, .mtime_ns = 1700000000123456789, .unit = unit};
     ret->rows = unit == 0 || strstr(path, "empty") != NULL ? 0 : 1000;
+    if (strstr(path, "short") != NULL && unit != 0)
+        ret->rows = 500;
+    if (unit == GM_FILES && ret->rows > 0) {
+        const char **files = arena_alloc(a, ret->rows, sizeof(*files));
+        for (uint64_t i = 0; i < ret->rows; i++)
+            files[i] = arena_printf(a, "%s/%04llu.csv", path, (unsigned long long)i);
+        ret->files = files;
+    }
     memset(
         ret->sha256, "0123456789abcdef"[(unsigned char)path[strlen(path) - 1] % 16], 64);
     return 0;

@@ -6,16 +6,19 @@
 #include <sys/stat.h>
 
 static char dir[64];
+static struct arena *arena;
 
 static void setup(void)
 {
     (void)snprintf(dir, sizeof(dir), "/tmp/gridmill-look-XXXXXX");
     cr_assert_not_null(mkdtemp(dir));
+    arena = arena_make();
 }
 
 static void teardown(void)
 {
     (void)file_remove_tree(dir, NULL);
+    arena_free(arena);
 }
 
 TestSuite(look, .init = setup, .fini = teardown);
@@ -35,7 +38,7 @@ Test(look, rows_and_lines_size_and_digest_of_a_small_file)
     struct gm_error err = {0};
     struct stat st;
     cr_assert_eq(stat(path, &st), 0);
-    cr_assert_eq(engine_look(NULL, path, GM_ROWS, &s, &err), 0, "%s", err.text);
+    cr_assert_eq(engine_look(NULL, path, GM_ROWS, arena, &s, &err), 0, "%s", err.text);
     cr_expect_eq(s.rows, 2);
     cr_expect_eq(s.size, 12);
     cr_expect_eq(s.mtime_ns, st.st_mtim.tv_sec * 1000000000L + st.st_mtim.tv_nsec);
@@ -43,9 +46,9 @@ Test(look, rows_and_lines_size_and_digest_of_a_small_file)
     /* printf 'a,b\n1,2\n3,4\n' | sha256sum */
     cr_expect_str_eq(s.sha256,
                      "b9485148546419a0f6a85e8d708c923557c15d7f3c7d078ef1fa7f7c0f57d5a5");
-    cr_assert_eq(engine_look(NULL, path, GM_LINES, &s, &err), 0, "%s", err.text);
+    cr_assert_eq(engine_look(NULL, path, GM_LINES, arena, &s, &err), 0, "%s", err.text);
     cr_expect_eq(s.rows, 3);
-    cr_assert_eq(engine_look(NULL, path, 0, &s, &err), 0, "%s", err.text);
+    cr_assert_eq(engine_look(NULL, path, 0, arena, &s, &err), 0, "%s", err.text);
     cr_expect_eq(s.rows, 0, "nobody asked");
 }
 
@@ -65,7 +68,8 @@ Test(look, a_table_that_ranks_could_not_read_is_refused_here)
         struct jobspec_source s = {.rows = 77};
         struct gm_error err = {0};
         const char *path = put(cases[i].name, cases[i].text);
-        cr_expect_lt(engine_look(NULL, path, cases[i].unit, &s, &err), 0, "%s", path);
+        cr_expect_lt(
+            engine_look(NULL, path, cases[i].unit, arena, &s, &err), 0, "%s", path);
         cr_expect_not_null(strstr(err.text, cases[i].name), "%s", err.text);
         cr_expect_not_null(strstr(err.text, cases[i].want), "%s", err.text);
         cr_expect_eq(s.rows, 77, "untouched on failure");
@@ -76,8 +80,10 @@ Test(look, a_plain_path_may_hold_anything)
 {
     struct jobspec_source s = {0};
     struct gm_error err = {0};
-    cr_expect_eq(
-        engine_look(NULL, put("notes.txt", "1,2\nx\n"), 0, &s, &err), 0, "%s", err.text);
+    cr_expect_eq(engine_look(NULL, put("notes.txt", "1,2\nx\n"), 0, arena, &s, &err),
+                 0,
+                 "%s",
+                 err.text);
     cr_expect_eq(s.size, 6);
 }
 
@@ -85,10 +91,11 @@ Test(look, what_is_no_file_is_named)
 {
     struct jobspec_source s = {0};
     struct gm_error err = {0};
-    cr_expect_eq(engine_look(NULL, "/nowhere/x.csv", GM_ROWS, &s, &err), -ENOENT);
+    cr_expect_eq(engine_look(NULL, "/nowhere/x.csv", GM_ROWS, arena, &s, &err), -ENOENT);
     cr_expect_str_eq(err.text, "/nowhere/x.csv: No such file or directory");
-    cr_expect_eq(engine_look(NULL, dir, 0, &s, &err), -EINVAL);
-    cr_expect_eq(engine_look(NULL, "/nowhere/x.h5:/data", GM_ROWS, &s, &err), -ENOENT);
+    cr_expect_eq(engine_look(NULL, dir, 0, arena, &s, &err), -EINVAL);
+    cr_expect_eq(engine_look(NULL, "/nowhere/x.h5:/data", GM_ROWS, arena, &s, &err),
+                 -ENOENT);
 }
 
 Test(look, rows_of_a_dataset_and_the_digest_of_its_file)
@@ -107,9 +114,9 @@ Test(look, rows_of_a_dataset_and_the_digest_of_its_file)
     (void)H5Fclose(f);
     struct jobspec_source s = {0}, whole = {0};
     struct gm_error err = {0};
-    cr_assert_eq(engine_look(NULL, path, GM_ROWS, &s, &err), 0, "%s", err.text);
+    cr_assert_eq(engine_look(NULL, path, GM_ROWS, arena, &s, &err), 0, "%s", err.text);
     cr_expect_eq(s.rows, 5);
-    cr_assert_eq(engine_look(NULL, file, 0, &whole, &err), 0, "%s", err.text);
+    cr_assert_eq(engine_look(NULL, file, 0, arena, &whole, &err), 0, "%s", err.text);
     cr_expect_str_eq(s.sha256, whole.sha256);
 }
 
@@ -119,9 +126,10 @@ Test(look, a_file_named_twice_is_read_once)
     struct jobspec_source first = {0}, second = {0};
     struct gm_error err = {0};
     const char *path = put("t.csv", "1,2\n3,4\n");
-    cr_assert_eq(engine_look(looks, path, 0, &first, &err), 0, "%s", err.text);
+    cr_assert_eq(engine_look(looks, path, 0, arena, &first, &err), 0, "%s", err.text);
     put("t.csv", "1,2\n3,x\n"); /* the same size: a second reading would fail */
-    cr_assert_eq(engine_look(looks, path, GM_ROWS, &second, &err), 0, "%s", err.text);
+    cr_assert_eq(
+        engine_look(looks, path, GM_ROWS, arena, &second, &err), 0, "%s", err.text);
     cr_expect_eq(second.rows, 2);
     cr_expect_str_eq(second.sha256, first.sha256);
 }

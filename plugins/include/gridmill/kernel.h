@@ -12,6 +12,12 @@
  * group's rank 0 alone (others' puts are ignored), except outputs declared per rank. All
  * calls for one kernel come from one thread. A kernel may own threads under it; the seat
  * says how many.
+ *
+ * A shared object of your own exports its table as NAME_kernel, with '_' for '.' and '-':
+ *
+ *   GM_EXPORT const struct gm_kernel my_sum_kernel = {.name = "my.sum", ...};
+ *
+ * and a jobspec names it by `kernel: ./my.so#my.sum`.
  */
 #ifndef GRIDMILL_KERNEL_H
 #define GRIDMILL_KERNEL_H
@@ -119,8 +125,9 @@ static inline void gm_share(uint64_t total,
     *ret_count = each + (rank < more ? 1 : 0);
 }
 
-/* Part of a data set: a task of a stage with `shards`. */
-enum gm_slice_unit { GM_ROWS = 10, GM_LINES = 20 };
+/* Part of a data set: a task of a stage with `shards`. Kernels get rows and lines;
+ * commands all four. */
+enum gm_slice_unit { GM_ROWS = 10, GM_LINES = 20, GM_BYTES = 30, GM_FILES = 40 };
 
 struct gm_slice {
     const char *path;      /* absolute; F.h5:/DATASET for HDF5, read for it as an input */

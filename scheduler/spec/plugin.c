@@ -1,0 +1,184 @@
+/* See load.h: kernels from shared objects. Invariant: a table is handed on only when all
+ * that is read of it here, by the runner and for the results is there; its file is among
+ * the job's sources, so that one that changed since is refused. */
+#include "base/dso.h"
+#include "load.h"
+
+struct plugin {
+    const char *file; /* as written, for sentences */
+    const char *name;
+};
+
+/* Kept open as long as the job lives. */
+static void keep_open(struct load *l, struct dso *d)
+{
+    if ((l->n_dsos & (l->n_dsos - 1)) == 0) {
+        size_t room = l->n_dsos == 0 ? 1 : 2 * (size_t)l->n_dsos;
+        struct dso **all = arena_alloc(l->arena, room, sizeof(struct dso *));
+        if (l->n_dsos > 0)
+            memcpy(all, l->dsos, l->n_dsos * sizeof(struct dso *));
+        l->dsos = all;
+    }
+    l->dsos[l->n_dsos++] = d;
+    l->spec->dsos = l->dsos;
+    l->spec->n_dsos = l->n_dsos;
+}
+
+/* "my_sum_kernel" for "my.sum" */
+static const char *symbol_of(struct arena *a, const char *name)
+{
+    char *symbol = arena_printf(a, "%s_kernel", name);
+    for (char *p = symbol; *p != '\0'; p++) {
+        if (*p == '.' || *p == '-')
+            *p = '_';
+    }
+    return symbol;
+}
+
+static int
+check_version(const struct plugin *p, const struct gm_kernel *k, struct gm_error *err)
+{
+    if (k->abi != GM_KERNEL_ABI)
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: %s speaks version %u of the kernel ABI, this Gridmill %u: "
+                       "build it with this Gridmill's headers",
+                       p->file,
+                       p->name,
+                       k->abi,
+                       GM_KERNEL_ABI);
+    if (k->size < sizeof(*k))
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: the table of %s has %u bytes, at least %zu are read: build "
+                       "it with this Gridmill's headers",
+                       p->file,
+                       p->name,
+                       k->size,
+                       sizeof(*k));
+    if (k->name == NULL || strcmp(k->name, p->name) != 0)
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: the kernel calls itself '%.80s', not '%.80s'",
+                       p->file,
+                       k->name != NULL ? k->name : "",
+                       p->name);
+    return 0;
+}
+
+static int incomplete(const struct plugin *p, struct gm_error *err, const char *what)
+{
+    return gm_fail(
+        err, -EINVAL, "%s: the table of %s is not whole: %s", p->file, p->name, what);
+}
+
+/* Words of a jobspec and names of data sets: letters, digits and one joint. */
+static bool is_word(const char *text, const char *others)
+{
+    if (text == NULL || text[0] == '\0' || strlen(text) > 100)
+        return false;
+    for (const char *c = text; *c != '\0'; c++) {
+        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                     (*c >= '0' && *c <= '9');
+        if (!plain && strchr(others, *c) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool is_param(const struct gm_param_spec *s)
+{
+    bool known = s->type >= GM_PARAM_INT && s->type <= GM_PARAM_MODEL;
+    return is_word(s->name, "-_.") && s->help != NULL && known &&
+           (s->type != GM_PARAM_CHOICE || s->choices != NULL);
+}
+
+static bool is_output(const struct gm_output_spec *o)
+{
+    return is_word(o->name, "_") && gm_dtype_size(o->dtype) > 0 && o->ndim <= GM_MAX_DIMS;
+}
+
+static int
+check_table(const struct plugin *p, const struct gm_kernel *k, struct gm_error *err)
+{
+    char text[128];
+    if (k->open == NULL || k->begin == NULL || k->step == NULL || k->end == NULL ||
+        k->close == NULL)
+        return incomplete(p, err, "open, begin, step, end and close must be there");
+    if ((k->save == NULL) != (k->load == NULL))
+        return incomplete(p, err, "save and load come together or not at all");
+    if ((k->n_params > 0 && k->params == NULL) ||
+        (k->n_outputs > 0 && k->outputs == NULL))
+        return incomplete(p, err, "it counts parameters or outputs that are not there");
+    for (unsigned i = 0; i < k->n_params; i++) {
+        (void)snprintf(text, sizeof(text), "parameter %u has no name, help or type", i);
+        if (!is_param(&k->params[i]))
+            return incomplete(p, err, text);
+    }
+    for (unsigned i = 0; i < k->n_outputs; i++) {
+        (void)snprintf(text, sizeof(text), "output %u has no name or element type", i);
+        if (!is_output(&k->outputs[i]))
+            return incomplete(p, err, text);
+    }
+    return 0;
+}
+
+static int open_kernel(struct load *l,
+                       const struct plugin *p,
+                       const char *path,
+                       const struct gm_kernel **ret,
+                       struct gm_error *err)
+{
+    AUTO(dso) d = NULL;
+    int rc = dso_open(path, &d, err);
+    if (rc != 0)
+        return rc;
+    const char *symbol = symbol_of(l->arena, p->name);
+    const struct gm_kernel *k = dso_symbol(d, symbol);
+    if (k == NULL)
+        return gm_fail(err,
+                       -ENOENT,
+                       "%s has no symbol '%.100s': a kernel '%.80s' is exported as "
+                       "GM_EXPORT const struct gm_kernel %.100s",
+                       p->file,
+                       symbol,
+                       p->name,
+                       symbol);
+    rc = check_version(p, k, err);
+    if (rc == 0)
+        rc = check_table(p, k, err);
+    if (rc != 0)
+        return rc;
+    keep_open(l, steal(&d));
+    *ret = k;
+    return 0;
+}
+
+const struct gm_kernel *plugin_kernel(struct load *l,
+                                      const struct fault_path *at,
+                                      const struct doc_node *node,
+                                      const char *text)
+{
+    const char *hash = strrchr(text, '#');
+    const struct gm_kernel *k = NULL;
+    struct gm_error err = {0};
+    if (hash == NULL || hash == text || !is_word(hash + 1, "-_.")) {
+        load_fault(
+            l, at, node, "'%.80s': a kernel from a file is written ./FILE.so#NAME", text);
+        return NULL;
+    }
+    struct plugin p = {.file = arena_copy(l->arena, text, (size_t)(hash - text)),
+                       .name = hash + 1};
+    const struct jobspec_source *file = sources_add(l, at, node, p.file, 0);
+    if (file == NULL)
+        return NULL;
+    if (open_kernel(l, &p, file->path, &k, &err) != 0)
+        load_fault(l, at, node, "%s", err.text);
+    return k;
+}
+
+void plugin_close(const struct jobspec *spec)
+{
+    for (unsigned i = spec->n_dsos; i-- > 0;)
+        dso_close(spec->dsos[i]);
+}
