@@ -50,22 +50,29 @@ static struct block *block_for(struct arena *a, size_t n)
     return b;
 }
 
+/* `want` bytes (at least one) at a multiple of `align`. */
+static void *take(struct arena *a, size_t want, size_t align)
+{
+    struct block *b = a->head;
+    size_t at = b != NULL ? xadd(b->used, align - 1) / align * align : 0;
+    if (b == NULL || at > b->room || b->room - at < want) {
+        b = block_for(a, want);
+        at = 0;
+    }
+    b->used = at + want;
+    a->used += want;
+    return b->bytes + at;
+}
+
 void *arena_alloc(struct arena *a, size_t n, size_t size)
 {
-    size_t align = alignof(max_align_t);
-    size_t want = xadd(xmul(n, size), align) / align * align;
-    struct block *b = a->head;
-    if (b == NULL || b->room - b->used < want)
-        b = block_for(a, want);
-    void *p = b->bytes + b->used;
-    b->used += want;
-    a->used += want;
-    return p;
+    size_t want = xmul(n, size);
+    return take(a, want > 0 ? want : 1, alignof(max_align_t));
 }
 
 char *arena_copy(struct arena *a, const char *text, size_t len)
 {
-    char *copy = arena_alloc(a, xadd(len, 1), 1);
+    char *copy = take(a, xadd(len, 1), 1);
     if (len > 0)
         memcpy(copy, text, len);
     return copy;
@@ -83,7 +90,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    char *text = arena_alloc(a, (size_t)(n < 0 ? 0 : n) + 1, 1);
+    char *text = take(a, (size_t)(n < 0 ? 0 : n) + 1, 1);
     if (n > 0)
         (void)vsnprintf(text, (size_t)n + 1, fmt, again);
     va_end(again);

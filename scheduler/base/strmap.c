@@ -16,12 +16,19 @@ struct strmap {
     size_t room, n;
 };
 
-struct strmap *strmap_make(void)
+struct strmap *strmap_make_for(size_t n)
 {
     struct strmap *m = xcalloc(1, sizeof(*m));
     m->room = 16;
+    while (m->room / 2 < n)
+        m->room = xmul(m->room, 2);
     m->slots = xcalloc(m->room, sizeof(*m->slots));
     return m;
+}
+
+struct strmap *strmap_make(void)
+{
+    return strmap_make_for(0);
 }
 
 void strmap_free(struct strmap *m)
@@ -66,17 +73,36 @@ static void grow(struct strmap *m)
     m->room = room;
 }
 
-void strmap_put(struct strmap *m, const char *key, size_t value)
+/* The key's slot, which is new when it was not there. */
+static struct slot *slot_of(struct strmap *m, const char *key, bool *is_new)
 {
     if (2 * (m->n + 1) > m->room)
         grow(m);
     uint64_t hash = hash_of(key);
     struct slot *s = slot_for(m->slots, m->room, key, hash);
-    if (s->key == NULL) {
+    *is_new = s->key == NULL;
+    if (*is_new) {
         *s = (struct slot){.key = key, .hash = hash};
         m->n++;
     }
-    s->value = value;
+    return s;
+}
+
+void strmap_put(struct strmap *m, const char *key, size_t value)
+{
+    bool is_new;
+    slot_of(m, key, &is_new)->value = value;
+}
+
+bool strmap_add(struct strmap *m, const char *key, size_t *value)
+{
+    bool is_new;
+    struct slot *s = slot_of(m, key, &is_new);
+    if (is_new)
+        s->value = *value;
+    else
+        *value = s->value;
+    return is_new;
 }
 
 bool strmap_get(const struct strmap *m, const char *key, size_t *ret)

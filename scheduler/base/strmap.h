@@ -10,9 +10,12 @@
 struct strmap;
 
 struct strmap *strmap_make(void);
-void strmap_free(struct strmap *m); /* takes NULL */
+struct strmap *strmap_make_for(size_t n); /* with room for n keys */
+void strmap_free(struct strmap *m);       /* takes NULL */
 
 void strmap_put(struct strmap *m, const char *key, size_t value); /* replaces */
+/* Puts *value for a key that is not there; else *value becomes the one that is: false. */
+bool strmap_add(struct strmap *m, const char *key, size_t *value);
 bool strmap_get(const struct strmap *m, const char *key, size_t *ret);
 
 AUTO_TYPE(strmap, strmap_free)

@@ -97,11 +97,11 @@ static void drop_repeats(struct doc_stream *p, struct frame *f)
 {
     size_t n = p->n_done - f->first, kept = 0;
     struct doc_node *items = p->done + f->first;
-    AUTO(strmap) seen = n > 16 ? strmap_make() : NULL;
+    AUTO(strmap) seen = n > 16 ? strmap_make_for(n) : NULL;
     for (size_t i = 0; i < n; i++) {
         size_t at = kept;
-        if (seen != NULL && !strmap_get(seen, items[i].key, &at))
-            at = kept;
+        if (seen != NULL)
+            (void)strmap_add(seen, items[i].key, &at);
         for (size_t k = 0; seen == NULL && k < kept && at == kept; k++)
             at = strcmp(items[k].key, items[i].key) == 0 ? k : kept;
         if (at < kept) {
@@ -113,8 +113,6 @@ static void drop_repeats(struct doc_stream *p, struct frame *f)
                   items[at].key_line);
             continue;
         }
-        if (seen != NULL)
-            strmap_put(seen, items[i].key, kept);
         items[kept++] = items[i];
     }
     p->n_done = f->first + kept;

@@ -64,17 +64,26 @@ enum doc_kind doc_resolve(const char *text, size_t len)
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
     static const char *const bools[] = {
         "true", "True", "TRUE", "false", "False", "FALSE", NULL};
-    if (strlen(text) != len)
+    if (strchr("~nNtTfF.+-0123456789", text[0]) == NULL || strlen(text) != len)
         return DOC_STRING;
-    if (one_of(text, nulls))
-        return DOC_NULL;
-    if (one_of(text, bools))
-        return DOC_BOOL;
+    switch (text[0]) { /* most texts are told by their first character */
+    case '\0':
+    case '~':
+    case 'n':
+    case 'N':
+        return one_of(text, nulls) ? DOC_NULL : DOC_STRING;
+    case 't':
+    case 'T':
+    case 'f':
+    case 'F':
+        return one_of(text, bools) ? DOC_BOOL : DOC_STRING;
+    default:
+        break;
+    }
     if (is_int(text))
         return DOC_INT;
-    if (is_float(text) || one_of(text, infinities) || one_of(text, nans))
-        return DOC_FLOAT;
-    return DOC_STRING;
+    return is_float(text) || one_of(text, infinities) || one_of(text, nans) ? DOC_FLOAT
+                                                                            : DOC_STRING;
 }
 
 bool doc_bool(const struct doc_node *n)

@@ -172,10 +172,7 @@ static void put_all(struct merged *m, const struct doc_node *map)
         size_t at = m->n;
         if (item->key_plain && strcmp(item->key, "<<") == 0)
             continue;
-        if (!strmap_get(m->index, item->key, &at)) {
-            strmap_put(m->index, item->key, m->n);
-            at = m->n++;
-        }
+        m->n += strmap_add(m->index, item->key, &at);
         m->items[at] = *item;
     }
 }

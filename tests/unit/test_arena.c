@@ -47,6 +47,17 @@ Test(arena, texts_are_copied)
     cr_expect_str_eq(arena_printf(a, "%s", ""), "");
 }
 
+Test(arena, texts_lie_close_and_what_follows_is_aligned)
+{
+    AUTO(arena) a = arena_make();
+    for (size_t len = 0; len < 40; len++) {
+        char *one = arena_copy(a, "0123456789012345678901234567890123456789", len);
+        char *two = arena_copy(a, "x", 1);
+        cr_expect(two == one + len + 1 && strlen(one) == len);
+        cr_expect_eq((uintptr_t)arena_alloc(a, 1, 1) % alignof(max_align_t), 0);
+    }
+}
+
 Test(arena, used_grows_by_what_was_handed_out)
 {
     AUTO(arena) a = arena_make();

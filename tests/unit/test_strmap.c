@@ -34,3 +34,15 @@ Test(strmap, a_second_put_replaces_the_first)
     strmap_put(m, "", 5);
     cr_expect(strmap_get(m, "", &v) && v == 5, "the empty word is a word");
 }
+
+Test(strmap, adding_keeps_what_is_there)
+{
+    AUTO(strmap) m = strmap_make_for(3);
+    size_t v = 1;
+    cr_expect(strmap_add(m, "a", &v) && v == 1);
+    v = 2;
+    cr_expect(!strmap_add(m, "a", &v) && v == 1);
+    v = 3;
+    cr_expect(strmap_add(m, "b", &v) && strmap_get(m, "b", &v) && v == 3);
+    cr_expect(strmap_get(m, "a", &v) && v == 1);
+}
