@@ -1,6 +1,6 @@
 /* Prints the schema of the kernels that the golden jobspecs are written for. */
-#include "../../unit/spec_kernels.h"
 #include "spec/schema.h"
+#include "tests/unit/spec_kernels.h"
 #include <stdlib.h>
 
 int main(void)
