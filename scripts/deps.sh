@@ -4,7 +4,8 @@
 #
 #   scripts/deps.sh          to build and run
 #   scripts/deps.sh --test   to run the tests too (Slurm, h5py, clang-format, ...)
-#   scripts/deps.sh --list   prints the packages and installs nothing (with --test: those too)
+#   scripts/deps.sh --soak   to fuzz too (clang with libFuzzer)
+#   scripts/deps.sh --list   prints the packages and installs nothing (with --test or --soak: those too)
 set -euo pipefail
 
 build=(
@@ -20,10 +21,13 @@ tests=(
     slurm-wlm munge
     hwloc iproute2 man-db procps util-linux
 )
+soak=(
+    clang libclang-rt-14-dev
+)
 
 usage()
 {
-    sed -n '2,7s/^# \{0,1\}//p' "$0"
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
 }
 
 want=("${build[@]}")
@@ -31,6 +35,7 @@ list=no
 for word in "$@"; do
     case $word in
         --test) want+=("${tests[@]}") ;;
+        --soak) want+=("${soak[@]}") ;;
         --list) list=yes ;;
         -h | --help) usage; exit 0 ;;
         *) echo "deps.sh: unknown option $word (try --help)" >&2; exit 2 ;;

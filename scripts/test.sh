@@ -9,9 +9,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 skip_labels=(-LE soak)
+packages=(--test)
 case "${1-}" in
     "") ;;
-    --soak) skip_labels=() ;;
+    --soak) skip_labels=() packages+=(--soak) ;;
     -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "test.sh: unknown option $1 (try --help)" >&2; exit 2 ;;
 esac
@@ -48,7 +49,7 @@ suite() # PRESET CTEST-OPTIONS...: a failing test is counted, not fatal
     total=$((total + of))
 }
 
-step "packages" scripts/deps.sh --test
+step "packages" scripts/deps.sh "${packages[@]}"
 step "release: configure" cmake --preset release -DBUILD_TESTING=ON -DGRIDMILL_WERROR=ON \
     --log-level=NOTICE
 step "release: build" cmake --build --preset release
