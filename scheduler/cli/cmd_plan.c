@@ -26,7 +26,8 @@ static void shape_text(const struct jobspec_stage *s, struct str *out)
         str_printf(out, "%s%" PRIu64 " shards", s->n_axes > 0 ? " x " : "", s->n_shards);
 }
 
-static void draw_stages(const struct jobspec *spec, struct str *out)
+static void
+draw_stages(const struct jobspec *spec, const struct plan *plan, struct str *out)
 {
     int width = 5;
     for (unsigned i = 0; i < spec->n_stages; i++) {
@@ -36,6 +37,7 @@ static void draw_stages(const struct jobspec *spec, struct str *out)
     str_add(out, "\nstages\n");
     for (unsigned i = 0; i < spec->n_stages; i++) {
         const struct jobspec_stage *s = &spec->stages[i];
+        uint64_t n_tasks = plan_n_tasks(plan, spec, i);
         AUTO_STR shape = {0};
         shape_text(s, &shape);
         str_printf(out,
@@ -43,8 +45,10 @@ static void draw_stages(const struct jobspec *spec, struct str *out)
                    width,
                    s->name,
                    s->kernel != NULL ? s->kernel->name : "command",
-                   s->n_tasks,
-                   s->n_tasks == 1 ? " " : "s");
+                   n_tasks,
+                   n_tasks == 1 ? " " : "s");
+        if (s->slot != NULL && s->slot->label != NULL)
+            str_printf(out, " on slot %s", s->slot->label);
         if (shape.len > 0)
             str_printf(out, " = %s", shape.text);
         if (s->group == 0)
@@ -83,14 +87,15 @@ static void print_text(const struct cli *cli, const struct view *v)
     job_headline(v->spec, v->plan, &out);
     job_map(v->tree, v->plan, cli->terminal.utf8, &out);
     draw_ranks(v->plan, &out);
-    draw_stages(v->spec, &out);
+    draw_stages(v->spec, v->plan, &out);
     str_add(&out, "\n");
     job_launch(v->line, &out);
     str_printf(&out, "\nresults: %s\n", v->plan->results);
     terminal_print(out.text);
 }
 
-static void put_stages(struct json *j, const struct jobspec *spec)
+static void
+put_stages(struct json *j, const struct jobspec *spec, const struct plan *plan)
 {
     json_key(j, "stages");
     json_begin(j, '[');
@@ -99,7 +104,7 @@ static void put_stages(struct json *j, const struct jobspec *spec)
         json_begin(j, '{');
         json_put_string(j, "name", s->name);
         json_put_string(j, "kernel", s->kernel != NULL ? s->kernel->name : NULL);
-        json_put_int(j, "tasks", (int64_t)s->n_tasks);
+        json_put_int(j, "tasks", (int64_t)plan_n_tasks(plan, spec, i));
         json_put_int(j, "group", s->group);
         json_key(j, "needs");
         json_begin(j, '[');
@@ -166,7 +171,7 @@ static void print_json(const struct view *v)
     json_put_bool(&j, "oversubscribed", v->plan->oversubscribe);
     json_put_string(&j, "binder", plan_binder_name(v->plan->binder));
     put_ranks(&j, v->plan);
-    put_stages(&j, v->spec);
+    put_stages(&j, v->spec, v->plan);
     put_launch(&j, v->line);
     json_end(&j, '}');
     terminal_print(j.out.text);
@@ -225,7 +230,7 @@ static const struct option_spec options[] = {
 
 const struct command cmd_plan = {
     .name = "plan",
-    .usage = "[OPTIONS] FILE | (--shape S | --ranks N) [OPTIONS] -- COMMAND...",
+    .usage = "[OPTIONS] FILE | [OPTIONS] -- COMMAND...",
     .summary = "show who would run where, the launch line, and why",
     .help =
         "A dry run: the rank map, each rank's reason, the shape of each stage, and the\n"

@@ -128,7 +128,7 @@ sit_on_resources(struct work *w, const struct match_slot *slot, struct gm_error 
                        w->stage->col,
                        w->stage->name,
                        w->stage->per_type,
-                       slot->vertex->label);
+                       slot->vertex->label != NULL ? slot->vertex->label : "");
     return rc;
 }
 
