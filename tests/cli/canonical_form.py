@@ -2,7 +2,7 @@
 RFC 14 and RFC 25 (in GRIDMILL_TEST_DATA) accept it. (By RFC 14's schema a count such as "1-4",
 an idset and a range at once, is neither; no golden file has one.)
 
-usage: canonical.py BIN SOURCE
+usage: canonical_form.py BIN SOURCE
 """
 import glob
 import json
