@@ -1,5 +1,6 @@
 /* See flux.h: the document and its tasks. Invariant: a task's slot is looked up only
  * where all labels could be read, so that one wrong label is one fault. */
+#include "flux.h"
 #include "base/strmap.h"
 #include "flux_load.h"
 

@@ -137,6 +137,15 @@ static void tell_unknown(struct flux_load *l,
         l, verdict, at, &place, "unknown key '%.80s'; %s", item->key, str_text(&known));
 }
 
+/* n: none of them. */
+static size_t find_key(const struct flux_key *keys, size_t n, const char *word)
+{
+    size_t k = 0;
+    while (k < n && strcmp(keys[k].name, word) != 0)
+        k++;
+    return k;
+}
+
 bool flux_keys(struct flux_load *l,
                const struct fault_path *at,
                const struct doc_node *map,
@@ -145,7 +154,7 @@ bool flux_keys(struct flux_load *l,
                enum flux_verdict unknown)
 {
     const char *names[KEYS_MAX];
-    bool there[KEYS_MAX] = {false};
+    bool there[KEYS_MAX + 1] = {false}; /* the last: of no key */
     if (map->kind != DOC_MAP) {
         AUTO_STR known = {0};
         list_keys(keys, n, &known);
@@ -161,14 +170,11 @@ bool flux_keys(struct flux_load *l,
         names[k] = keys[k].name;
     for (unsigned i = 0; i < map->n; i++) {
         const struct doc_node *item = &map->as.items[i];
-        size_t k = 0;
-        while (k < n && strcmp(names[k], item->key) != 0)
-            k++;
+        size_t k = find_key(keys, n, item->key);
         const char *near = k < n ? NULL : str_nearest(item->key, names, n);
         if (k == n && unknown != FLUX_FINE)
             tell_unknown(l, unknown, at, item, keys, n, near);
-        for (size_t m = 0; m < n; m++)
-            there[m] |= m == k || names[m] == near;
+        there[near != NULL ? find_key(keys, n, near) : k] = true;
     }
     for (size_t k = 0; k < n; k++) {
         if (keys[k].missing != NULL && !there[k])

@@ -100,9 +100,9 @@ static void read_number(struct flux_load *l,
                         struct count *ret)
 {
     static const char *const never_zero[] = {"node", "slot", "core"};
-    int64_t least = l->is->zero_counts && type != NULL ? 0 : 1, n;
+    int64_t least = l->is->zero_counts && type[0] != '\0' ? 0 : 1, n;
     for (size_t i = 0; i < 3; i++)
-        least |= type != NULL && strcmp(type, never_zero[i]) == 0;
+        least |= strcmp(type, never_zero[i]) == 0;
     if (flux_int(l, at, node, least, &n))
         *ret = count_fixed(n);
 }
@@ -292,7 +292,6 @@ static void read_vertex(struct flux_load *l,
     *r = (struct resource){
         .type = "", .count = count_fixed(1), .line = node->line, .col = node->col};
     const struct doc_node *v;
-    const char *type = NULL;
     struct fault_path type_at = {.up = at, .key = "type"},
                       unit_at = {.up = at, .key = "unit"},
                       id_at = {.up = at, .key = "id"};
@@ -300,11 +299,11 @@ static void read_vertex(struct flux_load *l,
         l->unsure = true;
         return;
     }
-    if ((v = doc_get(node, "type")) != NULL && flux_text(l, &type_at, v, &type))
-        r->type = type;
-    l->unsure |= type == NULL;
+    if ((v = doc_get(node, "type")) != NULL)
+        (void)flux_text(l, &type_at, v, &r->type);
+    l->unsure |= r->type[0] == '\0';
     if ((v = doc_get(node, "count")) != NULL)
-        read_count(l, at, type, v, &r->count);
+        read_count(l, at, r->type, v, &r->count);
     if ((v = doc_get(node, "unit")) != NULL)
         (void)flux_text(l, &unit_at, v, &r->unit);
     if ((v = doc_get(node, "id")) != NULL)
