@@ -96,6 +96,8 @@ static void fault(const struct doc_stream *p,
 static void drop_repeats(struct doc_stream *p, struct frame *f)
 {
     size_t n = p->n_done - f->first, kept = 0;
+    if (n == 0)
+        return; /* done may be NULL */
     struct doc_node *items = p->done + f->first;
     AUTO(strmap) seen = n > 16 ? strmap_make_for(n) : NULL;
     for (size_t i = 0; i < n; i++) {

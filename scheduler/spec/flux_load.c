@@ -174,7 +174,9 @@ bool flux_keys(struct flux_load *l,
         const char *near = k < n ? NULL : str_nearest(item->key, names, n);
         if (k == n && unknown != FLUX_FINE)
             tell_unknown(l, unknown, at, item, keys, n, near);
-        there[near != NULL ? find_key(keys, n, near) : k] = true;
+        if (near != NULL && unknown == FLUX_FAULT) /* told as misspelt: not missing too */
+            k = find_key(keys, n, near);
+        there[k] = true;
     }
     for (size_t k = 0; k < n; k++) {
         if (keys[k].missing != NULL && !there[k])
