@@ -304,6 +304,20 @@ void claims_take_rest(
         claims_take_gpus(c, host, node, gpus, gpus_slot);
 }
 
+struct fit_part *claims_held(const struct claims *c, unsigned *ret_n)
+{
+    struct fit_slot all = {0};
+    for (unsigned i = 0; i < c->n; i++) {
+        if (c->items[i].pus == NULL)
+            continue;
+        struct fit_part *p = part_of(&all, c->items[i].host);
+        idset_unite(p->pus, c->items[i].pus);
+        idset_unite(p->gpus, c->items[i].gpus);
+    }
+    *ret_n = all.n_parts;
+    return all.parts;
+}
+
 struct fit_slot *claims_steal(struct claims *c, unsigned *ret_n)
 {
     *ret_n = c->n_slots;

@@ -43,6 +43,8 @@ void claims_take_memory(struct claims *c, unsigned host, unsigned node, uint64_t
 void claims_take_rest(
     struct claims *c, unsigned host, unsigned node, int pus_slot, int gpus_slot);
 
+/* All that is held, a part a host; yours to free. */
+struct fit_part *claims_held(const struct claims *c, unsigned *ret_n);
 /* The slots, which are the caller's now. */
 struct fit_slot *claims_steal(struct claims *c, unsigned *ret_n);
 void claims_free_slots(struct fit_slot *slots, unsigned n);

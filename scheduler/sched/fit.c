@@ -405,10 +405,12 @@ struct fit *fit_make(const struct fit_request *req)
     struct scope all = {.host = -1};
     measure(&s);
     f->failed = -1;
-    if (place_list(&s, &all, 0, req->n_wants, -1))
+    if (place_list(&s, &all, 0, req->n_wants, -1)) {
+        f->held = claims_held(claims, &f->n_held);
         f->slots = claims_steal(claims, &f->n_slots);
-    else
+    } else {
         f->failed = failed_at(req, f->found);
+    }
     return f;
 }
 
@@ -417,6 +419,11 @@ void fit_free(struct fit *f)
     if (f == NULL)
         return;
     claims_free_slots(f->slots, f->n_slots);
+    for (unsigned i = 0; i < f->n_held; i++) {
+        idset_free(f->held[i].pus);
+        idset_free(f->held[i].gpus);
+    }
+    free(f->held);
     free(f->found);
     free(f);
 }

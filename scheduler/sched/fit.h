@@ -33,6 +33,9 @@ struct fit_request {
 struct fit {
     struct fit_slot *slots; /* in the order in which they were placed */
     unsigned n_slots;
+    struct fit_part
+        *held; /* a part a host: the slots, and what is exclusive around them */
+    unsigned n_held;
     int64_t *found; /* one a want: the most that could be had where it failed, or -1 */
     int failed;     /* the top vertex that did not fit, or -1 */
 };

@@ -185,15 +185,18 @@ static int by_host(const void *a, const void *b)
     return x->host < y->host ? -1 : x->host > y->host;
 }
 
-static void take_slot(struct fit_slot *from, struct match_slot *to)
+static unsigned take_parts(struct fit_part *from, unsigned n, struct match_part **ret)
 {
-    to->parts = xcalloc(from->n_parts, sizeof(*to->parts));
-    for (unsigned i = 0; i < from->n_parts; i++) {
-        if (idset_count(from->parts[i].pus) > 0 || idset_count(from->parts[i].gpus) > 0)
-            to->parts[to->n_parts++] = take_part(&from->parts[i]);
+    struct match_part *to = xcalloc(n, sizeof(*to));
+    unsigned kept = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (idset_count(from[i].pus) > 0 || idset_count(from[i].gpus) > 0)
+            to[kept++] = take_part(&from[i]);
     }
-    if (to->n_parts > 0)
-        qsort(to->parts, to->n_parts, sizeof(*to->parts), by_host);
+    if (kept > 0)
+        qsort(to, kept, sizeof(*to), by_host);
+    *ret = to;
+    return kept;
 }
 
 static struct match *take_slots(const struct fit_request *req, struct fit *f)
@@ -208,9 +211,10 @@ static struct match *take_slots(const struct fit_request *req, struct fit *f)
             struct match_slot *to = &m->slots[m->n_slots++];
             to->vertex = req->wants[w].r;
             to->index = index++;
-            take_slot(&f->slots[i], to);
+            to->n_parts = take_parts(f->slots[i].parts, f->slots[i].n_parts, &to->parts);
         }
     }
+    m->n_held = take_parts(f->held, f->n_held, &m->held);
     return m;
 }
 
@@ -274,6 +278,7 @@ void match_free(struct match *m)
         return;
     for (unsigned i = 0; i < m->n_slots; i++)
         match_parts_free(m->slots[i].parts, m->slots[i].n_parts);
+    match_parts_free(m->held, m->n_held);
     free(m->slots);
     free(m);
 }

@@ -32,6 +32,10 @@ struct match_slot {
 struct match {
     struct match_slot *slots; /* by vertex in preorder, then by index */
     unsigned n_slots;
+    /* All that the job holds, a part a host: the slots, and what is exclusive around them
+     * without being any slot's. */
+    struct match_part *held;
+    unsigned n_held;
 };
 
 /* -ENOSPC: does not fit beside what is held; -EOVERFLOW: never on this machine (which

@@ -459,6 +459,29 @@ Test(match, constraints_narrow_the_hosts)
     str_free(&o.text);
 }
 
+/* What is exclusive around a slot is the job's alone, though it is no slot's. */
+Test(match, a_job_holds_more_than_its_slots)
+{
+    AUTO(arena) a = arena_make();
+    AUTO(restree) tree = NULL;
+    const struct resource *list;
+    unsigned n;
+    cr_assert_eq(restree_load_synthetic("pack:2 core:2 pu:1", &tree, NULL), 0);
+    cr_assert_eq(shape_parse(a, "slot/socket/core", &list, &n, NULL), 0);
+    AUTO(occupancy) occ = occupancy_make(tree);
+    for (unsigned job = 0; job < 3; job++) {
+        AUTO(match) m = NULL;
+        int rc = match_make(tree, occ, list, n, NULL, &m, NULL);
+        cr_assert_eq(rc, job < 2 ? 0 : -ENOSPC);
+        if (rc != 0)
+            break;
+        cr_assert_eq(m->n_held, 1);
+        cr_assert_eq(idset_count(m->slots[0].parts[0].pus), 1);
+        cr_assert_eq(idset_count(m->held[0].pus), 2);
+        cr_assert_eq(occupancy_claim(occ, 0, m->held[0].pus, m->held[0].gpus, NULL), 0);
+    }
+}
+
 /* ---- random machines ---- */
 
 static unsigned dice(uint64_t *seed, unsigned n)
