@@ -4,6 +4,7 @@
 #include "check_shape.h"
 #include "command.h"
 #include "counts.h"
+#include "documents.h"
 #include "engine/engine.h"
 #include "job.h"
 #include "say.h"
@@ -58,7 +59,8 @@ static void put_document(struct json *j, const struct jobspec *spec, bool canoni
     json_end(j, '}');
 }
 
-static void put_file(struct check *c, const struct job_file *f, const char *other)
+static void
+put_file(struct check *c, const struct job_file *f, bool fine, const char *other)
 {
     struct json *j = &c->json;
     const struct jobspec_jobs *jobs = &f->jobs;
@@ -67,7 +69,7 @@ static void put_file(struct check *c, const struct job_file *f, const char *othe
     text = canonical && jobs->n == 1 ? canonical_format(jobs->items[0], false) : NULL;
     json_begin(j, '{');
     json_put_string(j, "file", f->name);
-    json_put_bool(j, "valid", jobs->n > 0);
+    json_put_bool(j, "valid", fine);
     if (jobs->n == 1)
         json_put_string(j, "name", jobs->items[0]->name);
     if (text != NULL)
@@ -76,6 +78,8 @@ static void put_file(struct check *c, const struct job_file *f, const char *othe
     json_begin(j, '[');
     for (unsigned i = 0; i < jobs->n; i++)
         put_document(j, jobs->items[i], canonical);
+    if (jobs->n == 0)
+        documents_json(j, f);
     json_end(j, ']');
     json_key(j, "faults");
     json_begin(j, '[');
@@ -160,7 +164,7 @@ static bool check(struct check *c, const char *file)
     c->errors += f.faults.n_errors;
     c->warnings += f.faults.n - f.faults.n_errors;
     if (cli->json)
-        put_file(c, &f, rc != 0 ? err.text : NULL);
+        put_file(c, &f, fine, rc != 0 ? err.text : NULL);
     else if (f.faults.n > 0)
         say_fault_lines(cli, &f.faults, &f.source);
     else if (rc != 0)
@@ -246,15 +250,14 @@ static int run(const struct cli *cli)
 }
 
 static const struct option_spec options[] = {
-    {"dialect",
-     0,
-     "short|rfc|flux-core|fluxion",
-     "whose rules hold (default: the document tells)"},
+    {"dialect", 0, "short|rfc|flux-core|fluxion", "whose rules hold"},
     {"require-version", 0, "1|any", "canonical: RFC 25 alone, or RFC 14 for all"},
     {"canonical", 0, NULL, "print good files' canonical form (Flux RFC 14)"},
     {"yaml-only", 0, NULL, "ask for YAML alone, whatever it holds"},
     {"schema", 0, NULL, "print the JSON Schema of the short form"},
     OPTION_SHAPE,
+    OPTION_NAME,
+    OPTION_TIME,
     OPTION_DOCUMENT,
     OPTION_SET,
     OPTION_JSON,

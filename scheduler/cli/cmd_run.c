@@ -332,7 +332,7 @@ static const struct option_spec options[] = {
 
 const struct command cmd_run = {
     .name = "run",
-    .usage = "[OPTIONS] FILE | (--shape S | --ranks N) [OPTIONS] -- COMMAND...",
+    .usage = "[OPTIONS] FILE | [OPTIONS] -- COMMAND...",
     .summary = "run a job and wait for its end",
     .help =
         "Places the job's ranks on this machine, starts them with mpirun, and leaves\n"

@@ -3,25 +3,35 @@
 #include "order.h"
 #include "base/memory.h"
 #include "spec/faults.h"
-#include <limits.h>
 
-static const struct fault_path needs_at = {.key = "needs"};
+/* Where a job says what it waits for. */
+static const char *needs_path(const struct jobspec *s)
+{
+    return s->form == DIALECT_SHORT || s->form == DIALECT_AUTO
+               ? "needs"
+               : "attributes.system.dependencies";
+}
 
-GM_PRINTF(3, 4)
-static void
-fault(struct jobspec_faults *faults, const struct dependency *d, const char *fmt, ...)
+GM_PRINTF(4, 5)
+static void fault(struct jobspec_faults *faults,
+                  const struct jobspec *s,
+                  const struct dependency *d,
+                  const char *fmt,
+                  ...)
 {
     char text[512];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    faults_add(faults, &needs_at, d->line, d->col, "%s", text);
+    faults_add_at(faults, needs_path(s), d->line, d->col, "%s", text);
 }
 
 /* The job of a name; ORDER_NONE: told. */
-static unsigned
-find(const struct order *o, const struct dependency *d, struct jobspec_faults *faults)
+static unsigned find(const struct order *o,
+                     const struct jobspec *s,
+                     const struct dependency *d,
+                     struct jobspec_faults *faults)
 {
     AUTO_FREE(const char *) names = xcalloc(o->n, sizeof(*names));
     unsigned found = ORDER_NONE;
@@ -30,7 +40,7 @@ find(const struct order *o, const struct dependency *d, struct jobspec_faults *f
         if (strcmp(names[i], d->value) != 0)
             continue;
         if (found != ORDER_NONE) {
-            fault(faults, d, "two jobs of this file are called '%.80s'", d->value);
+            fault(faults, s, d, "two jobs of this file are called '%.80s'", d->value);
             return ORDER_NONE;
         }
         found = i;
@@ -40,12 +50,14 @@ find(const struct order *o, const struct dependency *d, struct jobspec_faults *f
         return found;
     if (o->n == 1)
         fault(faults,
+              s,
               d,
               "waits for the job '%.80s', but this file holds no other: put both into "
               "one file, as documents with --- between them",
               d->value);
     else
         fault(faults,
+              s,
               d,
               "no job of this file is called '%.80s'%s%s%s",
               d->value,
@@ -67,12 +79,13 @@ static void resolve(struct order *o, unsigned i, struct jobspec_faults *faults)
             job->begin = d->when > job->begin ? d->when : job->begin;
         else if (d->kind == DEPENDENCY_SYMBOLIC || d->kind == DEPENDENCY_OTHER)
             fault(faults,
+                  s,
                   d,
                   "the scheme '%.80s' is a resource manager's; here jobs wait by after, "
                   "afterany, afterok, afternotok and begin-time",
                   d->scheme);
         else
-            of[k] = find(o, d, faults);
+            of[k] = find(o, s, d, faults);
     }
     job->of = of;
 }
@@ -94,7 +107,8 @@ static void tell_cycle(const struct order *o,
     for (unsigned i = from; i < depth && i < from + 8; i++)
         str_printf(&text, "%s -> ", o->jobs[path[i]].spec->name);
     str_printf(&text, "%s%s", depth > from + 8 ? "... -> " : "", o->jobs[to].spec->name);
-    fault(faults, d, "the jobs wait for each other: %s", text.text);
+    const struct jobspec *s = o->jobs[path[depth - 1]].spec;
+    fault(faults, s, d, "the jobs wait for each other: %s", text.text);
 }
 
 /* Depth first, without recursion. */

@@ -4,6 +4,7 @@
 #define CLI_ORDER_H
 
 #include "spec/jobspec.h"
+#include <limits.h>
 
 enum order_end {
     ORDER_WAITS = 0,
