@@ -179,7 +179,8 @@ static const char *note_of(struct starter *s, const struct gm_param_spec *p)
     if (p->choices == NULL && bounds)
         str_printf(&note, open ? "%.16g or more" : "%.16g..%.16g", p->min, p->max);
     if (p->unit != NULL)
-        str_printf(&note, "%s%s", bounds ? " " : "", p->unit);
+        str_printf(
+            &note, "%s%s", bounds && strcmp(p->unit, "%") != 0 ? " " : "", p->unit);
     str_add(&note, ")");
     return arena_strdup(s->arena, note.text);
 }
