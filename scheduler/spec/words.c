@@ -15,11 +15,15 @@
 #define STAGE_PATTERN    "^[A-Za-z0-9_-]{1,100}$"
 #define RANGE_PATTERN    "^\\[?[0-9]+-[0-9]+(:[0-9]+(:[+*^])?)?\\]?$"
 #define RESULTS_PATTERN  "[^/]$" /* no folder */
-#define KERNEL_PATTERN   "^([^/#]+|[^#]*/[^#]*#[^/#]+)$"
+#define KERNEL_PATTERN   "^([^/#]+|[^#]+#[A-Za-z0-9._-]{1,100})$"
+#define MAP_BY_WORDS                                                                     \
+    "SPAN|NOLOCAL|HWTCPUS|CORECPUS|ORDERED|(NO)?(OVERSUBSCRIBE|INHERIT)"                 \
+    "|span|nolocal|hwtcpus|corecpus|ordered|(no)?(oversubscribe|inherit)"
 #define MAP_BY_PATTERN                                                                   \
-    "^(ppr:[1-9][0-9]*:)?"                                                               \
-    "(slot|hwthread|core|l1cache|l2cache|l3cache|numa|socket|package|board|node|seq"     \
-    "|dist|rankfile|pe-list=[0-9,-]+)(:.+)?$"
+    "^((ppr:[1-9][0-9]{0,5}:)?"                                                          \
+    "(slot|hwthread|core|l[123]cache|numa|socket|package|board|node)"                    \
+    "|seq|rankfile|pe-list=[0-9,-]+|dist(:[^:,]+)?)"                                     \
+    "([:,](" MAP_BY_WORDS "|(PE|pe)=[1-9][0-9]{0,5}|(FILE|file)=[^:,]+))*$"
 #define NEED_PATTERN "^[A-Za-z][A-Za-z0-9_.-]*:.+$"
 
 static const struct word text_item = {.help = "a text", .types = WORD_TEXT};

@@ -40,6 +40,17 @@ for name in ('rows', 'correct'):
     want = '(0): ' + ', '.join(str(int(v)) for v in o[name][...])
     assert want in log, (want, log)" "$file"
         ;;
+    digits-sweep)
+        h5 "
+layers = f['stages/train/outputs/accuracy']
+assert layers.shape == (8,), layers
+log = f['logs/sizes/stdout/data'][...].tobytes().decode()
+assert log.split()[1].endswith('digits.csv.gz'), log
+assert f['stages/score/outputs/rows'][...].sum() > 300" "$file"
+        rm -f "$file"
+        expect 0 "$GRIDMILL" run "$job" --oversubscribe
+        says "digits-sweep is over: $file"
+        ;;
     digits)
         says "accuracy"
         h5 "

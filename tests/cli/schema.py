@@ -2,8 +2,10 @@
 
 usage: schema.py FILE...
 """
+import glob
 import hashlib
 import json
+import os
 import re
 import sys
 
@@ -39,6 +41,18 @@ def check_heap(group, n, name):
     assert offset[-1] == len(group["data"]), f"{name}: offset ends at {offset[-1]}"
 
 
+def digest(path):
+    """Of a file; of a folder or a pattern: of its files' digests and names, sorted by name."""
+    if os.path.isfile(path):
+        with open(path, "rb") as data:
+            return hashlib.sha256(data.read()).hexdigest()
+    found = glob.glob(os.path.join(path, "*") if os.path.isdir(path) else path)
+    names = sorted((os.path.basename(p), p) for p in found if os.path.isfile(p))
+    assert names, path
+    lines = "".join(f"{digest(p)}  {name}\n" for name, p in names)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
 def check_job(f):
     assert text(f.attrs["schema"]) == "gridmill.results/1"
     canonical = json.loads(text(f["job/canonical"][()]))
@@ -47,8 +61,7 @@ def check_job(f):
     assert len(f["job/jobspec"][()]) > 0
     inputs = f["job/inputs"]
     for path, sha256 in zip(inputs["path"][...], inputs["sha256"][...]):
-        with open(text(path), "rb") as data:
-            assert hashlib.sha256(data.read()).hexdigest() == text(sha256), path
+        assert digest(text(path)) == text(sha256), path
 
 
 def check_ranks(f):

@@ -22,8 +22,6 @@ except ImportError as e:
 # Valid for the checker and not for the schema.
 NEEDS_SETS = {"sets.yaml": "an argument comes from --set"}
 
-OPEN_MPI = "what may follow Open MPI's words, in small letters or capitals"
-
 # Faults that no look at one value, one key or one kernel's table can see.
 UNSEEN = {
     "args-nan.yaml": "JSON has no NaN, so a schema's number may be one",
@@ -32,12 +30,6 @@ UNSEEN = {
     "cycle.yaml": "the graph of the stages",
     "empty.yaml": "no document to look at",
     "hosts-range.yaml": "a range that descends",
-    "mapping-11.yaml": OPEN_MPI,
-    "mapping-3.yaml": OPEN_MPI,
-    "mapping-4.yaml": OPEN_MPI,
-    "mapping-6.yaml": OPEN_MPI,
-    "mapping-7.yaml": OPEN_MPI,
-    "mapping-8.yaml": OPEN_MPI,
     "missing-file.yaml": "the data set is not there",
     "missing-over-axis.yaml": "a data set that an axis names is not there",
     "ragged.yaml": "what the data set holds",

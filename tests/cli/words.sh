@@ -1,0 +1,119 @@
+# The rest of the short form, run: shards of bytes and files, sources over axes, lists with references,
+# commands that are run when the job is over; and what is refused because it cannot be run yet.
+. "$(dirname "$0")/lib.sh"
+mkdir parts
+for i in 3 1 2 5 4; do
+    printf 'part %d\n' $i >parts/p$i.txt
+done
+echo hidden >parts/.hidden.txt
+echo other >parts/other.csv
+mkdir parts/folder.txt
+printf '0123456789abcdefghij' >data.bin
+printf '1\n2\n3\n4\n' >day-1.csv
+printf '5\n6\n7\n8\n' >day-2.csv
+
+cat >shards.yaml <<'END'
+ranks: 2
+oversubscribe: true
+tasks:
+  - name: bytes
+    shards: {of: data.bin, bytes: 8B}
+    command: [dd, "if=${shard.path}", bs=1, "skip=${shard.first}", "count=${shard.count}", status=none]
+  - name: files
+    shards: {of: "parts/*.txt", files: 2}
+    command: [cat, "${shard.path}"]
+  - name: each
+    shards: {of: parts, files: 1}
+    command: [printenv, FILE]
+    env: {FILE: "${shard.path}"}
+  - name: axes
+    matrix: {day: 1-2}
+    shards: {of: "day-${day}.csv", rows: 2}
+    command: [echo, "${shard.path}", "${shard.first}"]
+results: shards.h5
+END
+expect 0 "$GRIDMILL" check shards.yaml
+says '4 stages, 16 tasks'
+expect 0 "$GRIDMILL" run shards.yaml
+h5 "
+import os
+def said(stage):
+    log = f['logs'][stage]['stdout']
+    n = len(f['stages'][stage]['tasks']['index']) if 'tasks' in f['stages'][stage] else None
+    return log['data'][...].tobytes().decode()
+assert said('bytes') == '0123456789abcdefghij', said('bytes')
+assert said('files') == ''.join('part %d\n' % i for i in range(1, 6)), said('files')
+names = [os.path.basename(p) for p in said('each').split()]
+assert names == ['other.csv', 'p1.txt', 'p2.txt', 'p3.txt', 'p4.txt', 'p5.txt'], names
+got = [(os.path.basename(p), i) for p, i in (l.split() for l in said('axes').splitlines())]
+assert got == [('day-1.csv', '0'), ('day-1.csv', '2'), ('day-2.csv', '0'), ('day-2.csv', '2')], got" \
+    shards.h5
+before=$(hash_of shards.h5)
+
+# The list is part of what was computed: a file more is another result.
+rm -f shards.h5 shards.summary.json
+expect 0 "$GRIDMILL" run shards.yaml
+[ "$(hash_of shards.h5)" = "$before" ] || fail "the same files, another hash"
+rm -f shards.h5 shards.summary.json
+printf 'part 6\n' >parts/p6.txt
+expect 0 "$GRIDMILL" run shards.yaml
+[ "$(hash_of shards.h5)" != "$before" ] || fail "one file more, the same hash"
+expect 2 "$GRIDMILL" check shards.yaml --set tasks.files.shards.of=none/*.txt
+says 'none: No such file or directory'
+expect 2 "$GRIDMILL" check shards.yaml --set 'tasks.files.shards.of=parts/*.dat'
+says 'parts/\*.dat: no such files'
+echo 9 >>day-2.csv
+expect 2 "$GRIDMILL" check shards.yaml
+says 'day-1.csv has 4 rows, but .*day-2.csv has 5'
+
+# notify: after the end, whatever it was; its own failure changes nothing.
+cat >notify.yaml <<'END'
+name: told
+ranks: 1
+command: [sh, -c, "exit ${code}"]
+matrix: {code: [0]}
+notify:
+  - [sh, -c, "echo $GRIDMILL_JOB $GRIDMILL_OUTCOME $GRIDMILL_RESULTS $1 >>told.txt; echo said", sh, "${results}"]
+  - [sh, -c, "exit 3"]
+  - [gridmill-no-such-program]
+  - [sh, -c, "kill -9 $$"]
+  - [sh, -c, "echo last >>told.txt"]
+results: told.h5
+END
+expect 0 "$GRIDMILL" run notify.yaml --oversubscribe
+says 'warning: notify\[1\] \(sh\): exit status 3'
+says 'warning: notify\[2\] \(gridmill-no-such-program\): .*No such file'
+says 'warning: notify\[3\] \(sh\): ended by signal 9'
+grep -q said out && fail "a notify command spoke on standard output"
+[ "$(cat told.txt)" = "told done $work/told.h5 $work/told.h5
+last" ] || fail "told.txt: $(cat told.txt)"
+rm -f told.txt told.h5 told.summary.json
+expect 1 "$GRIDMILL" run notify.yaml --oversubscribe --set 'matrix.code=[1]'
+grep -q '^told failed ' told.txt || fail "told.txt: $(cat told.txt)"
+rm -f told.txt
+expect 2 "$GRIDMILL" run notify.yaml --oversubscribe
+[ ! -e told.txt ] || fail "told of a job that did not run"
+
+# What this version can check and not run is told by plan and run alone.
+cannot() # SET REGEX
+{
+    expect 0 "$GRIDMILL" check notify.yaml --set "$1"
+    expect 2 "$GRIDMILL" plan notify.yaml --oversubscribe --set "$1"
+    says "$2"
+    expect 2 "$GRIDMILL" run notify.yaml --oversubscribe --set "$1"
+    says "$2"
+    expect 2 "${MPIRUN[@]}" -n 1 "$RUNNER" notify.yaml --set "$1"
+    says "$2"
+}
+cannot mapping=numa "mapping: 'numa': this version can check it but not run it yet; write auto, pack"
+cannot mapping=ppr:2:socket 'mapping: .*not run it yet'
+cannot 'results={compress: gzip}' "compress: 'gzip': .*not run it yet; write none"
+cannot 'results={pack: sharded}' "pack: 'sharded': .*not run it yet; write single"
+cannot 'results={writers: host}' "writers: 'host': .*not run it yet; write rank"
+cannot 'hosts=[a, b]' 'hosts: .*not run it yet; write constraints'
+printf 'mapping: inherited\ncommand: [a]\n' >at.yaml
+expect 2 "$GRIDMILL" run at.yaml
+says "at.yaml:1:10: mapping: 'inherited'"
+expect 0 "$GRIDMILL" check notify.yaml --set telemetry.every=1s
+says 'warning: .*takes no samples yet'
+exit 0
