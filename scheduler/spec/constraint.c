@@ -7,6 +7,9 @@
 #include "faults.h"
 #include "load.h"
 
+/* Written again, a level is two of JSON's: this many of them fit into a document. */
+enum { MOST_LEVELS = 24 };
+
 static const char *const operators[] = {[CONSTRAINT_AND] = "and",
                                         [CONSTRAINT_OR] = "or",
                                         [CONSTRAINT_NOT] = "not",
@@ -187,6 +190,16 @@ static void read_map(const struct reader *r,
         *ret = (struct constraint){.op = CONSTRAINT_AND, .args = all, .n = node->n};
 }
 
+static unsigned levels(const struct constraint *c)
+{
+    unsigned most = 0;
+    for (unsigned i = 0; c->op <= CONSTRAINT_NOT && i < c->n; i++) {
+        unsigned n = levels(&c->args[i]);
+        most = n > most ? n : most;
+    }
+    return most + 1;
+}
+
 const struct constraint *constraint_read(struct arena *a,
                                          const struct doc_node *node,
                                          const struct fault_path *at,
@@ -197,6 +210,8 @@ const struct constraint *constraint_read(struct arena *a,
     size_t before = faults->n_errors;
     struct constraint *ret = arena_alloc(a, 1, sizeof(*ret));
     read_map(&r, at, node, ret);
+    if (faults->n_errors == before && levels(ret) > MOST_LEVELS)
+        tell(&r, at, node, "nested deeper than %d levels", MOST_LEVELS);
     return faults->n_errors != before || node->n == 0 ? NULL : ret;
 }
 

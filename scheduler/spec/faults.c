@@ -82,6 +82,19 @@ void faults_add_at(struct jobspec_faults *f,
     va_end(args);
 }
 
+void faults_warn_at(struct jobspec_faults *f,
+                    const char *path,
+                    unsigned line,
+                    unsigned col,
+                    const char *fmt,
+                    ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add(f, true, path, line, col, fmt, args);
+    va_end(args);
+}
+
 void faults_add(struct jobspec_faults *f,
                 const struct fault_path *at,
                 unsigned line,

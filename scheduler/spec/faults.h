@@ -46,6 +46,14 @@ void faults_add_at(struct jobspec_faults *f,
 /* Tells the errors of `from` again in *f, as warnings. */
 void faults_as_warnings(struct jobspec_faults *f, const struct jobspec_faults *from);
 
+GM_PRINTF(5, 6)
+void faults_warn_at(struct jobspec_faults *f,
+                    const char *path,
+                    unsigned line,
+                    unsigned col,
+                    const char *fmt,
+                    ...);
+
 /* "tasks[0].args.lr" */
 void faults_path_text(const struct fault_path *at, struct str *out);
 

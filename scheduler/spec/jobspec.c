@@ -55,7 +55,6 @@ static void read_short(struct load *l, struct doc_node *root)
                    doc_kind_name(root->kind));
         return;
     }
-    sets_apply(l, root);
     keys_read(l, root);
     read_stages(l, root);
 }
@@ -91,14 +90,14 @@ static void read_canonical(struct load *l, struct doc_node *root)
     if (part == NULL && !fine)
         return;
     struct doc_node *view = view_make(l, fine ? job : NULL, part);
-    if (part != NULL) {
-        read_short(l, view);
-    } else {
+    if (view->kind == DOC_MAP)
         sets_apply(l, view);
+    if (fine)
+        view_settle(l, job, view);
+    if (part != NULL)
+        read_short(l, view);
+    else
         seated_read(l, job, view);
-    }
-    if (fine && get(view, "time") == NULL)
-        l->spec->time = job->duration;
 }
 
 /* "digits" for "jobs/digits.yaml", "digits-2" for its second document; what a name cannot
@@ -175,10 +174,13 @@ static void read_root(const struct input *in, struct doc_node *root, struct jobs
     l.source_index = strmap_make();
     spec->line = root->line;
     spec->form = form_of(root, in->opt->dialect);
-    if (spec->form == DIALECT_SHORT)
-        read_short(&l, root);
-    else
+    if (spec->form != DIALECT_SHORT) {
         read_canonical(&l, root);
+    } else {
+        if (root->kind == DOC_MAP)
+            sets_apply(&l, root);
+        read_short(&l, root);
+    }
     finish(&l);
     strmap_free(l.stage_index);
     strmap_free(l.source_index);

@@ -46,20 +46,18 @@ void load_warn(struct load *l,
                ...)
 {
     char text[1024];
-    AUTO_STR set = {0};
+    AUTO_STR where = {0};
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    sets_prefix(l, node, &set);
-    faults_warn(l->faults,
-                at,
-                node->line,
-                node->line > 0 ? node->col : 0,
-                "%s%s%s",
-                str_text(&set),
-                set.len > 0 ? ": " : "",
-                text);
+    where_text(l, at, node, &where);
+    faults_warn_at(l->faults,
+                   str_text(&where),
+                   node->line,
+                   node->line > 0 ? node->col : 0,
+                   "%s",
+                   text);
 }
 
 void load_cannot(struct load *l,

@@ -206,6 +206,9 @@ void plugin_close(const struct jobspec *spec); /* all of them */
 struct flux_job;
 struct doc_node *
 view_make(struct load *l, const struct flux_job *job, const struct doc_node *part);
+/* What Flux's rules have read already is taken as it is and out of the view, unless a
+ * --set changed it. */
+void view_settle(struct load *l, const struct flux_job *job, struct doc_node *view);
 /* The path of a place in the short form -> where that stands in the document. */
 void view_path(const struct load *l, const struct doc_node *node, struct str *path);
 

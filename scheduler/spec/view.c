@@ -24,8 +24,9 @@ struct view {
 static const char *behind(const char *path, const char *key)
 {
     size_t n = strlen(key);
-    bool whole = path[n] == '\0' || path[n] == '.' || path[n] == '[';
-    return strncmp(path, key, n) == 0 && whole ? path + n : NULL;
+    if (strncmp(path, key, n) != 0)
+        return NULL;
+    return path[n] == '\0' || path[n] == '.' || path[n] == '[' ? path + n : NULL;
 }
 
 void view_path(const struct load *l, const struct doc_node *node, struct str *path)
@@ -275,4 +276,41 @@ view_make(struct load *l, const struct flux_job *job, const struct doc_node *par
     if (per_rank.n > 0)
         (void)put(v, root, "per-rank", &per_rank);
     return root;
+}
+
+/* Some node of it is a --set's. */
+static bool is_set(const struct doc_node *node)
+{
+    bool set = node->line == 0;
+    for (unsigned i = 0; !set && node->kind >= DOC_LIST && i < node->n; i++)
+        set = is_set(&node->as.items[i]);
+    return set;
+}
+
+/* Takes a key out unless a --set touched it: true. */
+static bool settle(struct doc_node *view, const char *key)
+{
+    struct doc_node *node = doc_get(view, key);
+    if (node == NULL)
+        return true;
+    if (is_set(node))
+        return false;
+    struct doc_node *end = view->as.items + view->n--;
+    memmove(node, node + 1, (size_t)(end - node - 1) * sizeof(*node));
+    return true;
+}
+
+void view_settle(struct load *l, const struct flux_job *job, struct doc_node *view)
+{
+    struct jobspec *s = l->spec;
+    if (view->kind != DOC_MAP)
+        return;
+    if (settle(view, "constraints"))
+        s->constraints = job->constraints;
+    if (settle(view, "needs")) {
+        s->after = job->needs;
+        s->n_after = job->n_needs;
+    }
+    if (doc_get(view, "time") == NULL)
+        s->time = job->duration;
 }
