@@ -1,8 +1,8 @@
 /* See fuzz_spec.h. Kernels are those of the unit tests: they declare parameters of every
  * type and do nothing. */
 #include "fuzz_spec.h"
-#include "../unit/spec_kernels.h"
 #include "spec/canonical.h"
+#include "tests/unit/spec_kernels.h"
 
 static struct jobspec *
 parse(const char *text, size_t len, enum dialect dialect, struct jobspec_faults *faults)
