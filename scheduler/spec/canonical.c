@@ -69,6 +69,12 @@ static void put_tasks(struct json *j, const struct jobspec *s)
     json_key(j, "command");
     json_begin(j, '[');
     json_string(j, "gridmill-runner");
+    if (s->several) {
+        char number[16];
+        (void)snprintf(number, sizeof(number), "%u", s->document);
+        json_string(j, "--document");
+        json_string(j, number);
+    }
     json_string(j, file != NULL ? file : "-");
     json_end(j, ']');
     json_put_string(j, "slot", "rank");

@@ -135,6 +135,7 @@ static struct jobspec *make_spec(const struct input *in, unsigned document)
         .arena = a,
         .file = arena_strdup(a, in->file),
         .document = document,
+        .several = opt->document > 0,
         .dir = arena_strdup(a, dir),
         .text = in->text,
         .text_len = in->len,
@@ -439,6 +440,8 @@ int jobspec_parse_all(const char *file,
         else
             read_all(&in, &jobs);
     }
+    for (unsigned i = 0; i < jobs.n; i++)
+        jobs.items[i]->several |= jobs.n > 1;
     check_results(&jobs, faults);
     faults_sort(faults);
     if (faults->n_errors > 0) {

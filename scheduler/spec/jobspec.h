@@ -220,6 +220,7 @@ struct jobspec {
     struct arena *arena;
     const char *file;  /* as the user named it; errors speak of it */
     unsigned document; /* of the file, from 1 */
+    bool several;      /* it is one of several, or was asked for by its number */
     unsigned line;     /* where the document begins */
     enum dialect form; /* AUTO never: SHORT, or the canonical dialect it was read in */
     const char *dir;   /* absolute: relative paths count from here */

@@ -202,6 +202,11 @@ Test(jobspec, several_documents_are_several_jobs)
         cr_expect_str_eq(alone->name, s->name);
         cr_expect_str_eq(alone->results, s->results);
         cr_expect(alone->document == i + 1 && alone->line == s->line);
+        AUTO_FREE(char) form = canonical_format(s, false);
+        AUTO_FREE(char) same = canonical_format(alone, false);
+        cr_expect_str_eq(same, form);
+        cr_expect(strstr(form, i == 1 ? "\"--document\",\"2\"," : "\"--document\",") !=
+                  NULL);
     }
     cr_expect(strncmp(jobs.items[0]->name, "gridmill-jobs-", 14) == 0);
     cr_expect_str_eq(jobs.items[1]->name + strlen(jobs.items[0]->name), "-2");
