@@ -337,3 +337,83 @@ Test(tasks, shards_of_an_hdf5_dataset_arrive_as_the_first_data_parameter)
         cr_expect_str_eq(args.inputs[0].origin, "/job/d.h5:/x");
     }
 }
+
+Test(tasks, a_list_may_hold_references_that_keep_their_numbers)
+{
+    AUTO(jobspec)
+    s = load(
+        "tasks:\n"
+        "  - {name: a, kernel: mlp.train, args: {data: d.csv}}\n"
+        "  - name: b\n    kernel: mlp.train\n    matrix: {h: '2-8:2:*', lr: [1, 0.5]}\n"
+        "    args: {data: d.csv, layers: ['${h}', 7, '${a.best_epoch}'],\n"
+        "           betas: [0.25, '${lr}']}\n");
+    AUTO(arena) a = arena_make();
+    struct committed c = {.i = 5};
+    struct tasks_source source = make_source(&c);
+    struct tasks_args got;
+    struct gm_error err = {0};
+    cr_assert_eq(s->stages[1].n_tasks, 6);
+    cr_assert(tasks_args(s, 1, 5, &source, a, &got, &err) == 0, "%s", err.text);
+    const struct gm_value *layers = gm_param(&got.params, TRAIN_LAYERS);
+    const struct gm_value *betas = gm_param(&got.params, TRAIN_BETAS);
+    cr_assert(layers->n == 3 && betas->n == 2);
+    cr_expect(layers->as.ints[0] == 8 && layers->as.ints[1] == 7);
+    cr_expect(betas->as.floats[0] == 0.25 && betas->as.floats[1] == 0.5);
+    AUTO_STR want = {0};
+    str_printf(&want,
+               "{\"betas\":[0.25,0.5],\"layers\":[8,7,%lld]}",
+               (long long)layers->as.ints[2]);
+    cr_expect_str_eq(got.varying, want.text);
+}
+
+Test(tasks, a_shard_of_files_is_so_many_words)
+{
+    AUTO(jobspec)
+    s = load("command: [tar, '${shard.path}', end, '${shard.first}-${shard.count}']\n"
+             "shards: {of: logs, files: 300}\n");
+    AUTO(arena) a = arena_make();
+    struct tasks_command got;
+    struct gm_error err = {0};
+    cr_assert_eq(s->stages[0].n_tasks, 4);
+    cr_assert(tasks_command(s, 0, 3, NULL, a, &got, &err) == 0, "%s", err.text);
+    cr_expect_str_eq(got.argv[1], "/job/logs/0900.csv");
+    cr_expect_str_eq(got.argv[100], "/job/logs/0999.csv");
+    cr_expect_str_eq(got.argv[101], "end");
+    cr_expect_str_eq(got.argv[102], "900-100");
+    cr_expect(got.argv[103] == NULL && got.shard.unit == GM_FILES);
+    cr_expect(strncmp(got.varying, "{\"shard.count\":100,\"shard.first\":900,", 37) == 0);
+}
+
+Test(tasks, a_source_that_depends_on_axes_is_the_one_of_the_task)
+{
+    AUTO(jobspec)
+    s = load("kernel: mlp.infer\nargs: {model: m, label: '${shard.path}'}\n"
+             "matrix: {x: 1-2, day: 1-3, part: [a, b]}\n"
+             "shards: {rows: 600, of: 'd-${part}-${day}.csv'}\n");
+    AUTO(arena) a = arena_make();
+    cr_assert(s->stages[0].n_tasks == 24 && s->stages[0].n_shards_over == 6);
+    for (uint64_t i = 0; i < 24; i++) {
+        struct tasks_args got;
+        AUTO_STR path = {0};
+        AUTO_STR varying = {0};
+        const char *part = i / 2 % 2 == 0 ? "a" : "b";
+        unsigned day = (unsigned)(i / 4 % 3) + 1;
+        str_printf(&path, "/job/d-%s-%u.csv", part, day);
+        str_printf(&varying,
+                   "{\"label\":\"/job/d-%s-%u.csv\",\"shard\":{\"first\":%u,\"count\":%u,"
+                   "\"of\":\"d-%s-%u.csv\"}}",
+                   part,
+                   day,
+                   i % 2 == 0 ? 0 : 600,
+                   i % 2 == 0 ? 600 : 400,
+                   part,
+                   day);
+        cr_assert_eq(tasks_args(s, 0, i, NULL, a, &got, NULL), 0);
+        cr_expect_str_eq(got.shard.path, path.text);
+        cr_expect_str_eq(got.varying, varying.text);
+    }
+    AUTO_FREE(char) common = tasks_common_json(s, 0, false);
+    cr_expect(strstr(common, "\"of\":\"d-${part}-${day}.csv\",\"rows\":600") != NULL,
+              "%s",
+              common);
+}
