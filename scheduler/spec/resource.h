@@ -7,7 +7,9 @@
 #include "base/json.h"
 #include "spec/count.h"
 
-#define RESOURCE_MAX_DEPTH 32u
+/* Levels of vertices: what a canonical document of DOC_MAX_DEPTH levels can hold, where
+ * each takes a list and a mapping, and the last a count that is a mapping. */
+#define RESOURCE_MAX_DEPTH 31u
 
 enum resource_flag { RESOURCE_UNSAID = 0, RESOURCE_FALSE, RESOURCE_TRUE };
 

@@ -285,7 +285,7 @@ static int parse_vertices(struct shape_reader *r, unsigned depth, struct list *r
 static int parse_list(struct shape_reader *r, unsigned depth, struct list *ret)
 {
     if (depth > RESOURCE_MAX_DEPTH)
-        return shape_bad(r, r->p, "more than 32 levels");
+        return shape_bad(r, r->p, "more than 31 levels");
     if (*r->p == '[') {
         r->p++;
         return parse_vertices(r, depth, ret);

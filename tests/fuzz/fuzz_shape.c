@@ -1,6 +1,8 @@
 /* spec/shape.h: a list that is written is read as the same list; what RFC 14 asks of each
  * vertex holds. */
-#include "fuzz.h"
+#include "fuzz_spec.h"
+#include "spec/doc.h"
+#include "spec/faults.h"
 #include "spec/shape.h"
 
 static void check_list(const struct resource *list, unsigned n, unsigned depth)
@@ -15,6 +17,25 @@ static void check_list(const struct resource *list, unsigned n, unsigned depth)
         if (v->n_with > 0)
             check_list(v->with, v->n_with, depth + 1);
     }
+}
+
+static void put_document(struct json *j, const struct resource *list, unsigned n)
+{
+    json_begin(j, '{');
+    json_key(j, "resources");
+    resource_json(j, list, n);
+    json_end(j, '}');
+}
+
+static void check_document(struct arena *a, const struct str *text)
+{
+    struct jobspec_faults faults;
+    struct doc_node *root = NULL;
+    faults_init(&faults, "shape");
+    int rc = doc_parse(a, text->text, text->len, &faults, &root);
+    fuzz_check_faults(rc, &faults);
+    FUZZ_CHECK(rc == 0 && faults.n == 0, "not read again: %s", text->text);
+    jobspec_faults_free(&faults);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -36,8 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO_JSON two = {0};
     shape_format(list, n, &back);
     FUZZ_CHECK(shape_parse(a, back.text, &again, &m, &err) == 0, "%s", err.text);
-    resource_json(&one, list, n);
-    resource_json(&two, again, m);
+    put_document(&one, list, n);
+    put_document(&two, again, m);
+    check_document(a, &one.out);
     FUZZ_CHECK(
         strcmp(one.out.text, two.out.text) == 0, "%s\n%s", one.out.text, two.out.text);
     shape_format(again, m, &twice);

@@ -1,4 +1,6 @@
 /* spec/shape.h: RFC 46's grammar, both ways. */
+#include "spec/doc.h"
+#include "spec/faults.h"
 #include "spec/shape.h"
 
 #include <criterion/criterion.h>
@@ -236,19 +238,30 @@ Test(shape, bad_text_is_told_with_its_character)
     }
 }
 
+/* ... so that the deepest of them is written as a document that can be read. */
 Test(shape, levels_are_bounded)
 {
     AUTO(arena) a = arena_make();
     AUTO_STR deep = {0};
+    AUTO_JSON j = {0};
     for (unsigned i = 0; i < RESOURCE_MAX_DEPTH; i++)
-        str_add(&deep, i > 0 ? "/a" : "a");
+        str_add(&deep, i > 0 ? "/a=2+" : "a=2+");
     const struct resource *list = NULL;
     unsigned n = 0;
     struct gm_error err = {0};
-    cr_expect_eq(shape_parse(a, str_text(&deep), &list, &n, NULL), 0);
+    struct doc_node *root = NULL;
+    struct jobspec_faults faults;
+    cr_assert_eq(shape_parse(a, str_text(&deep), &list, &n, NULL), 0);
+    json_begin(&j, '{');
+    json_key(&j, "resources");
+    resource_json(&j, list, n);
+    json_end(&j, '}');
+    faults_init(&faults, "deep");
+    cr_expect_eq(doc_parse(a, str_text(&j.out), j.out.len, &faults, &root), 0);
+    jobspec_faults_free(&faults);
     str_add(&deep, "/a");
     cr_expect_eq(shape_parse(a, str_text(&deep), &list, &n, &err), -EINVAL);
-    cr_expect_not_null(strstr(err.text, "more than 32 levels at character 65"));
+    cr_expect_not_null(strstr(err.text, "more than 31 levels at character 156"));
     str_clear(&deep);
     for (unsigned i = 0; i < 100000; i++)
         str_add(&deep, "a/[");
