@@ -126,7 +126,7 @@ unsigned surroundings_threads(const struct plan *plan, unsigned rank)
         restree_load_xml(xml, strlen(xml), mine->host, NULL, &tree, NULL) != 0)
         return 1;
     const struct topo_shape *s = restree_shape(tree, 0);
-    unsigned cores = 0, sharers = 0;
+    unsigned cores = 0, sharers = 1; /* ourselves */
     for (unsigned i = 0; i < s->n_nodes; i++) {
         const struct topo_node *n = &s->nodes[i];
         bool own = n->kind == GM_CORE;
@@ -135,7 +135,7 @@ unsigned surroundings_threads(const struct plan *plan, unsigned rank)
         cores += own;
     }
     for (unsigned r = 0; r < plan->n_ranks; r++)
-        sharers += strcmp(plan->ranks[r].host, mine->host) == 0 &&
+        sharers += r != rank && strcmp(plan->ranks[r].host, mine->host) == 0 &&
                    strcmp(plan->ranks[r].cpus, mine->cpus) == 0;
     return cores > sharers ? cores / sharers : 1;
 }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "sched/match.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 
@@ -14,6 +15,7 @@ struct work {
     const struct restree *tree;
     const struct match *match;
     const struct jobspec_stage *stage;
+    unsigned first_slot, n_slots; /* of the match: the stage's */
     struct placement *at;
     uint64_t room, most; /* seats that there is memory for; that are sensible */
 };
@@ -39,6 +41,7 @@ static int add_seat(struct work *w,
                     struct gm_error *err)
 {
     struct placement *p = w->at;
+    assert(part != NULL); /* a slot has a PU, so it has a part */
     if (p->n_ranks == w->most) {
         free(reason);
         return too_many(w, err);
@@ -54,34 +57,38 @@ static int add_seat(struct work *w,
     return 0;
 }
 
-/* Slots of the stage's vertex; *ret_first is the first of them. */
-static unsigned slots_of(const struct work *w, unsigned *ret_first)
+/* Copies of one vertex follow each other. */
+static void find_slots(struct work *w)
 {
-    unsigned n = 0;
+    w->n_slots = 0;
     for (unsigned i = w->match->n_slots; i-- > 0;) {
         if (w->match->slots[i].vertex != w->stage->slot)
             continue;
-        *ret_first = i;
-        n++;
+        w->first_slot = i;
+        w->n_slots++;
     }
-    return n;
 }
 
-/* "slot default[2] of 4: package 1, task 2 of 3 in it". */
-static char *reason_of(const struct work *w,
-                       const struct match_slot *slot,
-                       const struct match_part *part,
-                       uint64_t task,
-                       uint64_t n)
+static const char *label_of(const struct match_slot *slot)
+{
+    return slot->vertex->label != NULL ? slot->vertex->label : "";
+}
+
+/* "slot default[2] of 4: package 1", where `part` of it is. */
+static void add_slot(const struct work *w,
+                     const struct match_slot *slot,
+                     const struct match_part *part,
+                     struct str *out)
+{
+    str_printf(out, "slot %s[%u] of %u: ", label_of(slot), slot->index, w->n_slots);
+    match_where(w->tree, part, out);
+}
+
+/* ", task 2 of 3 in it" where there are several. */
+static char *reason_of(const struct str *where, uint64_t task, uint64_t n)
 {
     struct str text = {0};
-    unsigned first = 0;
-    str_printf(&text,
-               "slot %s[%u] of %u: ",
-               slot->vertex->label != NULL ? slot->vertex->label : "",
-               slot->index,
-               slots_of(w, &first));
-    match_where(w->tree, part, &text);
+    str_add(&text, str_text(where));
     if (n > 1)
         str_printf(&text, ", task %" PRIu64 " of %" PRIu64 " in it", task + 1, n);
     return str_steal(&text);
@@ -93,55 +100,72 @@ static int sit_in_slot(struct work *w,
                        uint64_t n,
                        struct gm_error *err)
 {
+    AUTO_STR where = {0};
+    const struct match_part *last = NULL;
     int rc = n > w->most ? too_many(w, err) : 0;
     for (uint64_t i = 0; rc == 0 && i < n; i++) {
         const struct match_part *part = &slot->parts[i * slot->n_parts / n];
-        rc = add_seat(w, part, reason_of(w, slot, part, i, n), err);
+        if (part != last) {
+            str_clear(&where);
+            add_slot(w, slot, part, &where);
+            last = part;
+        }
+        rc = add_seat(w, part, reason_of(&where, i, n), err);
     }
     return rc;
 }
 
-/* per_count tasks on each resource of a type in the slot. */
+/* per_count tasks on each resource of a type in a part of a slot. */
+static int sit_on_part(struct work *w,
+                       const struct match_slot *slot,
+                       const struct match_part *part,
+                       struct gm_error *err)
+{
+    struct match_part *parts;
+    unsigned n;
+    uint64_t each = w->stage->per_count;
+    int rc = 0;
+    match_within(w->tree, part, w->stage->per_type, &parts, &n);
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
+        AUTO_STR where = {0};
+        add_slot(w, slot, &parts[i], &where);
+        for (uint64_t t = 0; rc == 0 && t < each; t++)
+            rc = add_seat(w, &parts[i], reason_of(&where, t, each), err);
+    }
+    match_parts_free(parts, n);
+    return rc;
+}
+
 static int
 sit_on_resources(struct work *w, const struct match_slot *slot, struct gm_error *err)
 {
     unsigned before = w->at->n_ranks;
     int rc = 0;
-    for (unsigned k = 0; rc == 0 && k < slot->n_parts; k++) {
-        struct match_part *parts;
-        unsigned n;
-        match_within(w->tree, &slot->parts[k], w->stage->per_type, &parts, &n);
-        for (unsigned i = 0; rc == 0 && i < n; i++) {
-            for (uint64_t t = 0; rc == 0 && t < w->stage->per_count; t++) {
-                char *why = reason_of(w, slot, &parts[i], t, w->stage->per_count);
-                rc = add_seat(w, &parts[i], why, err);
-            }
-        }
-        match_parts_free(parts, n);
-    }
+    for (unsigned k = 0; rc == 0 && k < slot->n_parts; k++)
+        rc = sit_on_part(w, slot, &slot->parts[k], err);
     if (rc == 0 && w->at->n_ranks == before)
         return gm_fail(err,
                        -EINVAL,
-                       "%s:%u:%u: stage %s: per_resource: there is no %s in slot %s",
+                       "%s:%u:%u: stage %s: per_resource: there is no %s in slot '%s'",
                        w->spec->file,
                        w->stage->line,
                        w->stage->col,
                        w->stage->name,
                        w->stage->per_type,
-                       slot->vertex->label != NULL ? slot->vertex->label : "");
+                       label_of(slot));
     return rc;
 }
 
 static int sit_stage(struct work *w, struct gm_error *err)
 {
     const struct jobspec_stage *s = w->stage;
-    unsigned first = 0, n = slots_of(w, &first);
     int rc = 0;
-    for (unsigned i = 0; rc == 0 && i < n; i++) {
-        const struct match_slot *slot = &w->match->slots[first + i];
+    find_slots(w);
+    for (unsigned i = 0; rc == 0 && i < w->n_slots; i++) {
+        const struct match_slot *slot = &w->match->slots[w->first_slot + i];
         uint64_t share = s->per_count;
         if (s->per == JOBSPEC_TOTAL)
-            share = s->per_count / n + (i < s->per_count % n);
+            share = s->per_count / w->n_slots + (i < s->per_count % w->n_slots);
         if (s->per == JOBSPEC_PER_RESOURCE)
             rc = sit_on_resources(w, slot, err);
         else

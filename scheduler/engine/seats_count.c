@@ -2,7 +2,9 @@
  * launcher the ranks are given and the counts follow from them. Invariant: products that
  * leave 64 bits stay at the top, so that they are never taken for a small number. */
 #include "base/memory.h"
+#include "sched/want.h"
 #include "seats.h"
+#include <assert.h>
 #include <inttypes.h>
 
 struct vertex {
@@ -60,6 +62,7 @@ static uint64_t copies(const struct tally *t, unsigned i, unsigned above)
 static uint64_t tasks_of(const struct tally *t, const struct jobspec_stage *s)
 {
     unsigned slot = 0;
+    assert(t->items != NULL); /* a job has a vertex */
     while (slot + 1 < t->n && t->items[slot].r != s->slot)
         slot++;
     if (s->per == JOBSPEC_TOTAL)
@@ -113,6 +116,14 @@ int seats_count(const struct jobspec *spec,
 {
     struct tally t = {.spec = spec};
     add(&t, spec->resources, spec->n_resources, UINT32_MAX);
+    if (t.n > WANT_MAX) {
+        free(t.items);
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: resources: more than %u vertices: count alike ones as one",
+                       spec->file,
+                       WANT_MAX);
+    }
     uint64_t least = all_tasks(&t);
     bool moldable = false;
     for (unsigned i = 0; i < t.n; i++) {

@@ -249,22 +249,45 @@ struct leaves {
     unsigned core, pu, gpu, memory; /* which want asks for them */
 };
 
+/* Bytes of a want of memory; at the top of what adds up without wrapping. */
+static uint64_t bytes_of(const struct search *s, unsigned want)
+{
+    uint64_t most = UINT64_MAX / WANT_MAX;
+    uint64_t n = times((uint64_t)s->req->counts[want], s->req->wants[want].bytes);
+    return n < most ? n : most;
+}
+
+static void add_leaf(const struct search *s, unsigned want, struct leaves *l)
+{
+    uint64_t n = (uint64_t)s->req->counts[want];
+    switch (s->req->wants[want].role) {
+    case WANT_MEMORY:
+        l->bytes += bytes_of(s, want);
+        l->memory = want;
+        break;
+    case WANT_GPUS:
+        l->gpus += n;
+        l->gpu = want;
+        break;
+    case WANT_CORES:
+        l->cores += n;
+        l->core = want;
+        break;
+    default:
+        l->pus += n;
+        l->pu = want;
+    }
+}
+
+/* Memory is counted down whether it is exclusive or not, with the exclusive ones. */
 static struct leaves
 sum_leaves(const struct search *s, unsigned first, unsigned end, bool exclusive)
 {
     struct leaves l = {0};
     for (unsigned i = first; i < end; i = s->req->wants[i].end) {
         const struct want *w = &s->req->wants[i];
-        uint64_t n = (uint64_t)s->req->counts[i];
-        if (w->role == WANT_MEMORY) {
-            l.bytes += times(n, w->bytes) < UINT64_MAX / WANT_MAX ? n * w->bytes
-                                                                  : UINT64_MAX / WANT_MAX;
-            l.memory = i;
-        } else if (is_leaf(w) && w->exclusive == exclusive) {
-            bool gpu = w->role == WANT_GPUS, core = w->role == WANT_CORES;
-            *(gpu ? &l.gpus : core ? &l.cores : &l.pus) += n;
-            *(gpu ? &l.gpu : core ? &l.core : &l.pu) = i;
-        }
+        if (is_leaf(w) && (w->role == WANT_MEMORY || w->exclusive) == exclusive)
+            add_leaf(s, i, &l);
     }
     return l;
 }
@@ -313,6 +336,23 @@ place_leaves(struct search *s, const struct scope *at, const struct leaves *l, i
     return false;
 }
 
+/* How many a host, or a part of it, has in all. */
+static unsigned all_of(enum want_role role, const struct topo_node *n)
+{
+    return role == WANT_GPUS ? n->n_gpus : role == WANT_CORES ? n->n_cores : n->n_pus;
+}
+
+static uint64_t
+all_in(const struct search *s, const struct scope *at, enum want_role role)
+{
+    uint64_t n = 0;
+    if (at->host >= 0)
+        return all_of(role, &shape_of(s, (unsigned)at->host)->nodes[at->node]);
+    for (unsigned h = 0; h < s->req->tree->n_hosts; h++)
+        n += s->req->usable[h] ? all_of(role, &shape_of(s, h)->nodes[0]) : 0;
+    return n;
+}
+
 /* Outside a slot and shared: it is enough that they are there. */
 static bool
 are_there(struct search *s, const struct scope *at, unsigned first, unsigned end)
@@ -321,15 +361,7 @@ are_there(struct search *s, const struct scope *at, unsigned first, unsigned end
         const struct want *w = &s->req->wants[i];
         if (!is_leaf(w) || w->role == WANT_MEMORY || w->exclusive)
             continue;
-        uint64_t n = 0;
-        for (unsigned h = 0; h < s->req->tree->n_hosts; h++) {
-            const struct topo_node *nodes = shape_of(s, h)->nodes;
-            unsigned node = at->host < 0 ? 0 : at->node;
-            if (s->req->usable[h] && (at->host < 0 || (unsigned)at->host == h))
-                n += w->role == WANT_GPUS    ? nodes[node].n_gpus
-                     : w->role == WANT_CORES ? nodes[node].n_cores
-                                             : nodes[node].n_pus;
-        }
+        uint64_t n = all_in(s, at, w->role);
         if (n < (uint64_t)s->req->counts[i])
             return note(s, i, (int64_t)n);
     }
@@ -379,7 +411,6 @@ static bool place_list(
     if (slot < 0)
         return place_leaves(s, at, &leaves, slot) && are_there(s, at, first, end);
     struct leaves shared = sum_leaves(s, first, end, false);
-    shared.bytes = 0;
     return place_leaves(s, at, &leaves, slot) && place_leaves(s, at, &shared, slot);
 }
 
