@@ -1,5 +1,6 @@
 /* sched/match.h: requests (as RFC 46 shapes) on synthetic machines. Expected slots are
  * written by hand; on random machines the result is checked against brute force. */
+#include "base/file.h"
 #include "base/str.h"
 #include "sched/match.h"
 #include "spec/shape.h"
@@ -30,6 +31,27 @@ static void add_slots(const struct restree *tree, const struct match *m, struct 
     }
 }
 
+/* A synthetic description, or two packages of four cores and a GPU each (g0). */
+#define GPUS "two-gpus.xml"
+
+static struct restree *load_tree(const char *machine)
+{
+    struct restree *tree = NULL;
+    struct gm_error err = {0};
+    if (strcmp(machine, GPUS) != 0) {
+        cr_assert_eq(restree_load_synthetic(machine, &tree, &err), 0, "%s", err.text);
+        return tree;
+    }
+    const char *source = getenv("GRIDMILL_SOURCE");
+    AUTO_STR path = {0};
+    AUTO_FREE(char) xml = NULL;
+    size_t len;
+    str_printf(&path, "%s/tests/golden/place/" GPUS, source != NULL ? source : ".");
+    cr_assert_eq(file_read(path.text, 1 << 20, &xml, &len, &err), 0, "%s", err.text);
+    cr_assert_eq(restree_load_xml(xml, len, "g0", NULL, &tree, &err), 0, "%s", err.text);
+    return tree;
+}
+
 /* held: PUs of the first host. */
 static struct outcome match(const char *machine,
                             const char *held,
@@ -39,12 +61,11 @@ static struct outcome match(const char *machine,
     struct outcome o = {0};
     struct gm_error err = {0};
     AUTO(arena) a = arena_make();
-    AUTO(restree) tree = NULL;
+    AUTO(restree) tree = load_tree(machine);
     AUTO(match) m = NULL;
     AUTO(idset) set = NULL;
     const struct resource *list;
     unsigned n;
-    cr_assert_eq(restree_load_synthetic(machine, &tree, &err), 0, "%s", err.text);
     cr_assert_eq(shape_parse(a, shape, &list, &n, &err), 0, "%s: %s", shape, err.text);
     AUTO(occupancy) occ = occupancy_make(tree);
     cr_assert_eq(idset_parse(held, &set, NULL), 0);
@@ -339,12 +360,11 @@ Test(match, a_count_of_none_asks_for_nothing)
 static char *within(const char *machine, const char *shape, const char *type)
 {
     AUTO(arena) a = arena_make();
-    AUTO(restree) tree = NULL;
+    AUTO(restree) tree = load_tree(machine);
     AUTO(match) m = NULL;
     const struct resource *list;
     unsigned n;
     struct str out = {0};
-    cr_assert_eq(restree_load_synthetic(machine, &tree, NULL), 0);
     cr_assert_eq(shape_parse(a, shape, &list, &n, NULL), 0);
     AUTO(occupancy) occ = occupancy_make(tree);
     cr_assert_eq(match_make(tree, occ, list, n, NULL, &m, NULL), 0);
@@ -378,6 +398,44 @@ Test(match, the_resources_of_a_slot_are_those_parts_that_are_its_own)
         cr_expect_str_eq(
             got, rows[i].want, "%s of %s: %s", rows[i].type, rows[i].shape, got);
     }
+}
+
+Test(match, gpus_stand_beside_their_cores)
+{
+    static const struct row rows[] = {
+        {GPUS,
+         "",
+         "slot=2/[core=2;gpu]",
+         0,
+         "default[0]: g0 0-1 gpu 0; default[1]: g0 4-5 gpu 1"},
+        {GPUS, "0-1", "slot/[core=3;gpu]", 0, "default[0]: g0 4-6 gpu 1"},
+        {GPUS, "", "slot/[core=2;gpu=2]", 0, "default[0]: g0 0-1 gpu 0-1"},
+        {GPUS,
+         "",
+         "socket/slot/[core;gpu=2]",
+         -EOVERFLOW,
+         "2 gpus are wanted in each, there is room for 1"},
+        {GPUS,
+         "",
+         "slot=1+/[core;gpu]",
+         0,
+         "default[0]: g0 0 gpu 0; default[1]: g0 4 gpu 1"},
+        {GPUS, "", "slot/node", 0, "default[0]: g0 0-7 gpu 0-1"},
+        /* a socket is the job's alone, and so is its GPU */
+        {GPUS,
+         "",
+         "[socket{x}/slot{a}/core;slot{b}/[core;gpu]]",
+         0,
+         "a[0]: g0 0; b[0]: g0 4 gpu 1"},
+        {GPUS,
+         "",
+         "[socket{x}/slot{a}/core;slot{b}/[core;gpu=2]]",
+         -EOVERFLOW,
+         "there is room for"},
+    };
+    CHECK(rows);
+    AUTO_FREE(char) cores = within(GPUS, "slot/[core=6;gpu=2]", "gpu");
+    cr_expect_str_eq(cores, "0-3 in package 0, NUMA 0; 4-5 in package 1, NUMA 1");
 }
 
 Test(match, moldable_counts_take_the_largest_that_fits)
