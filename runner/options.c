@@ -15,7 +15,7 @@ static const char help[] =
     "\n"
     "  --results FILE      write the results there (default: the jobspec's `results`)\n"
     "  --force             move existing results to FILE.old\n"
-    "  --document N|NAME   of a file of several jobs: this one\n"
+    "  --document JOB      of a file of several jobs: this name or number\n"
     "  --set PATH=VALUE    change the jobspec: --set tasks.train.args.epochs=5\n"
     "  -q, --quiet         say nothing but errors\n"
     "  -v, --verbose       say where each rank stands, and why\n"

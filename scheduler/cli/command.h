@@ -56,7 +56,7 @@ extern const struct command cmd_run, cmd_plan, cmd_check, cmd_init, cmd_topo, cm
     }
 #define OPTION_DOCUMENT                                                                  \
     {                                                                                    \
-        "document", 0, "N|NAME", "of a file of several jobs: this one"                   \
+        "document", 0, "JOB", "of a file of several jobs: this name or number"           \
     }
 #define OPTION_SHAPE                                                                     \
     {                                                                                    \

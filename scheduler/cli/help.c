@@ -148,7 +148,9 @@ static void zsh_text(const char *text, struct str *out)
 static void zsh_value(const char *value, struct str *out)
 {
     bool words = strchr(value, '|') != NULL;
-    str_printf(out, ":%s:%s", words ? "which" : value, words ? "(" : "");
+    str_add(out, ":");
+    zsh_text(words ? "which" : value, out);
+    str_add(out, words ? ":(" : ":");
     if (words)
         choices(value, out);
     str_add(out, words ? ")" : strcmp(value, "FILE") == 0 ? "_files" : " ");

@@ -1,6 +1,6 @@
 /* scheduler/cli/caret: two lines of which the second points into the first. */
-#include "cli/caret.h"
 #include "base/auto.h"
+#include "cli/caret.h"
 #include <criterion/criterion.h>
 #include <locale.h>
 #include <time.h>
