@@ -188,12 +188,40 @@ static void set_names(struct load *l, const struct flux_job *job)
     l->spec->name = seated_name(l->arena, job);
 }
 
+/* Flux's shell does these; our ranks have none of it. */
+static void warn_shell(struct load *l, const struct flux_job *job)
+{
+    static const struct fault_path attributes = {.key = "attributes"},
+                                   system = {.up = &attributes, .key = "system"},
+                                   shell = {.up = &system, .key = "shell"},
+                                   at = {.up = &shell, .key = "options"};
+    const struct doc_node *options = job->attributes;
+    for (const char *const *key =
+             (const char *const[]){"system", "shell", "options", NULL};
+         options != NULL && *key != NULL;
+         key++)
+        options = doc_get(options, *key);
+    for (unsigned i = 0; options != NULL && i < options->n; i++) {
+        const struct doc_node *item = &options->as.items[i];
+        if (options->kind != DOC_MAP || strcmp(item->key, "per-resource") == 0 ||
+            strcmp(item->key, "verbose") == 0)
+            continue;
+        faults_warn(l->faults,
+                    &at,
+                    item->key_line,
+                    item->key_col,
+                    "'%.80s' is for Flux's shell, Gridmill does not obey it",
+                    item->key);
+    }
+}
+
 void seated_read(struct load *l, const struct flux_job *job, const struct doc_node *view)
 {
     l->spec->resources = job->resources;
     l->spec->n_resources = job->n_resources;
     read_tasks(l, job);
     read_seats(l);
+    warn_shell(l, job);
     check_sets(l, view);
     keys_read(l, view);
     if (doc_get(view, "name") == NULL) /* else it is a --set's */

@@ -127,9 +127,10 @@ job "{type: slot, label: s, count: 1, with: [{type: core, count: 1}, {type: ssd,
 expect 2 "$GRIDMILL" run job.yaml
 says "job.yaml:2:[0-9]+: resources: type 'ssd'"
 job "{type: slot, label: s, count: 1, $core}" "  - {command: ['true'], slot: s, count: {per_slot: 1}}" \
-    "cwd: $work/nowhere"
+    "cwd: $work/nowhere, shell: {options: {exit-on-error: 1}}"
 expect 2 "$GRIDMILL" run job.yaml --results "$work/job.h5"
 says "attributes.system.cwd: $work/nowhere: No such file"
+says "warning: 'exit-on-error' is for Flux's shell"
 nothing_left job.h5
 
 # Under mpirun itself: as many ranks as tasks, where the launcher put them.
