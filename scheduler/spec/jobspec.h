@@ -220,9 +220,9 @@ struct jobspec {
     struct arena *arena;
     const char *file;  /* as the user named it; errors speak of it */
     unsigned document; /* of the file, from 1 */
-    bool several;      /* it is one of several, or was asked for by its number */
     unsigned line;     /* where the document begins */
     enum dialect form; /* AUTO never: SHORT, or the canonical dialect it was read in */
+    bool several;      /* it is one of several, or was asked for by its number */
     const char *dir;   /* absolute: relative paths count from here */
     const char *text;  /* the file's bytes */
     size_t text_len;
@@ -232,18 +232,17 @@ struct jobspec {
     unsigned ranks;                 /* 0: auto */
     unsigned nodes, ranks_per_node; /* 0: not said */
     unsigned cores,
-        gpus;        /* per rank; cores 0: not said (one, or all that are free / ranks) */
-    uint64_t memory; /* per rank, bytes; 0: not said */
+        gpus; /* per rank; cores 0: not said (one, or all that are free / ranks) */
+    bool oversubscribe;
+    uint64_t memory;     /* per rank, bytes; 0: not said */
     const char *mapping; /* "auto", "pack", "spread", or a word of later versions */
     const char *hosts;   /* a hostlist, or NULL */
-    bool oversubscribe;
-    double time;                          /* s; 0: no limit */
-    const struct constraint *constraints; /* NULL: any host */
-    const struct dependency *after;       /* other jobs: the job-level `needs` */
-    unsigned n_after;
+    double time;         /* s; 0: no limit */
+    const struct constraint *constraints;  /* NULL: any host */
+    const struct dependency *after;        /* other jobs: the job-level `needs` */
     const struct jobspec_template *notify; /* argument vectors, one after another ... */
     const unsigned *notify_words;          /* ... of so many words each */
-    unsigned n_notify;
+    unsigned n_after, n_notify;
     double telemetry;     /* s between samples; 0: off */
     const char *compress; /* "none", "gzip"; NULL: none; results */
     enum jobspec_pack pack;
@@ -257,15 +256,13 @@ struct jobspec {
     const char *results; /* absolute path of the file to write */
     const struct jobspec_stage
         *stages; /* in file order; needs point anywhere but never in a cycle */
-    unsigned n_stages;
     const struct jobspec_source
         *sources; /* every data set and path that is known at plan time */
-    unsigned n_sources;
+    unsigned n_stages, n_sources;
     /* What this version can check but not run, at its place (jobspec_check_runnable). */
     const struct jobspec_fault *cannot;
-    unsigned n_cannot;
     struct dso *const *dsos; /* of kernels from files; closed with the job */
-    unsigned n_dsos;
+    unsigned n_cannot, n_dsos;
 };
 
 /* Loads the one job of a file ("-": standard input). -EINVAL: the faults are in *faults

@@ -77,7 +77,7 @@ const struct jobspec_source *const *paths_look(struct load *l,
     uint64_t where[LOAD_MAX_AXES] = {0};
     mark_axes(t, used);
     uint64_t n = count_texts(l, s, at, node, used);
-    const struct jobspec_source **all = arena_alloc(l->arena, n, sizeof(*all));
+    const struct jobspec_source **all = arena_alloc(l->arena, n, sizeof(void *));
     *ret_n = 0;
     if (n == 0)
         return all;
