@@ -25,6 +25,7 @@ NEEDS_SETS = {"sets.yaml": "an argument comes from --set"}
 # Faults that no look at one value, one key or one kernel's table can see.
 UNSEEN = {
     "args-nan.yaml": "JSON has no NaN, so a schema's number may be one",
+    "constraints-deep.yaml": "how deep constraints nest",
     "count-no-scalar.yaml": "compares the shapes of two stages",
     "count.yaml": "compares the shapes of two stages",
     "cycle.yaml": "the graph of the stages",
