@@ -92,13 +92,12 @@ static size_t edit_distance(const char *a, const char *b)
 
 const char *str_nearest(const char *word, const char *const *candidates, size_t n)
 {
-    size_t limit = strlen(word) / 3, best = SIZE_MAX;
-    if (limit < 2)
-        limit = 2;
+    size_t len = strlen(word), best = SIZE_MAX;
+    size_t limit = len < 4 ? 1 : len < 6 ? 2 : len / 3;
     const char *nearest = NULL;
     for (size_t i = 0; i < n; i++) {
         size_t d = edit_distance(word, candidates[i]);
-        if (d <= limit && d < best && d < strlen(word)) {
+        if (d <= limit && d < best && d < len) {
             best = d;
             nearest = candidates[i];
         }

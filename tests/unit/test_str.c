@@ -49,7 +49,7 @@ Test(str, stealing_an_empty_string_gives_an_empty_string)
 Test(str, the_nearest_word_is_found_and_far_ones_are_not)
 {
     static const char *const keys[] = {
-        "ranks", "results", "kernel", "matrix", "per-rank"};
+        "ranks", "results", "kernel", "matrix", "per-rank", "job"};
     static const struct {
         const char *word, *want;
     } rows[] = {
@@ -61,10 +61,11 @@ Test(str, the_nearest_word_is_found_and_far_ones_are_not)
         {"zzz", NULL},
         {"", NULL},
         {"x", NULL},
+        {"foo", NULL},
         {"completely-else", NULL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const char *got = str_nearest(rows[i].word, keys, 5);
+        const char *got = str_nearest(rows[i].word, keys, 6);
         if (rows[i].want == NULL)
             cr_expect_null(got, "%s: %s", rows[i].word, got);
         else
@@ -73,7 +74,7 @@ Test(str, the_nearest_word_is_found_and_far_ones_are_not)
     char huge[200];
     memset(huge, 'a', sizeof(huge) - 1);
     huge[sizeof(huge) - 1] = '\0';
-    cr_expect_null(str_nearest(huge, keys, 5));
+    cr_expect_null(str_nearest(huge, keys, 6));
 }
 
 Test(str, doubles_read_back_as_the_same_bits)
