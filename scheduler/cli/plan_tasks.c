@@ -432,7 +432,7 @@ int plan_tasks(const struct cli *cli, const struct jobspec *spec, const char *wh
 {
     AUTO(arena) a = arena_make();
     struct gm_error err = {0};
-    struct choice c;
+    struct choice c = {0};
     if (choose(spec, which, &c, &err) != 0)
         return say_failure(cli, ENGINE_USAGE, &err);
     const struct jobspec_stage *s = &spec->stages[c.stage];
