@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HOSTLIST_MAX  1048576u /* names */
-#define HOSTLIST_NAME 255u     /* characters of a name */
+#define HOSTLIST_MAX  131072u /* names */
+#define HOSTLIST_NAME 255u    /* characters of a name */
 
 struct hostlist {
     char **names;

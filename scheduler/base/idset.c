@@ -41,6 +41,19 @@ void idset_add(struct idset *s, unsigned id)
     s->words[id / BITS] |= UINT64_C(1) << (id % BITS);
 }
 
+void idset_add_run(struct idset *s, unsigned first, unsigned last)
+{
+    grow(s, last / BITS + 1);
+    for (unsigned i = first / BITS; i <= last / BITS; i++) {
+        uint64_t w = ~UINT64_C(0);
+        if (i == first / BITS)
+            w &= ~UINT64_C(0) << (first % BITS);
+        if (i == last / BITS)
+            w &= ~UINT64_C(0) >> (BITS - 1 - last % BITS);
+        s->words[i] |= w;
+    }
+}
+
 void idset_remove(struct idset *s, unsigned id)
 {
     if (id / BITS < s->n_words)
@@ -167,8 +180,7 @@ static int read_run(struct idset *set,
         return rc;
     if ((int64_t)lo <= *last || hi < lo)
         return bad(text, from, "ids must ascend", err);
-    for (unsigned id = lo; id <= hi; id++)
-        idset_add(set, id);
+    idset_add_run(set, lo, hi);
     *last = hi;
     return 0;
 }

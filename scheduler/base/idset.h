@@ -21,6 +21,7 @@ struct idset *idset_dup(const struct idset *s);
 void idset_free(struct idset *s); /* takes NULL */
 
 void idset_add(struct idset *s, unsigned id);
+void idset_add_run(struct idset *s, unsigned first, unsigned last); /* first <= last */
 void idset_remove(struct idset *s, unsigned id);
 void idset_clear(struct idset *s);
 bool idset_has(const struct idset *s, unsigned id);

@@ -123,6 +123,22 @@ Test(idset, sets_behave_as_arrays_of_booleans)
         check_algebra(seed);
 }
 
+Test(idset, a_run_is_its_ids_added_one_by_one)
+{
+    static const unsigned ends[] = {0, 1, 62, 63, 64, 65, 127, 128, 200};
+    enum { N_ENDS = sizeof(ends) / sizeof(ends[0]) };
+    for (unsigned i = 0; i < N_ENDS; i++) {
+        for (unsigned k = i; k < N_ENDS; k++) {
+            AUTO(idset) run = idset_make();
+            AUTO(idset) one = idset_make();
+            idset_add_run(run, ends[i], ends[k]);
+            for (unsigned id = ends[i]; id <= ends[k]; id++)
+                idset_add(one, id);
+            cr_expect(idset_equal(run, one), "%u-%u", ends[i], ends[k]);
+        }
+    }
+}
+
 Test(idset, equal_sets_of_different_length_are_equal)
 {
     AUTO(idset) a = idset_make();
