@@ -418,7 +418,7 @@ static void draw_task(const struct task *t, struct str *out)
                    "shard",
                    t->shard,
                    s->n_shards,
-                   s->shards_of->unit == GM_LINES ? "lines" : "rows",
+                   jobspec_unit_name(s->shards_of->unit),
                    shard_first(t),
                    shard_first(t) + shard_count(t) - 1,
                    s->shards_of->written);

@@ -116,7 +116,7 @@ static void put_shard_digests(struct json *j, const struct jobspec_stage *s)
         put_digest(j, s->shards_over[i]->sha256);
     if (s->n_shards_over > 0)
         json_end(j, ']');
-    json_key(j, cut_unit_name(s->shards_of->unit));
+    json_key(j, jobspec_unit_name(s->shards_of->unit));
     json_uint(j, s->shard_rows);
     json_end(j, '}');
 }

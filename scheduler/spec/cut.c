@@ -12,7 +12,7 @@ static const struct unit {
 
 enum { N_UNITS = sizeof(units) / sizeof(units[0]) };
 
-const char *cut_unit_name(uint32_t unit)
+const char *jobspec_unit_name(uint32_t unit)
 {
     for (size_t i = 0; i < N_UNITS; i++) {
         if (units[i].unit == unit)
@@ -116,7 +116,7 @@ static const struct jobspec_source *look(struct load *l,
                    "into equal shards; make a stage for each",
                    all[0]->written,
                    (unsigned long long)all[0]->rows,
-                   cut_unit_name(unit),
+                   jobspec_unit_name(unit),
                    all[i]->written,
                    (unsigned long long)all[i]->rows);
         return NULL;
@@ -136,7 +136,7 @@ static bool check_kernel(struct load *l,
 {
     if (h->s->kernel == NULL || (unit != GM_BYTES && unit != GM_FILES))
         return true;
-    const char *name = cut_unit_name(unit);
+    const char *name = jobspec_unit_name(unit);
     struct fault_path here = {.up = at, .key = name};
     load_fault(l,
                &here,
@@ -172,7 +172,7 @@ void cut_read(struct load *l,
         return;
     bool looked = l->opt->look != NULL || source->rows > 0;
     if (looked && source->rows == 0) {
-        load_fault(l, &here, of, "%s has no %s", source->written, cut_unit_name(unit));
+        load_fault(l, &here, of, "%s has no %s", source->written, jobspec_unit_name(unit));
         return;
     }
     struct jobspec_source *kept = arena_alloc(l->arena, 1, sizeof(*kept));

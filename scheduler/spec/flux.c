@@ -4,6 +4,9 @@
 #include "base/strmap.h"
 #include "flux_load.h"
 
+/* Each task is sought among all slots: more entries than anybody writes are refused. */
+enum { MOST_TASKS = 1000, MOST_HINTS = 20 };
+
 /* Slots side by side; one within another is not meant by a label that is nobody's. */
 static unsigned count_slots(const struct resource *list, unsigned n)
 {
@@ -53,7 +56,7 @@ static void read_command(struct flux_load *l,
     task->n_command = node->n;
 }
 
-/* A label near to what was written, for a hint. */
+/* A label near to what was written, for a hint; nobody reads many of them. */
 static const char *near_label(const struct resource *list, unsigned n, const char *label)
 {
     const char *near = NULL;
@@ -84,7 +87,9 @@ static void read_slot(struct flux_load *l,
         resource_slot(job->resources, job->n_resources, task->slot) != NULL)
         return;
     const struct resource *only = flux_task_slot(job, task);
-    const char *near = near_label(job->resources, job->n_resources, task->slot);
+    const char *near = l->faults->n < MOST_HINTS
+                           ? near_label(job->resources, job->n_resources, task->slot)
+                           : NULL;
     if (only != NULL && only->label != NULL && l->is->label == FLUX_WARN)
         flux_say(
             l,
@@ -261,6 +266,10 @@ read_tasks(struct flux_load *l, const struct fault_path *at, const struct doc_no
                    list,
                    "version 1 has one task, not %u: Flux would read the first alone",
                    list->n);
+    if (list->n > MOST_TASKS) {
+        flux_fault(l, at, list, "%u tasks; a jobspec holds at most 1000", list->n);
+        return;
+    }
     struct flux_task *tasks = arena_alloc(l->arena, list->n, sizeof(*tasks));
     for (unsigned i = 0; i < list->n; i++) {
         struct fault_path here = {.up = at, .index = i};

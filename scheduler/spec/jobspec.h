@@ -325,6 +325,9 @@ void jobspec_jobs_free(struct jobspec_jobs *jobs); /* what is inside; not jobs i
  * -ENOTSUP. `check` does not ask; `plan` and `run` do. */
 int jobspec_check_runnable(const struct jobspec *spec, struct gm_error *err);
 
+/* Of enum gm_slice_unit: "rows", "lines", "bytes", "files". */
+const char *jobspec_unit_name(uint32_t unit);
+
 static inline bool jobspec_seated(const struct jobspec *spec)
 {
     return spec->resources != NULL;

@@ -179,7 +179,6 @@ void cut_check_paths(struct load *l,
                      const struct doc_node *node,
                      const struct jobspec_template *t,
                      bool word);
-const char *cut_unit_name(uint32_t unit); /* "rows" */
 
 /* paths.c: looks at every file that a text of axis values names; *ret_n is short after a
  * fault (told). */

@@ -6,6 +6,8 @@
 #include "load.h"
 #include "spec/flux.h"
 
+enum { MOST_VARIABLES = 1000000 };
+
 static struct jobspec_template literal(const struct load *l, const char *text)
 {
     struct jobspec_piece *piece = arena_alloc(l->arena, 1, sizeof(*piece));
@@ -24,27 +26,63 @@ set_command(const struct load *l, const struct flux_task *task, struct jobspec_s
     s->n_command = task->n_command;
 }
 
-/* The job's environment, and the task's on top of it. */
-static void set_env(const struct load *l,
-                    const struct flux_job *job,
+static struct jobspec_env variable(const struct load *l, const struct flux_env *e)
+{
+    return (struct jobspec_env){.name = e->name,
+                                .unset = e->value == NULL,
+                                .value = literal(l, e->value != NULL ? e->value : "")};
+}
+
+/* The job's environment, which tasks without an own one share. */
+struct common_env {
+    struct jobspec_env *items;
+    unsigned n;
+    size_t copied; /* variables of all tasks that have one of their own */
+};
+
+static struct common_env read_env(const struct load *l, const struct flux_job *job)
+{
+    struct common_env c = {.items = arena_alloc(l->arena, job->n_env, sizeof(*c.items)),
+                           .n = job->n_env};
+    for (unsigned i = 0; i < job->n_env; i++)
+        c.items[i] = variable(l, &job->env[i]);
+    return c;
+}
+
+/* The job's environment, and the task's on top of it. False: too much of it (told). */
+static bool set_env(const struct load *l,
+                    struct common_env *c,
                     const struct flux_task *task,
                     struct jobspec_stage *s)
 {
-    size_t most = xadd(job->n_env, task->n_env);
+    s->env = c->items;
+    s->n_env = c->n;
+    if (task->n_env == 0)
+        return true;
+    size_t most = xadd(c->n, task->n_env);
+    c->copied += most;
+    if (c->copied > MOST_VARIABLES) {
+        faults_add(l->faults,
+                   NULL,
+                   task->line,
+                   task->col,
+                   "the environments of the tasks up to this one hold more than %d "
+                   "variables, the job's counted for each",
+                   MOST_VARIABLES);
+        return false;
+    }
     struct jobspec_env *env = arena_alloc(l->arena, most, sizeof(*env));
-    AUTO(strmap) index = strmap_make();
+    AUTO(strmap) index = strmap_make_for(most);
     unsigned n = 0;
     for (size_t i = 0; i < most; i++) {
-        const struct flux_env *e =
-            i < job->n_env ? &job->env[i] : &task->env[i - job->n_env];
+        struct jobspec_env e = i < c->n ? c->items[i] : variable(l, &task->env[i - c->n]);
         size_t at = n;
-        if (!strmap_get(index, e->name, &at))
-            strmap_put(index, e->name, n++);
-        env[at] = (struct jobspec_env){.name = e->name, .unset = e->value == NULL};
-        env[at].value = literal(l, e->value != NULL ? e->value : "");
+        n += strmap_add(index, e.name, &at);
+        env[at] = e;
     }
     s->env = env;
     s->n_env = n;
+    return true;
 }
 
 static const char *program(const struct flux_task *task)
@@ -93,13 +131,15 @@ static void read_tasks(struct load *l, const struct flux_job *job)
 {
     l->n_stages = job->n_tasks;
     l->stages = arena_alloc(l->arena, l->n_stages, sizeof(*l->stages));
+    struct common_env common = read_env(l, job);
+    bool fits = true;
     for (unsigned i = 0; i < job->n_tasks; i++) {
         const struct flux_task *task = &job->tasks[i];
         struct jobspec_stage *s = &l->stages[i];
         *s = (struct jobspec_stage){.group = 1, .line = task->line, .col = task->col};
         s->name = stage_name(l, task, i);
         set_command(l, task, s);
-        set_env(l, job, task, s);
+        fits = fits && set_env(l, &common, task, s);
         s->slot = flux_task_slot(job, task); /* NULL: jobspec_check_runnable tells */
         set_count(job, task, s);
     }

@@ -86,7 +86,7 @@ void written_shards(struct json *j, const struct jobspec_stage *s)
         literal(s->shards_of->written, &text);
         json_string(j, str_text(&text));
     }
-    json_key(j, cut_unit_name(s->shards_of->unit));
+    json_key(j, jobspec_unit_name(s->shards_of->unit));
     json_uint(j, s->shard_rows);
     json_end(j, '}');
 }

@@ -246,3 +246,55 @@ Test(bombs, a_jobspec_of_eight_mebibytes_is_read_and_no_more)
     }
     str_free(&text);
 }
+
+/* Reads a canonical document of `variables` in the job's environment and `tasks` that
+ * each have one of their own; what was told first, or "". */
+static char *read_tasks(unsigned variables, unsigned tasks)
+{
+    struct str text = {0};
+    struct jobspec_options opt = fake_options();
+    struct jobspec *spec = NULL;
+    struct jobspec_faults faults = {0};
+    struct gm_error err = {0};
+    str_add(&text,
+            "version: 999\nresources: [{type: slot, label: s, count: 1, with: "
+            "[{type: core, count: 1}]}]\n"
+            "attributes: {system: {duration: 1, environment: {");
+    for (unsigned i = 0; i < variables; i++)
+        str_printf(&text, "E%u: x,", i);
+    str_add(&text, "}}}\ntasks:\n");
+    for (unsigned i = 0; i < tasks; i++)
+        str_add(&text,
+                "- {command: [a], slot: s, count: {per_slot: 1}, attributes: "
+                "{environment: {A: b}}}\n");
+    (void)jobspec_parse("/job/x.yaml", text.text, text.len, &opt, &spec, &faults, &err);
+    jobspec_free(spec);
+    jobspec_faults_free(&faults);
+    str_free(&text);
+    return strdup(err.text);
+}
+
+Test(bombs, tasks_and_their_environments_have_limits)
+{
+    static const struct {
+        unsigned variables, tasks;
+        const char *told;
+    } rows[] = {
+        {1, 1000, ""},
+        {1, 1001, "1001 tasks; a jobspec holds at most 1000"},
+        {999, 1000, ""},
+        {1000, 1000, "hold more than 1000000 variables"},
+        {100000, 900, "hold more than 1000000 variables"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *told = read_tasks(rows[i].variables, rows[i].tasks);
+        cr_expect(rows[i].told[0] == '\0' ? told[0] == '\0'
+                                          : strstr(told, rows[i].told) != NULL,
+                  "%u variables, %u tasks: %s",
+                  rows[i].variables,
+                  rows[i].tasks,
+                  told);
+        cr_expect(peak_mib() < MOST_MIB, "%ld MiB", peak_mib());
+        free(told);
+    }
+}
