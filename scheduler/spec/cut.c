@@ -172,7 +172,8 @@ void cut_read(struct load *l,
         return;
     bool looked = l->opt->look != NULL || source->rows > 0;
     if (looked && source->rows == 0) {
-        load_fault(l, &here, of, "%s has no %s", source->written, jobspec_unit_name(unit));
+        load_fault(
+            l, &here, of, "%s has no %s", source->written, jobspec_unit_name(unit));
         return;
     }
     struct jobspec_source *kept = arena_alloc(l->arena, 1, sizeof(*kept));
