@@ -126,6 +126,16 @@ static int stop(struct doc_stream *p, const yaml_event_t *e, const char *text)
     return -EINVAL;
 }
 
+/* YAML takes no key of more than 1024 characters before its colon; counted is what it is
+ * once quoted, so that the canonical form can be read again. */
+static bool key_is_long(const char *text)
+{
+    size_t n = 0;
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++)
+        n += *p < ' ' ? 6 : *p == '"' || *p == '\\' ? 2 : 1;
+    return n > DOC_MAX_KEY;
+}
+
 /* Hands a finished node to who waits for it: the map above (as key or value), the list,
  * or the document. */
 static void deliver(struct doc_stream *p, struct doc_node node, bool as_key)
@@ -144,6 +154,13 @@ static void deliver(struct doc_stream *p, struct doc_node node, bool as_key)
                   node.col,
                   "a key must be a scalar, not %s",
                   doc_kind_name(node.kind));
+        else if (key_is_long(node.as.text))
+            fault(p,
+                  "?",
+                  node.line,
+                  node.col,
+                  "a key of more than %u characters",
+                  DOC_MAX_KEY);
         f->have_key = true;
         f->drop = !scalar;
         f->key = scalar ? node.as.text : "?";

@@ -19,6 +19,7 @@
 #define DOC_MAX_BYTES   (8u << 20) /* of a jobspec */
 #define DOC_MAX_DEPTH   64u
 #define DOC_MAX_ALIASED 10000u
+#define DOC_MAX_KEY     1000u /* characters */
 
 struct jobspec_faults;
 

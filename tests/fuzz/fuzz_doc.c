@@ -74,14 +74,13 @@ static void check_same(const struct doc_node *a, const struct doc_node *b)
     }
 }
 
-/* A tagged scalar (!!float 1) does not keep its type without its tag, and YAML takes no
- * key in front of a ':' that is written with more than 1024 characters. */
-static bool any_lost(const struct doc_node *n)
+/* A tagged scalar (!!float 1) does not keep its type without its tag. */
+static bool any_tagged(const struct doc_node *n)
 {
-    bool any = n->tagged || (n->key != NULL && strlen(n->key) > 1000 / strlen("\\u0000"));
+    bool any = n->tagged;
     if (n->kind == DOC_LIST || n->kind == DOC_MAP) {
         for (unsigned i = 0; i < n->n && !any; i++)
-            any = any_lost(&n->as.items[i]);
+            any = any_tagged(&n->as.items[i]);
     }
     return any;
 }
@@ -90,7 +89,7 @@ static void check_round(const struct doc_node *root)
 {
     AUTO_STR text = {0};
     put_node(&text, root, 1);
-    if (any_lost(root))
+    if (any_tagged(root))
         return;
     struct jobspec_faults faults;
     AUTO(arena) a = arena_make();

@@ -179,6 +179,26 @@ Test(bombs, a_million_anchors_and_keys_are_read, .timeout = 300)
 
 /* libyaml alone compares each directive with all before it: 700,000 would take 20
  * minutes. */
+/* Written as "..." or behind a '?', so that YAML itself sees no limit. */
+Test(bombs, a_key_is_as_long_as_can_be_written_and_no_longer)
+{
+    static const struct {
+        const char *unit;
+        unsigned fits;
+    } rows[] = {
+        {"k", DOC_MAX_KEY}, {"\\\"", DOC_MAX_KEY / 2}, {"\\u0001", DOC_MAX_KEY / 6}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (unsigned more = 0; more < 2; more++) {
+            struct str text = fill(
+                "? \"", rows[i].unit, 3 + (rows[i].fits + more) * strlen(rows[i].unit));
+            str_add(&text, "\"\n: 1\n");
+            expect_told(rows[i].unit,
+                        &text,
+                        more ? "a key of more than 1000 characters" : "fine");
+        }
+    }
+}
+
 Test(bombs, sixty_four_directives_are_read_and_no_more)
 {
     for (unsigned n = 64; n <= 65; n++) {
