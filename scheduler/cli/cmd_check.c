@@ -7,6 +7,7 @@
 #include "documents.h"
 #include "engine/engine.h"
 #include "job.h"
+#include "order.h"
 #include "say.h"
 #include "spec/canonical.h"
 #include "spec/doc.h"
@@ -160,6 +161,10 @@ static bool check(struct check *c, const char *file)
     bool yaml = args_has(&cli->args, "yaml-only");
     int rc = yaml ? read_yaml(file, &f, &err) : job_read(cli, file, &f, &err);
     bool fine = rc == 0 && keep_one(cli, &f);
+    if (fine && f.jobs.n > 1) {
+        order_tell_cycles(&f.jobs, &f.faults);
+        fine = f.faults.n_errors == 0;
+    }
     c->files++;
     c->errors += f.faults.n_errors;
     c->warnings += f.faults.n - f.faults.n_errors;

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static int check_ranks(const char *text, struct gm_error *err)
 {
@@ -231,10 +232,27 @@ void job_file_free(struct job_file *f)
     *f = (struct job_file){0};
 }
 
+/* What stands behind -- alone is no file: a command without its --ranks or --shape. */
+static bool is_bare_command(const struct args *args)
+{
+    return args->dashed == 0 && args->n_words > 0 &&
+           (args->n_words > 1 || access(args->words[0], F_OK) != 0);
+}
+
 int job_load(const struct cli *cli, struct job_file *ret)
 {
     struct gm_error err = {0};
     bool command = job_is_command(cli);
+    if (!command && is_bare_command(&cli->args)) {
+        (void)gm_fail(&err,
+                      -EINVAL,
+                      "%s: to run a command, say how often: gridmill %s --ranks N -- "
+                      "%s, or --shape SHAPE",
+                      cli->args.words[0],
+                      cli->command->name,
+                      cli->args.words[0]);
+        return say_failure(cli, ENGINE_USAGE, &err);
+    }
     if (!command && cli->args.n_words != 1) {
         (void)gm_fail(&err,
                       -EINVAL,

@@ -144,19 +144,36 @@ static void find_cycles(const struct order *o, struct jobspec_faults *faults)
     }
 }
 
-int order_make(const struct jobspec_jobs *jobs,
-               struct jobspec_faults *faults,
-               struct order **ret)
+/* The jobs and what they wait for; what cannot be waited for is told. */
+static struct order *make(const struct jobspec_jobs *jobs, struct jobspec_faults *faults)
 {
     struct arena *a = arena_make();
-    AUTO(order) o = arena_alloc(a, 1, sizeof(*o));
-    size_t before = faults->n_errors;
+    struct order *o = arena_alloc(a, 1, sizeof(*o));
     *o = (struct order){.arena = a, .n = jobs->n};
     o->jobs = arena_alloc(a, jobs->n, sizeof(*o->jobs));
     for (unsigned i = 0; i < jobs->n; i++)
         o->jobs[i].spec = jobs->items[i];
     for (unsigned i = 0; i < jobs->n; i++)
         resolve(o, i, faults);
+    return o;
+}
+
+void order_tell_cycles(const struct jobspec_jobs *jobs, struct jobspec_faults *faults)
+{
+    struct jobspec_faults other;
+    faults_init(&other, faults->file);
+    AUTO(order) o = make(jobs, &other);
+    jobspec_faults_free(&other);
+    find_cycles(o, faults);
+    faults_sort(faults);
+}
+
+int order_make(const struct jobspec_jobs *jobs,
+               struct jobspec_faults *faults,
+               struct order **ret)
+{
+    size_t before = faults->n_errors;
+    AUTO(order) o = make(jobs, faults);
     find_cycles(o, faults);
     faults_sort(faults);
     if (faults->n_errors > before)

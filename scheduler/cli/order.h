@@ -35,6 +35,8 @@ int order_make(const struct jobspec_jobs *jobs,
                struct jobspec_faults *faults,
                struct order **ret);
 void order_free(struct order *o); /* takes NULL */
+/* Jobs that wait for each other alone: a name that the file lacks may be another's. */
+void order_tell_cycles(const struct jobspec_jobs *jobs, struct jobspec_faults *faults);
 /* The next job, and when it may begin (unix s, in the past: now). ORDER_NONE: all are
  * over. A job whose needs can never be met becomes NOT_RUN on the way. */
 unsigned order_next(struct order *o, double now, double *ret_begin);

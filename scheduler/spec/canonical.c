@@ -158,6 +158,5 @@ const char *canonical_note(const struct jobspec *spec)
     if (spec->resources != NULL || spec->ranks > 0)
         return NULL;
     return "ranks: auto has no number, so the canonical form asks for {min: 1} slots "
-           "under "
-           "version 999; Flux's version 1 wants a number: give --ranks N";
+           "under version 999; Flux's version 1 wants a number: give --set ranks=N";
 }

@@ -259,8 +259,17 @@ static void take_letter(struct script *s, const struct directive *w)
         value = from->text;
     else
         value += *value == '=';
+    bool bare = value[strspn(value, "0123456789.")] == '\0';
     if (*value == '\0')
         fault(s, w, "-%c: needs a value: -%c VALUE", w->text[1], w->text[1]);
+    else if (w->text[1] == 't' && bare)
+        fault(s,
+              w,
+              "-t %.80s: minutes to Flux and Slurm, seconds to a jobspec: write %.80sm "
+              "or %.80ss",
+              value,
+              value,
+              value);
     else
         put(s, from, key, value);
 }

@@ -105,6 +105,10 @@ refused "^r\.yaml:5:9: needs: no job of this file is called 'trian'; did you mea
     job score 'sh, -c, "echo >> log"' afterok:trian; job train 'sh, -c, "echo >> log"')
 refused '^r\.yaml:10:9: needs: the jobs wait for each other: a -> b -> a$' < <(
     job a 'sh, -c, "echo >> log"' afterok:b; job b 'sh, -c, "echo >> log"' afterany:a)
+mv r.yaml cycle.yaml
+expect 2 "$GRIDMILL" check cycle.yaml
+says '^cycle\.yaml:10:9: needs: the jobs wait for each other: a -> b -> a$'
 refused 'this file holds no other: put both into one file, as documents with ---' < <(
     job score 'sh, -c, "echo >> log"' afterok:train)
+expect 0 "$GRIDMILL" check r.yaml # another file may hold it
 exit 0

@@ -62,6 +62,8 @@ refused() # REGEX ARGS...
 }
 refused 'a command is missing' run --shape slot/core
 refused 'a command stands behind --' run --shape slot/core x -- hostname
+refused 'say how often: gridmill run --ranks N -- hostname, or --shape' run -- hostname
+refused 'say how often' plan -- sh -c true
 refused '--ranks stands beside --shape' run --shape slot/core --ranks 2 -- hostname
 refused 'at character 6' run --shape slot= -- hostname
 refused 'no slot' run --shape core=2 -- hostname

@@ -159,7 +159,7 @@ Test(canonical, of_ranks_without_a_number_has_a_note)
     some = parse("/job/x.yaml", "ranks: 2\nkernel: sleep\nargs: {seconds: 1}");
     AUTO(jobspec) any = parse("/job/x.yaml", "kernel: sleep\nargs: {seconds: 1}");
     cr_expect(canonical_note(some) == NULL);
-    cr_expect(strstr(canonical_note(any), "--ranks N") != NULL);
+    cr_expect(strstr(canonical_note(any), "--set ranks=N") != NULL);
 }
 
 static void expect_literal(const struct jobspec_template *t, const char *text)
