@@ -33,6 +33,24 @@ void task_init(struct task *t,
     };
 }
 
+bool task_ahead(const struct task *t, const struct jobspec_ref *ref)
+{
+    return t->source == NULL && (task_of_output(ref) || ref->kind == JOBSPEC_REF_RESULTS);
+}
+
+/* Which task of a stage an output is of, element to element. */
+static uint64_t same_index(const struct task *t, const struct jobspec_ref *ref)
+{
+    return t->spec->stages[ref->stage].n_tasks == 1 ? 0 : t->index;
+}
+
+const char *task_name_ahead(const struct task *t, const struct jobspec_ref *ref)
+{
+    if (ref->kind == JOBSPEC_REF_OUTPUT)
+        return arena_printf(t->a, "${%s}", task_output_name(t, ref, same_index(t, ref)));
+    return arena_printf(t->a, "${%s}", ref->text);
+}
+
 /* The committed task that an output reference means. */
 int task_pick(const struct task *t,
               const struct jobspec_ref *ref,
@@ -42,7 +60,7 @@ int task_pick(const struct task *t,
     if (ref->kind == JOBSPEC_REF_BEST)
         return t->source->best(
             t->source->ctx, ref->stage, ref->scalar, ref->least, ret, err);
-    *ret = t->spec->stages[ref->stage].n_tasks == 1 ? 0 : t->index;
+    *ret = same_index(t, ref);
     return 0;
 }
 
@@ -189,6 +207,10 @@ int task_print(const struct task *t,
     uint64_t task = 0;
     int rc;
     *ret_recorded = (struct gm_value){0};
+    if (task_ahead(t, ref)) {
+        str_add(out, task_name_ahead(t, ref));
+        return 0;
+    }
     if (ref->kind == JOBSPEC_REF_SHARD_PATH) {
         str_add(out, shard_path(t));
         *ret_recorded = task_text(task_shard_written(t));

@@ -1,5 +1,5 @@
-/* One task while its references are resolved: what tasks.c (arguments) and command.c
- * (argument vectors) share. */
+/* One task while its references are resolved: what resolve.c (arguments), command.c
+ * (argument vectors) and preview.c (both, before anything ran) share. */
 #ifndef SPEC_TASK_H
 #define SPEC_TASK_H
 
@@ -13,7 +13,7 @@ struct task {
     uint64_t axis_index[LOAD_MAX_AXES];
     struct gm_slice shard;
     const struct jobspec_source *shard_of; /* this task's: it may depend on axes */
-    const struct tasks_source *source;
+    const struct tasks_source *source;     /* NULL: nothing is committed yet */
     struct arena *a;
 };
 
@@ -24,6 +24,11 @@ void task_init(struct task *t,
                uint64_t index,
                const struct tasks_source *source,
                struct arena *a);
+/* What the reference means is known only while the job runs, and there is no source. */
+bool task_ahead(const struct task *t, const struct jobspec_ref *ref);
+/* Such a one by its name: "${train.model[3]}", "${train.model@max:accuracy}",
+ * "${results}". */
+const char *task_name_ahead(const struct task *t, const struct jobspec_ref *ref);
 /* The committed task that an output reference means. */
 int task_pick(const struct task *t,
               const struct jobspec_ref *ref,
@@ -46,12 +51,26 @@ bool task_of_output(const struct jobspec_ref *ref);
  * names. */
 const char *task_shard_written(const struct task *t);
 /* What a reference prints as; *ret_recorded is how the results tell it (type 0: not at
- * all). */
+ * all). What is ahead prints its name. */
 int task_print(const struct task *t,
                const struct jobspec_ref *ref,
                struct str *out,
                struct gm_value *ret_recorded,
                struct gm_error *err);
+
+/* An argument of a kernel, resolved. One that is ahead stands as a text, whatever its
+ * type, and in a list among `items`. */
+struct task_arg {
+    struct gm_value value;        /* type 0: not given, or by `input` or `items` alone */
+    struct gm_value fact;         /* as the results tell it; type 0: not at all */
+    const struct gm_value *items; /* a list of which something is ahead */
+    unsigned n_items;
+    struct gm_input input; /* origin NULL: none; data NULL: read by its origin */
+};
+int task_arg(const struct task *t,
+             unsigned param,
+             struct task_arg *ret,
+             struct gm_error *err);
 
 /* Names with their values, to be written as one sorted JSON object. */
 struct fact {

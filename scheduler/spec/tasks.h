@@ -90,6 +90,34 @@ int tasks_command(const struct jobspec *spec,
                   struct tasks_command *ret,
                   struct gm_error *err);
 
+/* What a task will get, told before the job runs: as tasks_args and tasks_command will
+ * give it, with what other stages have not committed yet by its name:
+ * "${train.model[3]}", "${train.model@max:accuracy}", "${results}". */
+struct tasks_preview_arg {
+    const char *name;
+    struct gm_value value; /* what is ahead is a text, whatever the kernel declares */
+    const struct gm_value *items; /* a list of which something is ahead; else NULL */
+    unsigned n_items;
+};
+
+struct tasks_preview {
+    const struct gm_value *axes; /* one an axis of the stage */
+    bool has_shard;
+    struct gm_slice shard;
+    const char *shard_of;                 /* its source as the jobspec names it */
+    const char *const *shard_files;       /* GM_FILES: shard.count paths; else NULL */
+    const struct tasks_preview_arg *args; /* a kernel's that are given or preset */
+    unsigned n_args;
+    const char *const *argv, *const *env; /* a command's, as in struct tasks_command */
+};
+
+int tasks_preview(const struct jobspec *spec,
+                  unsigned stage,
+                  uint64_t index,
+                  struct arena *a,
+                  struct tasks_preview *ret,
+                  struct gm_error *err);
+
 /* The stage's fixed arguments (or its argv as written) as canonical one-line JSON.
  * with_digests: each path is replaced by {"sha256": ...} of its source, for the result
  * hash. */
