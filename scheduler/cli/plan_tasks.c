@@ -15,13 +15,12 @@ struct choice {
     uint64_t first, last;
 };
 
-struct task {
+/* A task and what it will get. */
+struct shown {
     const struct jobspec *spec;
     const struct jobspec_stage *s;
     uint64_t index;
-    uint64_t *axes; /* the index on each */
-    uint64_t shard;
-    struct arena *arena;
+    struct tasks_preview gets;
 };
 
 /* which */
@@ -90,12 +89,6 @@ static int
 check_range(const struct jobspec *spec, const struct choice *c, struct gm_error *err)
 {
     const struct jobspec_stage *s = &spec->stages[c->stage];
-    if (s->n_tasks == 0)
-        return gm_fail(err,
-                       -EINVAL,
-                       "--tasks: how many tasks stage %s has is known once its slots are "
-                       "placed: gridmill plan shows them",
-                       s->name);
     if (c->first > c->last)
         return gm_fail(err,
                        -EINVAL,
@@ -153,194 +146,125 @@ static int choose(const struct jobspec *spec,
     return rc;
 }
 
-/* what they get */
-
-static void place(struct task *t, uint64_t index)
-{
-    t->index = index;
-    tasks_place(t->s, index, t->axes, &t->shard);
-}
-
-static uint64_t shard_first(const struct task *t)
-{
-    return t->shard * t->s->shard_rows;
-}
-
-static uint64_t shard_count(const struct task *t)
-{
-    uint64_t left = t->s->shards_of->rows - shard_first(t);
-    return left < t->s->shard_rows ? left : t->s->shard_rows;
-}
-
-static struct gm_value int_value(uint64_t v)
-{
-    return (struct gm_value){.type = GM_PARAM_INT, .as.i = (int64_t)v};
-}
-
-static struct gm_value text_value(const char *text)
-{
-    return (struct gm_value){
-        .type = GM_PARAM_STRING, .n = (uint32_t)strlen(text), .as.s = text};
-}
-
-/* What other stages will have committed goes by its name. */
-static const char *name_of(const struct task *t, const struct jobspec_ref *ref)
-{
-    if (ref->kind != JOBSPEC_REF_OUTPUT)
-        return ref->text;
-    uint64_t task = t->spec->stages[ref->stage].n_tasks == 1 ? 0 : t->index;
-    return arena_printf(t->arena, "%s[%" PRIu64 "]", ref->text, task);
-}
-
-/* False: not known before the job runs. */
-static bool
-known_value(const struct task *t, const struct jobspec_ref *ref, struct gm_value *ret)
-{
-    switch (ref->kind) {
-    case JOBSPEC_REF_AXIS:
-        *ret = tasks_axis_value(&t->s->axes[ref->axis], t->axes[ref->axis]);
-        return true;
-    case JOBSPEC_REF_TASK_INDEX:
-        *ret = int_value(t->index);
-        return true;
-    case JOBSPEC_REF_SHARD_PATH:
-        *ret = text_value(t->s->shards_of->written);
-        return true;
-    case JOBSPEC_REF_SHARD_FIRST:
-        *ret = int_value(shard_first(t));
-        return true;
-    case JOBSPEC_REF_SHARD_COUNT:
-        *ret = int_value(shard_count(t));
-        return true;
-    case JOBSPEC_REF_SHARD_INDEX:
-        *ret = int_value(t->shard);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static const char *print(const struct task *t, const struct jobspec_template *from)
-{
-    AUTO_STR out = {0};
-    for (unsigned i = 0; i < from->n; i++) {
-        const struct jobspec_ref *ref = from->pieces[i].ref;
-        struct gm_value v;
-        if (ref == NULL)
-            str_add(&out, from->pieces[i].text);
-        else if (known_value(t, ref, &v))
-            value_text(&v, &out);
-        else
-            str_printf(&out, "${%s}", name_of(t, ref));
-    }
-    return arena_strdup(t->arena, str_text(&out));
-}
-
-/* An argument as the kernel gets it; a whole reference keeps its type. */
-static struct gm_value arg_value(const struct task *t, unsigned i)
-{
-    const struct jobspec_arg *arg = &t->s->args[i];
-    const struct gm_param_spec *p = &t->s->kernel->params[i];
-    bool path = arg->fixed && value_is_path(p->type) && arg->text != NULL;
-    if (arg->fixed)
-        return path ? text_value(arg->text) : arg->value;
-    const struct jobspec_ref *ref = arg->from.n == 1 ? arg->from.pieces[0].ref : NULL;
-    struct gm_value v, converted;
-    if (ref == NULL || !known_value(t, ref, &v))
-        v = text_value(print(t, &arg->from));
-    return value_convert(p, &v, &converted, NULL) == 0 ? converted : v;
-}
-
 /* as JSON */
 
-static void put_places(const struct task *t, struct json *j)
+static void put_shard(const struct shown *t, struct json *j)
 {
-    json_key(j, "axes");
-    json_begin(j, '{');
-    for (unsigned i = 0; i < t->s->n_axes; i++) {
-        struct gm_value v = tasks_axis_value(&t->s->axes[i], t->axes[i]);
-        json_key(j, t->s->axes[i].name);
-        value_json(j, &v);
-    }
-    json_end(j, '}');
-    if (t->s->shards_of == NULL)
-        return;
+    const struct gm_slice *shard = &t->gets.shard;
     json_key(j, "shard");
     json_begin(j, '{');
-    json_put_string(j, "of", t->s->shards_of->written);
-    json_put_int(j, "index", (int64_t)t->shard);
-    json_put_int(j, "first", (int64_t)shard_first(t));
-    json_put_int(j, "count", (int64_t)shard_count(t));
+    json_put_string(j, "of", t->gets.shard_of);
+    json_put_string(j, "unit", jobspec_unit_name(shard->unit));
+    json_put_int(j, "index", (int64_t)shard->index);
+    json_put_int(j, "first", (int64_t)shard->first);
+    json_put_int(j, "count", (int64_t)shard->count);
+    if (t->gets.shard_files != NULL) {
+        json_key(j, "files");
+        json_begin(j, '[');
+        for (uint64_t i = 0; i < shard->count; i++)
+            json_string(j, t->gets.shard_files[i]);
+        json_end(j, ']');
+    }
     json_end(j, '}');
 }
 
-static void put_work(const struct task *t, struct json *j)
+static void put_arg(struct json *j, const struct tasks_preview_arg *arg)
 {
-    const struct jobspec_stage *s = t->s;
-    json_key(j, s->kernel != NULL ? "args" : "command");
-    json_begin(j, s->kernel != NULL ? '{' : '[');
-    for (unsigned i = 0; s->kernel != NULL && i < s->kernel->n_params; i++) {
-        struct gm_value v = arg_value(t, i);
-        if (v.type == 0)
-            continue;
-        json_key(j, s->kernel->params[i].name);
-        value_json(j, &v);
+    if (arg->items == NULL) {
+        value_json(j, &arg->value);
+        return;
     }
-    for (unsigned i = 0; s->kernel == NULL && i < s->n_command; i++)
-        json_string(j, print(t, &s->command[i]));
-    json_end(j, s->kernel != NULL ? '}' : ']');
-    if (s->n_env == 0)
+    json_begin(j, '[');
+    for (unsigned i = 0; i < arg->n_items; i++)
+        value_json(j, &arg->items[i]);
+    json_end(j, ']');
+}
+
+static void put_args(const struct shown *t, struct json *j)
+{
+    json_key(j, "args");
+    json_begin(j, '{');
+    for (unsigned i = 0; i < t->gets.n_args; i++) {
+        json_key(j, t->gets.args[i].name);
+        put_arg(j, &t->gets.args[i]);
+    }
+    json_end(j, '}');
+}
+
+static void put_command(const struct shown *t, struct json *j)
+{
+    const char *const *set = t->gets.env;
+    json_key(j, "command");
+    json_begin(j, '[');
+    for (const char *const *word = t->gets.argv; *word != NULL; word++)
+        json_string(j, *word);
+    json_end(j, ']');
+    if (t->s->n_env == 0)
         return;
     json_key(j, "env");
     json_begin(j, '{');
-    for (unsigned i = 0; i < s->n_env; i++)
-        json_put_string(
-            j, s->env[i].name, s->env[i].unset ? NULL : print(t, &s->env[i].value));
+    for (unsigned i = 0; i < t->s->n_env; i++) {
+        const struct jobspec_env *e = &t->s->env[i];
+        json_put_string(j, e->name, e->unset ? NULL : *set++ + strlen(e->name) + 1);
+    }
     json_end(j, '}');
 }
 
 /* "train[3]", or "train": all of it. */
-static const char *need_text(const struct task *t, const struct jobspec_need *need)
+static void
+need_text(const struct shown *t, const struct jobspec_need *need, struct str *out)
 {
-    const char *name = t->spec->stages[need->stage].name;
-    return need->same_index ? arena_printf(t->arena, "%s[%" PRIu64 "]", name, t->index)
-                            : name;
+    str_add(out, t->spec->stages[need->stage].name);
+    if (need->same_index)
+        str_printf(out, "[%" PRIu64 "]", t->index);
 }
 
-static void put_task(const struct task *t, struct json *j)
+static void put_task(const struct shown *t, struct json *j)
 {
     json_begin(j, '{');
     json_put_int(j, "index", (int64_t)t->index);
     json_key(j, "seed");
     json_uint(j, tasks_seed(t->s->name, t->index));
-    put_places(t, j);
-    put_work(t, j);
+    json_key(j, "axes");
+    json_begin(j, '{');
+    for (unsigned i = 0; i < t->s->n_axes; i++) {
+        json_key(j, t->s->axes[i].name);
+        value_json(j, &t->gets.axes[i]);
+    }
+    json_end(j, '}');
+    if (t->gets.has_shard)
+        put_shard(t, j);
+    if (t->s->kernel != NULL)
+        put_args(t, j);
+    else
+        put_command(t, j);
     json_key(j, "needs");
     json_begin(j, '[');
-    for (unsigned i = 0; i < t->s->n_needs; i++)
-        json_string(j, need_text(t, &t->s->needs[i]));
+    for (unsigned i = 0; i < t->s->n_needs; i++) {
+        AUTO_STR need = {0};
+        need_text(t, &t->s->needs[i], &need);
+        json_string(j, need.text);
+    }
     json_end(j, ']');
     json_end(j, '}');
 }
 
-static void print_json(struct task *t, const struct choice *c)
+static void begin_json(const struct shown *t, struct json *j)
 {
-    AUTO_JSON j = {.pretty = true};
-    json_begin(&j, '{');
-    json_put_string(&j, "schema", "gridmill.tasks/1");
-    json_put_string(&j, "name", t->spec->name);
-    json_put_string(&j, "stage", t->s->name);
-    json_put_string(&j, "kernel", t->s->kernel != NULL ? t->s->kernel->name : NULL);
-    json_put_int(&j, "of", (int64_t)t->s->n_tasks);
-    json_key(&j, "tasks");
-    json_begin(&j, '[');
-    for (uint64_t i = c->first; i <= c->last; i++) {
-        place(t, i);
-        put_task(t, &j);
-    }
-    json_end(&j, ']');
-    json_end(&j, '}');
-    terminal_print(j.out.text);
+    json_begin(j, '{');
+    json_put_string(j, "schema", "gridmill.tasks/1");
+    json_put_string(j, "name", t->spec->name);
+    json_put_string(j, "stage", t->s->name);
+    json_put_string(j, "kernel", t->s->kernel != NULL ? t->s->kernel->name : NULL);
+    json_put_int(j, "of", (int64_t)t->s->n_tasks);
+    json_key(j, "tasks");
+    json_begin(j, '[');
+}
+
+static void end_json(struct json *j)
+{
+    json_end(j, ']');
+    json_end(j, '}');
 }
 
 /* for people */
@@ -351,51 +275,61 @@ static void line(struct str *out, const char *what, const char *name, const char
 }
 
 static void
-value_line(struct str *out, const char *what, const char *name, const struct gm_value *v)
+arg_line(struct str *out, const char *what, const struct tasks_preview_arg *arg)
 {
     AUTO_JSON j = {.pretty = false};
-    value_json(&j, v);
-    line(out, what, name, str_text(&j.out));
+    put_arg(&j, arg);
+    line(out, what, arg->name, str_text(&j.out));
 }
 
 /* The argument vector in one line; a word that needs it is quoted as JSON is. */
-static void draw_command(const struct task *t, struct str *out)
+static void draw_command(const struct shown *t, struct str *out)
 {
     str_printf(out, "  %-8s", "command");
-    for (unsigned i = 0; i < t->s->n_command; i++) {
-        const char *word = print(t, &t->s->command[i]);
+    for (const char *const *word = t->gets.argv; *word != NULL; word++) {
         AUTO_JSON quoted = {.pretty = false};
-        bool plain = word[0] != '\0';
-        for (const unsigned char *p = (const unsigned char *)word; *p != '\0'; p++)
+        bool plain = **word != '\0';
+        for (const unsigned char *p = (const unsigned char *)*word; *p != '\0'; p++)
             plain = plain && *p > ' ' && *p != '"' && *p != '\\' && *p != 0x7f;
-        json_string(&quoted, word);
-        str_printf(out, " %s", plain ? word : quoted.out.text);
+        json_string(&quoted, *word);
+        str_printf(out, " %s", plain ? *word : quoted.out.text);
     }
     str_add(out, "\n");
 }
 
-static void draw_work(const struct task *t, struct str *out)
+static void draw_work(const struct shown *t, struct str *out)
 {
-    const struct jobspec_stage *s = t->s;
-    const char *what = "args";
-    for (unsigned i = 0; s->kernel != NULL && i < s->kernel->n_params; i++) {
-        struct gm_value v = arg_value(t, i);
-        if (v.type == 0)
-            continue;
-        value_line(out, what, s->kernel->params[i].name, &v);
-        what = "";
-    }
-    if (s->kernel == NULL)
+    const char *const *set = t->gets.env;
+    for (unsigned i = 0; i < t->gets.n_args; i++)
+        arg_line(out, i == 0 ? "args" : "", &t->gets.args[i]);
+    if (t->s->kernel == NULL)
         draw_command(t, out);
-    what = "env";
-    for (unsigned i = 0; i < s->n_env; i++) {
-        bool unset = s->env[i].unset;
-        line(out, what, s->env[i].name, unset ? "(unset)" : print(t, &s->env[i].value));
-        what = "";
+    for (unsigned i = 0; i < t->s->n_env; i++) {
+        const struct jobspec_env *e = &t->s->env[i];
+        line(out,
+             i == 0 ? "env" : "",
+             e->name,
+             e->unset ? "(unset)" : *set++ + strlen(e->name) + 1);
     }
 }
 
-static void draw_task(const struct task *t, struct str *out)
+static void draw_shard(const struct shown *t, struct str *out)
+{
+    const struct gm_slice *shard = &t->gets.shard;
+    str_printf(out,
+               "  %-8s %" PRIu64 " of %" PRIu64 ": %s %" PRIu64 " to %" PRIu64 " of %s\n",
+               "shard",
+               shard->index,
+               t->s->n_shards,
+               jobspec_unit_name(shard->unit),
+               shard->first,
+               shard->first + shard->count - 1,
+               t->gets.shard_of);
+    for (uint64_t i = 0; t->gets.shard_files != NULL && i < shard->count; i++)
+        line(out, i == 0 ? "files" : "", "", t->gets.shard_files[i]);
+}
+
+static void draw_task(const struct shown *t, struct str *out)
 {
     const struct jobspec_stage *s = t->s;
     str_printf(out,
@@ -405,27 +339,77 @@ static void draw_task(const struct task *t, struct str *out)
                s->n_tasks,
                s->kernel != NULL ? "kernel " : "a command",
                s->kernel != NULL ? s->kernel->name : "");
-    const char *what = "axes";
     for (unsigned i = 0; i < s->n_axes; i++) {
-        struct gm_value v = tasks_axis_value(&s->axes[i], t->axes[i]);
-        value_line(out, what, s->axes[i].name, &v);
-        what = "";
+        const struct tasks_preview_arg axis = {.name = s->axes[i].name,
+                                               .value = t->gets.axes[i]};
+        arg_line(out, i == 0 ? "axes" : "", &axis);
     }
-    if (s->shards_of != NULL)
-        str_printf(out,
-                   "  %-8s %" PRIu64 " of %" PRIu64 ": %s %" PRIu64 " to %" PRIu64
-                   " of %s\n",
-                   "shard",
-                   t->shard,
-                   s->n_shards,
-                   jobspec_unit_name(s->shards_of->unit),
-                   shard_first(t),
-                   shard_first(t) + shard_count(t) - 1,
-                   s->shards_of->written);
+    if (t->gets.has_shard)
+        draw_shard(t, out);
     draw_work(t, out);
     str_printf(out, "  %-8s %" PRIu64 "\n", "seed", tasks_seed(s->name, t->index));
-    for (unsigned i = 0; i < s->n_needs; i++)
-        line(out, i == 0 ? "after" : "", "", need_text(t, &s->needs[i]));
+    for (unsigned i = 0; i < s->n_needs; i++) {
+        AUTO_STR need = {0};
+        need_text(t, &s->needs[i], &need);
+        line(out, i == 0 ? "after" : "", "", need.text);
+    }
+}
+
+/* All of them, as JSON or for people. */
+static int show(const struct jobspec *spec,
+                const struct choice *c,
+                bool json,
+                struct str *out,
+                struct gm_error *err)
+{
+    AUTO_JSON j = {.pretty = true};
+    struct shown t = {.spec = spec, .s = &spec->stages[c->stage]};
+    begin_json(&t, &j);
+    for (t.index = c->first; t.index <= c->last; t.index++) {
+        AUTO(arena) a = arena_make();
+        int rc = tasks_preview(spec, c->stage, t.index, a, &t.gets, err);
+        if (rc != 0)
+            return rc;
+        if (json)
+            put_task(&t, &j);
+        else
+            draw_task(&t, out);
+    }
+    end_json(&j);
+    if (json)
+        str_add(out, j.out.text);
+    return 0;
+}
+
+static bool all_counted(const struct jobspec *spec)
+{
+    bool all = true;
+    for (unsigned i = 0; i < spec->n_stages; i++)
+        all = all && spec->stages[i].n_tasks > 0;
+    return all;
+}
+
+/* A canonical job has as many tasks as this machine has slots for it: *spec becomes the
+ * same job, placed. */
+static int count_here(const struct jobspec **spec, struct arena *a, struct gm_error *err)
+{
+    AUTO(restree) tree = NULL;
+    AUTO(plan) plan = NULL;
+    struct jobspec *placed = arena_alloc(a, 1, sizeof(*placed));
+    struct jobspec_stage *stages = arena_alloc(a, (*spec)->n_stages, sizeof(*stages));
+    int rc = restree_load_host(&tree, err);
+    if (rc == 0)
+        rc = engine_plan(*spec, tree, launch_mpirun.name, &plan, err);
+    if (rc != 0)
+        return rc;
+    *placed = **spec;
+    placed->stages = stages;
+    for (unsigned i = 0; i < placed->n_stages; i++) {
+        stages[i] = (*spec)->stages[i];
+        stages[i].n_tasks = plan_n_tasks(plan, *spec, i);
+    }
+    *spec = placed;
+    return 0;
 }
 
 int plan_tasks(const struct cli *cli, const struct jobspec *spec, const char *which)
@@ -433,22 +417,15 @@ int plan_tasks(const struct cli *cli, const struct jobspec *spec, const char *wh
     AUTO(arena) a = arena_make();
     struct gm_error err = {0};
     struct choice c = {0};
-    if (choose(spec, which, &c, &err) != 0)
-        return say_failure(cli, ENGINE_USAGE, &err);
-    const struct jobspec_stage *s = &spec->stages[c.stage];
-    struct task t = {.spec = spec,
-                     .s = s,
-                     .axes = arena_alloc(a, s->n_axes, sizeof(uint64_t)),
-                     .arena = a};
-    if (cli->json) {
-        print_json(&t, &c);
-        return ENGINE_DONE;
-    }
     AUTO_STR out = {0};
-    for (uint64_t i = c.first; i <= c.last; i++) {
-        place(&t, i);
-        draw_task(&t, &out);
-    }
+    int rc = all_counted(spec) ? 0 : count_here(&spec, a, &err);
+    if (rc != 0)
+        return say_failure(cli, engine_exit_for(rc), &err);
+    rc = choose(spec, which, &c, &err);
+    if (rc == 0)
+        rc = show(spec, &c, cli->json, &out, &err);
+    if (rc != 0)
+        return say_failure(cli, ENGINE_USAGE, &err);
     terminal_print(out.text);
     return ENGINE_DONE;
 }

@@ -1,5 +1,5 @@
-/* gridmill plan --tasks [STAGE:]N[-M]: what these tasks get, by arithmetic; no machine is
- * looked at and no other task is thought of. */
+/* gridmill plan --tasks [STAGE:]N[-M]: what these tasks get, by arithmetic; no other task
+ * is thought of, and no machine is looked at unless it decides how many there are. */
 #ifndef CLI_PLAN_TASKS_H
 #define CLI_PLAN_TASKS_H
 
