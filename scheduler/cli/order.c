@@ -2,6 +2,7 @@
  * waits, one can run or can never run. */
 #include "order.h"
 #include "base/memory.h"
+#include "base/strmap.h"
 #include "spec/faults.h"
 
 /* Where a job says what it waits for. */
@@ -27,47 +28,64 @@ static void fault(struct jobspec_faults *faults,
     faults_add_at(faults, needs_path(s), d->line, d->col, "%s", text);
 }
 
-/* The job of a name; ORDER_NONE: told. */
-static unsigned find(const struct order *o,
-                     const struct jobspec *s,
-                     const struct dependency *d,
-                     struct jobspec_faults *faults)
+/* The names of the file's jobs, so that each need is found at once. */
+struct names {
+    const char **items;
+    bool *twice;
+    struct strmap *index;
+};
+
+enum { MOST_HINTS = 20 }; /* each looks at all names, and nobody reads many */
+
+static void tell_missing(const struct order *o,
+                         const struct names *names,
+                         const struct jobspec *s,
+                         const struct dependency *d,
+                         struct jobspec_faults *faults)
 {
-    AUTO_FREE(const char *) names = xcalloc(o->n, sizeof(*names));
-    unsigned found = ORDER_NONE;
-    for (unsigned i = 0; i < o->n; i++) {
-        names[i] = o->jobs[i].spec->name;
-        if (strcmp(names[i], d->value) != 0)
-            continue;
-        if (found != ORDER_NONE) {
-            fault(faults, s, d, "two jobs of this file are called '%.80s'", d->value);
-            return ORDER_NONE;
-        }
-        found = i;
-    }
-    const char *near = found == ORDER_NONE ? str_nearest(d->value, names, o->n) : NULL;
-    if (found != ORDER_NONE)
-        return found;
-    if (o->n == 1)
+    const char *near = NULL;
+    if (o->n == 1) {
         fault(faults,
               s,
               d,
               "waits for the job '%.80s', but this file holds no other: put both into "
               "one file, as documents with --- between them",
               d->value);
+        return;
+    }
+    if (faults->n_errors < MOST_HINTS)
+        near = str_nearest(d->value, names->items, o->n);
+    fault(faults,
+          s,
+          d,
+          "no job of this file is called '%.80s'%s%s%s",
+          d->value,
+          near != NULL ? "; did you mean '" : "",
+          near != NULL ? near : "",
+          near != NULL ? "'?" : "");
+}
+
+/* The job of a name; ORDER_NONE: told. */
+static unsigned find(const struct order *o,
+                     const struct names *names,
+                     const struct jobspec *s,
+                     const struct dependency *d,
+                     struct jobspec_faults *faults)
+{
+    size_t at;
+    if (!strmap_get(names->index, d->value, &at))
+        tell_missing(o, names, s, d, faults);
+    else if (names->twice[at])
+        fault(faults, s, d, "two jobs of this file are called '%.80s'", d->value);
     else
-        fault(faults,
-              s,
-              d,
-              "no job of this file is called '%.80s'%s%s%s",
-              d->value,
-              near != NULL ? "; did you mean '" : "",
-              near != NULL ? near : "",
-              near != NULL ? "'?" : "");
+        return (unsigned)at;
     return ORDER_NONE;
 }
 
-static void resolve(struct order *o, unsigned i, struct jobspec_faults *faults)
+static void resolve(struct order *o,
+                    const struct names *names,
+                    unsigned i,
+                    struct jobspec_faults *faults)
 {
     struct order_job *job = &o->jobs[i];
     const struct jobspec *s = job->spec;
@@ -85,7 +103,7 @@ static void resolve(struct order *o, unsigned i, struct jobspec_faults *faults)
                   "afterany, afterok, afternotok and begin-time",
                   d->scheme);
         else
-            of[k] = find(o, s, d, faults);
+            of[k] = find(o, names, s, d, faults);
     }
     job->of = of;
 }
@@ -151,10 +169,19 @@ static struct order *make(const struct jobspec_jobs *jobs, struct jobspec_faults
     struct order *o = arena_alloc(a, 1, sizeof(*o));
     *o = (struct order){.arena = a, .n = jobs->n};
     o->jobs = arena_alloc(a, jobs->n, sizeof(*o->jobs));
-    for (unsigned i = 0; i < jobs->n; i++)
+    AUTO(strmap) index = strmap_make_for(jobs->n);
+    AUTO_FREE(const char *) items = xcalloc(jobs->n, sizeof(*items));
+    AUTO_FREE(bool) twice = xcalloc(jobs->n, sizeof(*twice));
+    struct names names = {items, twice, index};
+    for (unsigned i = 0; i < jobs->n; i++) {
+        size_t at = i;
         o->jobs[i].spec = jobs->items[i];
+        items[i] = jobs->items[i]->name;
+        if (!strmap_add(index, items[i], &at))
+            twice[at] = true;
+    }
     for (unsigned i = 0; i < jobs->n; i++)
-        resolve(o, i, faults);
+        resolve(o, &names, i, faults);
     return o;
 }
 

@@ -192,3 +192,22 @@ Test(order, thousands_of_jobs_in_a_chain_are_no_recursion)
     cr_assert_eq(order_next(o, 0, &begin), ORDER_NONE);
     jobspec_faults_free(&faults);
 }
+
+/* Each need looks its job up, and few wrong ones look for a name that is near. */
+Test(order, thousands_of_wrong_needs_are_told_at_once, .timeout = 30)
+{
+    enum { N = 4000 };
+    AUTO(arena) a = arena_make();
+    struct job *jobs = arena_alloc(a, N, sizeof(*jobs));
+    AUTO(order) o = NULL;
+    struct jobspec_faults faults;
+    for (unsigned i = 0; i < N; i++) {
+        jobs[i].name = arena_printf(a, "a-name-of-some-length-and-a-number-%05u", i);
+        for (unsigned k = 0; k < MOST_NEEDS; k++)
+            jobs[i].needs[k] = arena_printf(
+                a, "afterok:a-name-of-some-length-and-a-number-%05u", N + 4 * i + k);
+    }
+    cr_expect_neq(make(a, jobs, N, &faults, &o), 0);
+    cr_expect_eq(faults.n_errors, N * MOST_NEEDS);
+    jobspec_faults_free(&faults);
+}
