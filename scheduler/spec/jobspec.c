@@ -396,6 +396,8 @@ static void read_all(const struct input *in, struct jobspec_jobs *jobs)
         document += rc == 1;
     }
     if (rc == 1)
+        rc = doc_skip(s); /* is there one more? */
+    if (rc == 1)
         faults_add(in->faults, NULL, 0, 0, "more than %d jobs in a file", MOST_DOCUMENTS);
     else if (rc == 0 && document == 1)
         faults_add(in->faults, NULL, 0, 0, "the file is empty: it holds no document");

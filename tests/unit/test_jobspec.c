@@ -255,14 +255,18 @@ Test(jobspec, faults_of_all_documents_are_told_together)
     }
 }
 
-Test(jobspec, a_file_of_too_many_documents_ends)
+Test(jobspec, a_file_holds_4096_documents_and_no_more)
 {
     AUTO_STR text = {0};
     struct jobspec_options opt = fake_options();
     struct jobspec_faults faults;
     struct jobspec_jobs jobs = {0};
-    for (int i = 0; i < 5000; i++)
+    for (int i = 0; i < 4096; i++)
         str_add(&text, "--- {command: [x]}\n");
+    cr_expect(load_all(text.text, &opt, &jobs, &faults) == 0 && jobs.n == 4096);
+    jobspec_jobs_free(&jobs);
+    jobspec_faults_free(&faults);
+    str_add(&text, "--- {command: [x]}\n");
     cr_expect(load_all(text.text, &opt, &jobs, &faults) == -EINVAL);
     cr_expect(strstr(faults.items[0].text, "more than 4096 jobs") != NULL);
     jobspec_faults_free(&faults);
