@@ -1,14 +1,10 @@
 /* See script.h. Invariant: every node of the tree stands where its directive stands (a
  * text of several lines: in its own line), so a reader's fault points into the script. */
 #include "spec/script.h"
-#include "base/file.h"
 #include "faults.h"
-#include "spec/dependency.h"
+#include "script_shape.h"
 #include "spec/directives.h"
-#include "spec/request.h"
-#include "units.h"
 #include "words.h"
-#include <math.h>
 #include <stdlib.h>
 
 struct script {
@@ -337,164 +333,6 @@ static void add_command(struct script *s, const char *text, size_t len)
     }
 }
 
-/* With a shape: a document of the canonical form. */
-
-/* What such a job can say besides; the others are the short form's. */
-static void check_shaped(struct script *s)
-{
-    static const char *const known[] = {
-        "name", "time", "command", "env", "needs", "constraints"};
-    enum { N_KNOWN = sizeof(known) / sizeof(known[0]) };
-    for (unsigned i = 0; i < s->root->n; i++) {
-        const struct doc_node *item = &s->root->as.items[i];
-        size_t k = 0;
-        while (k < N_KNOWN && strcmp(known[k], item->key) != 0)
-            k++;
-        if (k == N_KNOWN)
-            faults_add(s->faults,
-                       NULL,
-                       item->key_line,
-                       item->key_col,
-                       "--%s stands beside --shape, which says what the job gets%s",
-                       item->key,
-                       strcmp(item->key, "results") == 0
-                           ? "; name the results on the command line"
-                           : "");
-    }
-}
-
-GM_PRINTF(4, 5)
-static void wrong(
-    struct script *s, const struct doc_node *node, const char *key, const char *fmt, ...)
-{
-    char text[512];
-    const struct fault_path at = {.key = key};
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    faults_add(s->faults, &at, node->line, node->col, "%s", text);
-}
-
-static const char *const *shaped_command(struct script *s)
-{
-    const struct doc_node *list = doc_get(s->root, "command");
-    if (list == NULL || list->kind != DOC_LIST || list->n == 0) {
-        if (list != NULL)
-            wrong(s, list, "command", "must be a list: the program and its arguments");
-        return NULL;
-    }
-    const char **words = arena_alloc(s->arena, list->n + 1, sizeof(*words));
-    for (unsigned i = 0; i < list->n; i++) {
-        const struct doc_node *item = &list->as.items[i];
-        if (item->kind >= DOC_LIST)
-            wrong(s, item, "command", "a word must not be %s", doc_kind_name(item->kind));
-        else
-            words[i] = item->as.text;
-    }
-    return words;
-}
-
-static void shaped_time(struct script *s, double *ret)
-{
-    const struct doc_node *node = doc_get(s->root, "time");
-    struct gm_error err = {0};
-    if (node == NULL)
-        return;
-    if (node->kind == DOC_BOOL || node->kind == DOC_NULL || node->kind >= DOC_LIST)
-        wrong(s, node, "time", "must be a duration such as 10m");
-    else if (units_duration(node->as.text, ret, &err) != 0)
-        wrong(s, node, "time", "%s", err.text);
-    else if (isinf(*ret))
-        *ret = 0;
-}
-
-/* "afterok:NAME" -> {scheme, value}, at the same place. */
-static void expand_needs(struct script *s, struct doc_node *list)
-{
-    for (unsigned i = 0; list->kind == DOC_LIST && i < list->n; i++) {
-        struct doc_node *item = &list->as.items[i], *map = NULL;
-        struct dependency d = {0};
-        struct gm_error err = {0};
-        AUTO_JSON j = {.pretty = false};
-        if (item->kind != DOC_STRING)
-            continue;
-        if (dependency_parse(s->arena, item->as.text, &d, &err) != 0) {
-            wrong(s, item, "needs", "%s", err.text);
-            continue;
-        }
-        dependency_json(&j, &d);
-        const struct directive at = {.line = item->line, .col = item->col};
-        if (doc_parse(s->arena, j.out.text, j.out.len, s->faults, &map) == 0) {
-            move(&at, "", map);
-            *item = *map;
-        }
-    }
-}
-
-/* Numbers are texts in an environment. */
-static void expand_env(struct doc_node *map)
-{
-    for (unsigned i = 0; map->kind == DOC_MAP && i < map->n; i++) {
-        struct doc_node *item = &map->as.items[i];
-        if (item->kind == DOC_BOOL || item->kind == DOC_INT || item->kind == DOC_FLOAT) {
-            item->kind = DOC_STRING;
-            item->quoted = true;
-        }
-    }
-}
-
-/* root.FROM becomes system.TO. */
-static void
-graft(struct script *s, struct doc_node *system, const char *from, const char *to)
-{
-    const struct doc_node *node = doc_get(s->root, from);
-    if (node == NULL)
-        return;
-    struct doc_node *added = doc_append(s->arena, system, to);
-    const char *key = added->key;
-    *added = *node;
-    added->key = key;
-}
-
-/* False: told. */
-static bool shape_document(struct script *s)
-{
-    struct request r = {.shape = s->shape_text, .command = shaped_command(s)};
-    const struct doc_node *name = doc_get(s->root, "name");
-    struct gm_error err = {0};
-    const char *json = NULL;
-    struct doc_node *root = NULL;
-    AUTO_FREE(char) cwd = file_dirname(s->path != NULL ? s->path : "./-");
-    AUTO_FREE(char) dir = file_absolute(NULL, cwd);
-    r.cwd = dir;
-    check_shaped(s);
-    shaped_time(s, &r.time);
-    if (name != NULL && name->kind != DOC_STRING)
-        wrong(s, name, "name", "must be a string, not %s", doc_kind_name(name->kind));
-    else if (name != NULL)
-        r.name = name->as.text;
-    if (r.command == NULL || s->faults->n_errors > 0)
-        return false;
-    if (request_format(&r, s->arena, &json, &err) != 0) {
-        fault(s, s->shape, "--shape: %s", err.text);
-        return false;
-    }
-    if (doc_parse(s->arena, json, strlen(json), s->faults, &root) != 0)
-        return false;
-    move(s->shape, "", root);
-    struct doc_node *system = doc_get(doc_get(root, "attributes"), "system");
-    graft(s, system, "env", "environment");
-    graft(s, system, "needs", "dependencies");
-    graft(s, system, "constraints", "constraints");
-    if (doc_get(system, "environment") != NULL)
-        expand_env(doc_get(system, "environment"));
-    if (doc_get(system, "dependencies") != NULL)
-        expand_needs(s, doc_get(system, "dependencies"));
-    *s->root = *root;
-    return true;
-}
-
 int script_document(struct arena *a,
                     const char *path,
                     const char *text,
@@ -524,7 +362,8 @@ int script_document(struct arena *a,
     if (doc_get(s.root, "kernel") == NULL && doc_get(s.root, "command") == NULL &&
         doc_get(s.root, "tasks") == NULL)
         add_command(&s, text, len);
-    bool whole = s.shape == NULL || shape_document(&s);
+    bool whole =
+        s.shape == NULL || script_shape(a, faults, path, s.shape, s.shape_text, s.root);
     if (whole) /* also with faults: what else is wrong is told in the same pass */
         *ret = s.root;
     return faults->n_errors > before ? -EINVAL : 0;
