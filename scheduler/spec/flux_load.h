@@ -45,6 +45,7 @@ struct flux_load {
     struct jobspec_faults *faults;
     struct flux_job *job;
     struct strmap *labels; /* label -> line */
+    unsigned n_vertices;   /* so far */
     bool v1;               /* RFC 25 is to be kept */
     bool unsure;           /* some vertex's type or label could not be read */
 };

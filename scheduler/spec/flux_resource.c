@@ -4,6 +4,9 @@
 #include "base/strmap.h"
 #include "flux_load.h"
 
+/* Tasks look through them one by one: more than anybody writes are refused. */
+enum { MOST_VERTICES = 10000 };
+
 static const struct flux_key range_keys[] = {{"min", "the least number that will do"},
                                              {"max", NULL},
                                              {"operator", NULL},
@@ -328,6 +331,13 @@ static void read_list(struct flux_load *l,
                       const struct resource **ret,
                       unsigned *ret_n)
 {
+    if (list->n > MOST_VERTICES - l->n_vertices) {
+        flux_fault(
+            l, at, list, "more than %d vertices: count alike ones as one", MOST_VERTICES);
+        l->unsure = true;
+        return;
+    }
+    l->n_vertices += list->n;
     struct resource *all = arena_alloc(l->arena, list->n, sizeof(*all));
     for (unsigned i = 0; i < list->n; i++) {
         struct fault_path here = {.up = at, .index = i};

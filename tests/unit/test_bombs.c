@@ -318,3 +318,35 @@ Test(bombs, tasks_and_their_environments_have_limits)
         free(told);
     }
 }
+
+/* Each task is sought among all slots, so both have a limit. */
+Test(bombs, tasks_on_many_slots_take_a_moment, .timeout = 120)
+{
+    enum { SLOTS = 5000, TASKS = 1000 };
+    struct jobspec_options opt = fake_options();
+    for (unsigned more = 0; more < 2; more++) {
+        struct str text = {0};
+        struct jobspec *spec = NULL;
+        struct jobspec_faults faults = {0};
+        struct gm_error err = {0};
+        str_add(&text, "version: 999\nattributes: {}\nresources:\n");
+        for (unsigned i = 0; i < SLOTS + more; i++)
+            str_printf(&text,
+                       "- {type: slot, label: s%u, count: 1, with: "
+                       "[{type: core, count: 1}]}\n",
+                       i);
+        str_add(&text, "tasks:\n");
+        for (unsigned i = 0; i < TASKS; i++)
+            str_printf(&text,
+                       "- {command: [a], slot: s%u, count: {per_resource: "
+                       "{type: core, count: 1}}}\n",
+                       SLOTS - TASKS + i);
+        int rc =
+            jobspec_parse("/job/x.yaml", text.text, text.len, &opt, &spec, &faults, &err);
+        cr_expect((rc == 0) == (more == 0), "%s", err.text);
+        cr_expect(more == 0 || strstr(err.text, "more than 10000 vertices") != NULL);
+        jobspec_free(spec);
+        jobspec_faults_free(&faults);
+        str_free(&text);
+    }
+}
