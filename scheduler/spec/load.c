@@ -133,7 +133,15 @@ bool load_check_keys(struct load *l,
                      const struct words *known)
 {
     if (map->kind != DOC_MAP) {
-        load_fault(l, at, map, "must be a mapping, not %s", doc_kind_name(map->kind));
+        AUTO_STR keys = {0};
+        for (unsigned i = 0; i < known->n; i++)
+            str_printf(&keys, "%s%s", i > 0 ? ", " : "", known->items[i].name);
+        load_fault(l,
+                   at,
+                   map,
+                   "must be a mapping (%s), not %s",
+                   str_text(&keys),
+                   doc_kind_name(map->kind));
         return false;
     }
     for (unsigned i = 0; i < map->n; i++) {

@@ -246,7 +246,7 @@ static int parse_vertex(struct shape_reader *r, unsigned depth, struct resource 
         rc = parse_list(r, depth + 1, &below);
         v->with = below.items;
         v->n_with = below.n;
-    } else if (rc == 0 && is_slot(v)) {
+    } else if (rc == 0 && is_slot(v) && strchr(";]", *r->p) != NULL) {
         rc = shape_bad(r, from, "a slot with nothing below it, as slot/core,");
     }
     return rc;

@@ -62,6 +62,13 @@ int units_duration(const char *text, double *ret, struct gm_error *err)
         return gm_fail(
             err, -EINVAL, "'%.80s' is no duration: write 90, 90s, 1.5h or inf", text);
     const struct suffix *unit = suffix_find(suffixes, end);
+    if (unit == NULL && (end[0] == ':' || (strchr("smhd", end[0]) != NULL &&
+                                           end[strcspn(end, "0123456789")] != '\0')))
+        return gm_fail(err,
+                       -EINVAL,
+                       "'%.80s' is no duration: write one number and one unit, as in 90m "
+                       "or 1.5h",
+                       text);
     if (unit == NULL)
         return gm_fail(err,
                        -EINVAL,

@@ -195,6 +195,8 @@ Test(shape, bad_text_is_told_with_its_character)
          "count belongs before the braces, as TYPE=COUNT, at character 7"},
         {"core{with:[]}", "what is below follows a /, so no with at character 6"},
         {"slot", "a slot with nothing below it, as slot/core, at character 1"},
+        {"slot=1x/core", "nothing may follow at character 7"},
+        {"slot=1.5/core", "nothing may follow at character 7"},
         {"node/slot=3{a}", "a slot with nothing below it, as slot/core, at character 6"},
         {"slot{}/core", "a slot's label must stand at character 6"},
         {"slot{''}/core", "a slot's label must stand at character 6"},

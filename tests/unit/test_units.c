@@ -38,6 +38,10 @@ Test(units, a_wrong_duration_is_told_exactly)
         {"fast", "'fast' is no duration: write 90, 90s, 1.5h or inf"},
         {"-5s", "must not be negative"},
         {"10x", "'10x' is no duration: 'x' is not one of ms, s, m, h, d"},
+        {"1h30m",
+         "'1h30m' is no duration: write one number and one unit, as in 90m or 1.5h"},
+        {"01:30:00",
+         "'01:30:00' is no duration: write one number and one unit, as in 90m or 1.5h"},
         {"10 m", "'10 m' is no duration: ' m' is not one of ms, s, m, h, d"},
         {"-0", "must not be negative"},
         {"-inf", "must not be negative"},
@@ -49,7 +53,8 @@ Test(units, a_wrong_duration_is_told_exactly)
         {"1M", "'1M' is no duration: 'M' is not one of ms, s, m, h, d"},
         {"1S", "'1S' is no duration: 'S' is not one of ms, s, m, h, d"},
         {"1w", "'1w' is no duration: 'w' is not one of ms, s, m, h, d"},
-        {"1:30", "'1:30' is no duration: ':30' is not one of ms, s, m, h, d"},
+        {"1:30",
+         "'1:30' is no duration: write one number and one unit, as in 90m or 1.5h"},
         {"10s ", "'10s ' is no duration: 's ' is not one of ms, s, m, h, d"},
         {" 10s", "' 10s' is no duration: write 90, 90s, 1.5h or inf"},
         {".", "'.' is no duration: write 90, 90s, 1.5h or inf"},
@@ -65,7 +70,6 @@ Test(units, a_wrong_duration_is_told_exactly)
         {"4e-324ms", "'4e-324ms' is too short to be told from 0"},
         {"infs", "'infs' is no duration: write 90, 90s, 1.5h or inf"},
         {"nan", "'nan' is no duration: write 90, 90s, 1.5h or inf"},
-        {"1h30m", "'1h30m' is no duration: 'h30m' is not one of ms, s, m, h, d"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct gm_error err = {0};
