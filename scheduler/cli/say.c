@@ -90,6 +90,11 @@ void say_fault_lines(const struct cli *cli,
         if (caret.text != NULL)
             caret_draw(&caret, faults->items[i].line, faults->items[i].col, &look, &out);
     }
+    if (faults->version_1)
+        str_printf(&out,
+                   "%s: note: version 1 is held to RFC 25; RFC 14 alone is asked of "
+                   "another version, such as 999, and by check --require-version any\n",
+                   faults->file);
     terminal_note(str_text(&out));
 }
 

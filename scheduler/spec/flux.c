@@ -184,7 +184,8 @@ static void read_count(struct flux_load *l,
         struct doc_node place = flux_key_place(item);
         task->per = FLUX_PER_RESOURCE;
         if (l->v1)
-            flux_fault(l, &at, &place, "in version 1 a count is per_slot or total");
+            flux_v1_say(
+                l, FLUX_FAULT, &at, &place, "in version 1 a count is per_slot or total");
         else
             read_per_resource(l, &here, item, task);
         return;
@@ -261,11 +262,12 @@ read_tasks(struct flux_load *l, const struct fault_path *at, const struct doc_no
     if (list->n == 0)
         flux_fault(l, at, list, "must hold at least one task");
     if (l->v1 && list->n > 1)
-        flux_fault(l,
-                   at,
-                   list,
-                   "version 1 has one task, not %u: Flux would read the first alone",
-                   list->n);
+        flux_v1_say(l,
+                    FLUX_FAULT,
+                    at,
+                    list,
+                    "version 1 has one task, not %u: Flux would read the first alone",
+                    list->n);
     if (list->n > MOST_TASKS) {
         flux_fault(l, at, list, "%u tasks; a jobspec holds at most 1000", list->n);
         return;
@@ -331,6 +333,7 @@ bool flux_read(struct arena *a,
         flux_attributes(&l, &attributes, v);
     if ((v = doc_get(root, "tasks")) != NULL)
         read_tasks(&l, &tasks, v);
+    faults->version_1 = faults->version_1 || l.v1_told;
     return faults->n_errors == before;
 }
 

@@ -101,6 +101,20 @@ void flux_say(struct flux_load *l,
     va_end(args);
 }
 
+void flux_v1_say(struct flux_load *l,
+                 enum flux_verdict verdict,
+                 const struct fault_path *at,
+                 const struct doc_node *node,
+                 const char *fmt,
+                 ...)
+{
+    va_list args;
+    l->v1_told = l->v1_told || (verdict == FLUX_FAULT && !l->rules->only_v1);
+    va_start(args, fmt);
+    say(l, verdict, at, node, fmt, args);
+    va_end(args);
+}
+
 struct doc_node flux_key_place(const struct doc_node *item)
 {
     return (struct doc_node){.line = item->key_line, .col = item->key_col};

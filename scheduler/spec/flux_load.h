@@ -47,6 +47,7 @@ struct flux_load {
     struct strmap *labels; /* label -> line */
     unsigned n_vertices;   /* so far */
     bool v1;               /* RFC 25 is to be kept */
+    bool v1_told;          /* an error is RFC 25's alone */
     bool unsure;           /* some vertex's type or label could not be read */
 };
 
@@ -67,6 +68,14 @@ void flux_say(struct flux_load *l,
               const struct doc_node *node,
               const char *fmt,
               ...);
+/* The same for what RFC 25 alone asks of version 1. */
+GM_PRINTF(5, 6)
+void flux_v1_say(struct flux_load *l,
+                 enum flux_verdict verdict,
+                 const struct fault_path *at,
+                 const struct doc_node *node,
+                 const char *fmt,
+                 ...);
 /* A place that is a key and not its value. */
 struct doc_node flux_key_place(const struct doc_node *item);
 

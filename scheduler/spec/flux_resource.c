@@ -122,8 +122,9 @@ static void read_count(struct flux_load *l,
     if (node->kind == DOC_INT)
         read_number(l, &at, type, node, ret);
     else if (l->v1 && (text || node->kind == DOC_MAP))
-        flux_fault(
+        flux_v1_say(
             l,
+            FLUX_FAULT,
             &at,
             node,
             "must be a plain integer in version 1, not %s; another version, such as "

@@ -214,11 +214,12 @@ read_system(struct flux_load *l, const struct fault_path *at, const struct doc_n
             tell_word(l, at, item);
     }
     if (l->v1 && doc_get(node, "duration") == NULL)
-        flux_fault(l,
-                   at,
-                   node,
-                   "the key 'duration' is missing: seconds, 0 for no limit; version 1 "
-                   "asks for it");
+        flux_v1_say(l,
+                    FLUX_FAULT,
+                    at,
+                    node,
+                    "the key 'duration' is missing: seconds, 0 for no limit; version 1 "
+                    "asks for it");
 }
 
 /* A section that is there must hold something; Fluxion alone lets it be empty. */
@@ -253,11 +254,12 @@ void flux_attributes(struct flux_load *l,
     if (system != NULL && has_values(l, &system_at, system, "Flux's attributes"))
         read_system(l, &system_at, system);
     if (system == NULL && l->v1)
-        flux_fault(l,
-                   at,
-                   node,
-                   "the key 'system' is missing: version 1 asks for system: {duration: "
-                   "SECONDS}");
+        flux_v1_say(l,
+                    FLUX_FAULT,
+                    at,
+                    node,
+                    "the key 'system' is missing: version 1 asks for system: {duration: "
+                    "SECONDS}");
     if (user != NULL && has_values(l, &user_at, user, "your own attributes"))
         l->job->gridmill = doc_get(user, "gridmill");
 }

@@ -35,7 +35,7 @@ static void tell_key(struct flux_load *l,
     const struct doc_node *item = doc_get(vertex, key);
     if (item != NULL) {
         struct doc_node place = flux_key_place(item);
-        flux_fault(l, at, &place, "in version 1 %s", rule);
+        flux_v1_say(l, FLUX_FAULT, at, &place, "in version 1 %s", rule);
     }
 }
 
@@ -56,27 +56,29 @@ check_slot(struct flux_load *l, const struct fault_path *at, const struct doc_no
                        : is(type, "gpu")  ? &gpus
                                           : &others;
         if (++*of == 2 && of != &others)
-            flux_say(l,
-                     l->is->v1_twice,
-                     &here,
-                     child,
-                     "in version 1 a slot has one vertex of type %s",
-                     type->as.text);
+            flux_v1_say(l,
+                        l->is->v1_twice,
+                        &here,
+                        child,
+                        "in version 1 a slot has one vertex of type %s",
+                        type->as.text);
         check_vertex(l, &here, child, IN_A_SLOT);
     }
     if (cores == 0 && others == 0 && with->n > 0)
-        flux_fault(l, at, with, "in version 1 a slot holds a core");
+        flux_v1_say(l, FLUX_FAULT, at, with, "in version 1 a slot holds a core");
 }
 
 static void
 check_node(struct flux_load *l, const struct fault_path *at, const struct doc_node *with)
 {
     if (with->n != 1) {
-        flux_fault(l,
-                   at,
-                   with,
-                   "in version 1 a node holds one slot and nothing else, not %u vertices",
-                   with->n);
+        flux_v1_say(
+            l,
+            FLUX_FAULT,
+            at,
+            with,
+            "in version 1 a node holds one slot and nothing else, not %u vertices",
+            with->n);
         return;
     }
     struct fault_path here = {.up = at, .index = 0};
@@ -94,7 +96,13 @@ static void check_vertex(struct flux_load *l,
     if (type == NULL)
         return;
     if (!is(type, places[place].types[0]) && !is(type, places[place].types[1])) {
-        flux_fault(l, &type_at, type, "'%.80s': %s", type->as.text, places[place].rule);
+        flux_v1_say(l,
+                    FLUX_FAULT,
+                    &type_at,
+                    type,
+                    "'%.80s': %s",
+                    type->as.text,
+                    places[place].rule);
         return;
     }
     tell_key(l, at, vertex, "id", "a vertex has no 'id'");
@@ -104,7 +112,8 @@ static void check_vertex(struct flux_load *l,
         return;
     }
     if (with == NULL && is(type, "node"))
-        flux_fault(l, at, vertex, "in version 1 a node needs 'with': its one slot");
+        flux_v1_say(
+            l, FLUX_FAULT, at, vertex, "in version 1 a node needs 'with': its one slot");
     if (with == NULL || with->kind != DOC_LIST)
         return;
     if (is(type, "node"))
@@ -118,8 +127,9 @@ void flux_v1_resources(struct flux_load *l,
                        const struct doc_node *list)
 {
     if (list->n > 1)
-        flux_fault(
+        flux_v1_say(
             l,
+            FLUX_FAULT,
             at,
             list,
             "version 1 has one resource, a node or a slot, not %u: Flux would read "
@@ -140,11 +150,11 @@ void flux_v1_count(struct flux_load *l,
     bool known =
         !l->unsure && resource_total(l->job->resources, l->job->n_resources, &sum) == 0;
     if (task->per == FLUX_PER_SLOT && task->count > 1)
-        flux_say(l,
-                 l->is->v1_per_slot,
-                 at,
-                 node,
-                 "in version 1 a slot runs one task; Flux's shell refuses more");
+        flux_v1_say(l,
+                    l->is->v1_per_slot,
+                    at,
+                    node,
+                    "in version 1 a slot runs one task; Flux's shell refuses more");
     if (task->per != FLUX_TOTAL || !known)
         return;
     if (task->count > sum.slots)
@@ -157,11 +167,11 @@ void flux_v1_count(struct flux_load *l,
                  (long long)task->count,
                  (long long)sum.slots);
     if (task->count < sum.nodes)
-        flux_say(l,
-                 l->is->v1_total,
-                 at,
-                 node,
-                 "%lld tasks on %lld nodes: in version 1 each node has one at least",
-                 (long long)task->count,
-                 (long long)sum.nodes);
+        flux_v1_say(l,
+                    l->is->v1_total,
+                    at,
+                    node,
+                    "%lld tasks on %lld nodes: in version 1 each node has one at least",
+                    (long long)task->count,
+                    (long long)sum.nodes);
 }

@@ -28,6 +28,7 @@ struct jobspec_faults {
     struct jobspec_fault *items;
     size_t n;        /* errors and warnings */
     size_t n_errors; /* of them */
+    bool version_1;  /* some are of RFC 25, which nobody but the document asked for */
 };
 
 void jobspec_faults_free(struct jobspec_faults *f); /* what is inside; not f itself */

@@ -122,6 +122,18 @@ expect 2 "$GRIDMILL" check --require-version 1 canonical.yaml
 expect 0 "$GRIDMILL" check --require-version any canonical.yaml
 expect 2 "$GRIDMILL" check --require-version 2 canonical.yaml
 says 'must be 1 or any'
+# RFC 25 that only the document itself asked for: what else there is.
+cat >graph.yaml <<'END'
+version: 1
+resources: [{type: slot, label: s, count: 1, with: [{type: socket, count: 1, with: [{type: core, count: 1}]}]}]
+tasks: [{command: [a], slot: s, count: {per_slot: 1}}]
+attributes: {system: {duration: 0}}
+END
+expect 2 "$GRIDMILL" check graph.yaml
+says '^graph\.yaml: note: version 1 is held to RFC 25; .* --require-version any$'
+expect 0 "$GRIDMILL" check --require-version any graph.yaml
+expect 2 "$GRIDMILL" check --require-version 1 graph.yaml
+says_not 'note:'
 for dialect in rfc flux-core fluxion; do
     expect 0 "$GRIDMILL" check --dialect $dialect canonical.yaml
 done
