@@ -59,7 +59,7 @@ static bool read_modifier(const struct reading *r, const char *word, size_t len)
 {
     size_t name = strcspn(word, "=,:");
     name = name < len ? name : len;
-    bool valued = word[name] == '=' && name < len;
+    bool valued = name < len && word[name] == '=';
     char *cut = arena_copy(r->l->arena, word, name), hint[128];
     for (size_t i = 0; i < N_MODIFIERS; i++) {
         if (strcasecmp(modifiers[i], cut) != 0)
