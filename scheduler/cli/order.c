@@ -255,29 +255,36 @@ static enum need look_job(struct order *o, struct order_job *job)
     return pending ? PENDING : MET;
 }
 
+/* When a job whose needs are met may begin; 0: now. */
+static double begin_of(const struct order_job *job, double now)
+{
+    return job->begin > now ? job->begin : 0;
+}
+
+/* Of those whose needs are met the one that may begin first; ORDER_NONE: there is none,
+ * and *ended is set where one became NOT_RUN. */
+static unsigned find_ready(struct order *o, double now, bool *ended)
+{
+    unsigned best = ORDER_NONE;
+    for (unsigned i = 0; i < o->n; i++) {
+        struct order_job *job = &o->jobs[i];
+        enum need n = job->end == ORDER_WAITS ? look_job(o, job) : PENDING;
+        *ended = *ended || n == NEVER;
+        if (n == MET &&
+            (best == ORDER_NONE || begin_of(job, now) < begin_of(&o->jobs[best], now)))
+            best = i;
+    }
+    return best;
+}
+
 unsigned order_next(struct order *o, double now, double *ret_begin)
 {
-    for (;;) {
-        unsigned best = ORDER_NONE;
-        bool ended = false;
-        for (unsigned i = 0; i < o->n; i++) {
-            struct order_job *job = &o->jobs[i];
-            enum need n = job->end == ORDER_WAITS ? look_job(o, job) : PENDING;
-            ended = ended || n == NEVER;
-            if (n != MET)
-                continue;
-            double begin = job->begin > now ? job->begin : 0;
-            double first = best == ORDER_NONE          ? 0
-                           : o->jobs[best].begin > now ? o->jobs[best].begin
-                                                       : 0;
-            if (best == ORDER_NONE || begin < first)
-                best = i;
-        }
-        if (best != ORDER_NONE) {
-            *ret_begin = o->jobs[best].begin;
-            return best;
-        }
-        if (!ended)
-            return ORDER_NONE;
+    unsigned best = ORDER_NONE;
+    for (bool ended = true; ended && best == ORDER_NONE;) {
+        ended = false;
+        best = find_ready(o, now, &ended);
     }
+    if (best != ORDER_NONE)
+        *ret_begin = o->jobs[best].begin;
+    return best;
 }

@@ -167,11 +167,6 @@ hold(struct claims *c, unsigned host, struct idset *pus, struct idset *gpus, int
     record(c, host, pus, gpus, slot);
 }
 
-const struct occupancy *claims_occupancy(const struct claims *c)
-{
-    return c->occ;
-}
-
 unsigned claims_cores(const struct claims *c, unsigned host, unsigned node)
 {
     return occupancy_free_cores(c->occ, host, node);

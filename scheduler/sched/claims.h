@@ -20,7 +20,6 @@ void claims_undo(struct claims *c, struct claims_mark to);
 /* A slot of its own; its number. */
 int claims_slot(struct claims *c, unsigned want, int outer);
 
-const struct occupancy *claims_occupancy(const struct claims *c);
 unsigned claims_cores(const struct claims *c, unsigned host, unsigned node); /* free */
 unsigned claims_pus(const struct claims *c, unsigned host, unsigned node);
 unsigned claims_gpus(const struct claims *c, unsigned host, unsigned node);

@@ -37,8 +37,8 @@ struct flux_job {
     unsigned n_resources;
     const struct flux_task *tasks;
     unsigned n_tasks;
-    double duration;                                 /* s; 0: not set */
-    const char *cwd, *name, *queue, *bank, *project; /* or NULL */
+    double duration;        /* s; 0: not set */
+    const char *cwd, *name; /* or NULL */
     const struct flux_env *env;
     unsigned n_env;
     const struct constraint *constraints; /* NULL: any host */
@@ -48,7 +48,6 @@ struct flux_job {
      * type NULL: not there */
     const char *per_resource_type;
     int64_t per_resource_count;
-    const struct doc_node *gridmill;   /* attributes.user.gridmill, or NULL */
     const struct doc_node *attributes; /* the whole, to be written again as it was */
     const struct doc_node *document;   /* likewise; filled by who called flux_read */
 };

@@ -47,23 +47,12 @@ read_cwd(struct flux_load *l, const struct fault_path *at, const struct doc_node
         flux_fault(l, at, node, "'%.200s' must be an absolute path", l->job->cwd);
 }
 
+/* A resource manager's own: nothing here is done with it. */
 static void
-read_queue(struct flux_load *l, const struct fault_path *at, const struct doc_node *node)
+check_text(struct flux_load *l, const struct fault_path *at, const struct doc_node *node)
 {
-    (void)flux_text(l, at, node, &l->job->queue);
-}
-
-static void
-read_bank(struct flux_load *l, const struct fault_path *at, const struct doc_node *node)
-{
-    (void)flux_text(l, at, node, &l->job->bank);
-}
-
-static void read_project(struct flux_load *l,
-                         const struct fault_path *at,
-                         const struct doc_node *node)
-{
-    (void)flux_text(l, at, node, &l->job->project);
+    const char *ignored;
+    (void)flux_text(l, at, node, &ignored);
 }
 
 static void read_dependencies(struct flux_load *l,
@@ -169,9 +158,9 @@ static const struct {
     {"preemptible-after", read_preemptible},
     {"environment", read_environment},
     {"cwd", read_cwd},
-    {"queue", read_queue},
-    {"bank", read_bank},
-    {"project", read_project},
+    {"queue", check_text},
+    {"bank", check_text},
+    {"project", check_text},
     {"dependencies", read_dependencies},
     {"constraints", read_constraints},
     {"job", read_job},
@@ -260,6 +249,6 @@ void flux_attributes(struct flux_load *l,
                     node,
                     "the key 'system' is missing: version 1 asks for system: {duration: "
                     "SECONDS}");
-    if (user != NULL && has_values(l, &user_at, user, "your own attributes"))
-        l->job->gridmill = doc_get(user, "gridmill");
+    if (user != NULL)
+        (void)has_values(l, &user_at, user, "your own attributes");
 }

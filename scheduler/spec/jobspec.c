@@ -348,7 +348,8 @@ void jobspec_free(struct jobspec *spec)
 static void add_job(struct jobspec_jobs *jobs, struct jobspec *spec)
 {
     if ((jobs->n & (jobs->n - 1)) == 0) /* full at powers of two */
-        jobs->items = xrealloc(jobs->items, jobs->n == 0 ? 1 : 2 * jobs->n, sizeof(spec));
+        jobs->items = xrealloc(
+            jobs->items, jobs->n == 0 ? 1 : 2 * jobs->n, sizeof(struct jobspec *));
     jobs->items[jobs->n++] = spec;
 }
 

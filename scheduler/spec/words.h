@@ -21,15 +21,15 @@ struct words;
 
 struct word {
     const char *name;
-    const char *help;           /* one line, for people */
-    uint32_t types;             /* bits of enum word_type: what its value may be */
+    const char *help; /* one line, for people */
+    uint32_t types;   /* bits of enum word_type: what its value may be */
+    bool required;
+    bool filled;                /* an empty list is a fault */
     const char *const *choices; /* the texts it may be, NULL at the end; or NULL */
     const char *pattern;        /* what other texts match (ECMA 262); or NULL */
     double least, most;         /* of numbers; most 0: no bound */
     const struct words *keys;   /* of a map */
     const struct word *item;    /* of a list's items, of an open map's values */
-    bool required;
-    bool filled; /* an empty list is a fault */
 };
 
 struct words {

@@ -95,9 +95,6 @@ Test(flux, the_words_of_a_document_end_up_in_the_job)
     cr_expect(j->version == 999 && j->n_resources == 1 && j->duration == 1.5);
     cr_expect_str_eq(j->cwd, "/w");
     cr_expect_str_eq(j->name, "n");
-    cr_expect_str_eq(j->queue, "q");
-    cr_expect_str_eq(j->bank, "b");
-    cr_expect_str_eq(j->project, "p");
     cr_expect(node->exclusive == RESOURCE_TRUE && slot->exclusive == RESOURCE_UNSAID);
     cr_expect_str_eq(node->unit, "u");
     cr_expect_str_eq(node->id, "3");
@@ -108,8 +105,7 @@ Test(flux, the_words_of_a_document_end_up_in_the_job)
     cr_expect(j->n_env == 2 && j->env[1].value == NULL);
     cr_expect_str_eq(j->env[0].value, "y");
     cr_expect(j->constraints->op == CONSTRAINT_RANKS && j->n_needs == 1);
-    cr_expect(doc_get(j->gridmill, "ranks") != NULL);
-    cr_expect(doc_get(j->attributes, "user") != NULL);
+    cr_expect(doc_get(doc_get(doc_get(j->attributes, "user"), "gridmill"), "ranks"));
     const struct flux_task *t = j->tasks;
     cr_expect(j->n_tasks == 1 && t->n_command == 2 && t->per == FLUX_PER_SLOT);
     cr_expect(t->count == 3 && t->n_env == 2 && t->env[1].value == NULL);
