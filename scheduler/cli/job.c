@@ -6,8 +6,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "say.h"
-#include "spec/doc.h"
-#include "spec/faults.h"
 #include "spec/request.h"
 #include "spec/units.h"
 #include "topo/draw.h"
@@ -119,23 +117,6 @@ static int read_options(const struct cli *cli,
     return 0;
 }
 
-/* "/usr/bin/hostname" -> "hostname" */
-static const char *command_name(struct arena *a, const char *command)
-{
-    const char *slash = strrchr(command, '/');
-    char *name = arena_strdup(a, slash != NULL ? slash + 1 : command);
-    for (char *p = name; *p != '\0'; p++) {
-        bool fine = (*p >= '0' && *p <= '9') ||
-                    ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z') ||
-                    strchr("-_", *p) != NULL || (*p == '.' && p > name);
-        if (!fine)
-            *p = '_';
-    }
-    if (strlen(name) > 100)
-        name[100] = '\0';
-    return name[0] != '\0' ? name : "job";
-}
-
 /* The document of a command: of --shape, or of so many ranks of one core. */
 static int format_command(const struct cli *cli,
                           struct arena *a,
@@ -163,7 +144,7 @@ static int format_command(const struct cli *cli,
                        args->words[0]);
     r.command = args->words + args->dashed;
     if (name == NULL)
-        r.name = command_name(a, r.command[0]);
+        r.name = request_name(a, r.command[0]);
     if (shape == NULL)
         r.shape = arena_printf(a, "slot=%s/core", ranks);
     int rc = time != NULL ? units_duration(time, &r.time, err) : 0;
@@ -176,17 +157,9 @@ static int format_command(const struct cli *cli,
 
 int job_read_text(struct job_file *f, struct gm_error *err)
 {
-    struct gm_error why = {0};
-    int rc = file_read(f->name, DOC_MAX_BYTES, &f->text, &f->source.len, &why);
+    int rc = jobspec_read(f->name, &f->text, &f->source.len, &f->faults, err);
     f->source.text = f->text;
-    if (rc == 0)
-        return 0;
-    size_t named = strlen(f->name); /* the sentence opens with "FILE: " */
-    bool opens =
-        strncmp(why.text, f->name, named) == 0 && strncmp(why.text + named, ": ", 2) == 0;
-    faults_init(&f->faults, f->name);
-    faults_add(&f->faults, NULL, 0, 0, "%s", opens ? why.text + named + 2 : why.text);
-    return faults_first(&f->faults, rc, err);
+    return rc;
 }
 
 int job_read(const struct cli *cli,

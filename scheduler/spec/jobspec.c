@@ -116,8 +116,7 @@ static const char *default_name(struct arena *a, const char *file, unsigned docu
     if (document > 1)
         (void)snprintf(number, sizeof(number), "-%u", document);
     size_t most = 100 - strlen(number);
-    char *name = arena_copy(a, base, len > most ? most : len);
-    load_make_name(name, true);
+    const char *name = load_make_name(a, base, len > most ? most : len, true);
     return arena_printf(a, "%s%s", name, number);
 }
 
@@ -302,37 +301,22 @@ int jobspec_parse(const char *file,
     return parse(&in, ret, err);
 }
 
-/* The bytes of the file; an error is told as a fault, too. */
-static int read_file(const char *file,
-                     char **ret,
-                     size_t *ret_len,
-                     struct jobspec_faults *faults,
-                     struct gm_error *err)
+int jobspec_read(const char *file,
+                 char **ret,
+                 size_t *ret_len,
+                 struct jobspec_faults *faults,
+                 struct gm_error *err)
 {
     struct gm_error why = {0};
     int rc = file_read(file, DOC_MAX_BYTES, ret, ret_len, &why);
     if (rc == 0)
         return 0;
-    size_t named =
-        strlen(file); /* the sentence opens with "FILE: ", as a fault's text does */
+    size_t named = strlen(file); /* the sentence opens with "FILE: " as a fault's does */
     bool opens =
         strncmp(why.text, file, named) == 0 && strncmp(why.text + named, ": ", 2) == 0;
+    faults_init(faults, file);
     faults_add(faults, NULL, 0, 0, "%s", opens ? why.text + named + 2 : why.text);
     return faults_first(faults, rc, err);
-}
-
-int jobspec_load(const char *file,
-                 const struct jobspec_options *opt,
-                 struct jobspec **ret,
-                 struct jobspec_faults *faults,
-                 struct gm_error *err)
-{
-    AUTO_FREE(char) text = NULL;
-    size_t len = 0;
-    faults_init(faults, file);
-    int rc = read_file(file, &text, &len, faults, err);
-    struct input in = {file, text, len, opt, faults};
-    return rc == 0 ? parse(&in, ret, err) : rc;
 }
 
 void jobspec_free(struct jobspec *spec)
@@ -453,22 +437,6 @@ int jobspec_parse_all(const char *file,
     }
     *ret = jobs;
     return 0;
-}
-
-int jobspec_load_all(const char *file,
-                     const struct jobspec_options *opt,
-                     struct jobspec_jobs *ret,
-                     struct jobspec_faults *faults,
-                     struct gm_error *err)
-{
-    AUTO_FREE(char) text = NULL;
-    size_t len = 0;
-    faults_init(faults, file);
-    int rc = read_file(file, &text, &len, faults, err);
-    if (rc != 0)
-        return rc;
-    jobspec_faults_free(faults);
-    return jobspec_parse_all(file, text, len, opt, ret, faults, err);
 }
 
 void jobspec_jobs_free(struct jobspec_jobs *jobs)

@@ -266,15 +266,16 @@ struct jobspec {
     unsigned n_cannot, n_dsos;
 };
 
-/* Loads the one job of a file ("-": standard input). -EINVAL: the faults are in *faults
- * (all of them), err has the first; -ENOENT and others: the file could not be read, err
- * says so and faults holds it too. *faults is filled in any case and is yours to free. */
-int jobspec_load(const char *file,
-                 const struct jobspec_options *opt,
-                 struct jobspec **ret,
+/* The bytes of a file ("-": standard input); yours to free. -ENOENT and others: it could
+ * not be read; err says so and *faults, which is yours to free then, holds it too. */
+int jobspec_read(const char *file,
+                 char **ret,
+                 size_t *ret_len,
                  struct jobspec_faults *faults,
                  struct gm_error *err);
-/* The same from memory; `file` is the name that errors speak of. */
+/* The one job of a text; `file` is the name that errors speak of. -EINVAL: the faults are
+ * in *faults (all of them), err has the first. *faults is filled in any case and is yours
+ * to free. */
 int jobspec_parse(const char *file,
                   const char *text,
                   size_t len,
@@ -284,19 +285,13 @@ int jobspec_parse(const char *file,
                   struct gm_error *err);
 void jobspec_free(struct jobspec *spec); /* takes NULL */
 
-/* All jobs of a file, a document each, in its order (options.document: that one alone).
- */
+/* All jobs of a text, a document each, in its order (options.document: that one alone);
+ * the text is copied. */
 struct jobspec_jobs {
     struct jobspec **items;
     unsigned n;
     char *text; /* the file's: every job's `text` is this one */
 };
-int jobspec_load_all(const char *file,
-                     const struct jobspec_options *opt,
-                     struct jobspec_jobs *ret,
-                     struct jobspec_faults *faults,
-                     struct gm_error *err);
-/* The same from memory; the text is copied. */
 int jobspec_parse_all(const char *file,
                       const char *text,
                       size_t len,

@@ -270,11 +270,13 @@ bool load_is_name(const char *text, bool dots)
     return true;
 }
 
-void load_make_name(char *text, bool dots)
+char *load_make_name(struct arena *a, const char *text, size_t most, bool dots)
 {
-    for (char *p = text; *p != '\0'; p++) {
+    char *name = arena_copy(a, text, strnlen(text, most));
+    for (char *p = name; *p != '\0'; p++) {
         char one[2] = {*p, '\0'};
-        if (!load_is_name(one, dots) && (*p != '.' || !dots || p == text))
+        if (!load_is_name(one, dots) && (*p != '.' || !dots || p == name))
             *p = '_';
     }
+    return name;
 }

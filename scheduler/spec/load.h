@@ -129,8 +129,9 @@ bool load_duration(struct load *l,
                    double *ret);
 /* Letters, digits, '-', '_' (and '.' when `dots`), at most 100 of them. */
 bool load_is_name(const char *text, bool dots);
-/* Makes one of any text: what a name cannot hold becomes '_'. */
-void load_make_name(char *text, bool dots);
+/* Makes one of any text: what a name cannot hold becomes '_', and what is more than so
+ * many bytes is cut off. "" of "" alone. */
+char *load_make_name(struct arena *a, const char *text, size_t most, bool dots);
 
 /* keys.c: every key of the job but `tasks` and a lone stage's. */
 void keys_read(struct load *l, const struct doc_node *root);

@@ -3,9 +3,22 @@
 #include "spec/request.h"
 #include "doc.h"
 #include "faults.h"
+#include "load.h"
 #include "spec/flux.h"
 #include "spec/shape.h"
 #include <math.h>
+
+const char *request_program(const char *command)
+{
+    const char *slash = strrchr(command, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : command;
+}
+
+const char *request_name(struct arena *a, const char *command)
+{
+    const char *name = load_make_name(a, request_program(command), 100, true);
+    return name[0] != '\0' ? name : "job";
+}
 
 static void put_task(struct json *j, const struct request *r, const char *slot)
 {

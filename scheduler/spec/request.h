@@ -14,6 +14,10 @@ struct request {
     double time;                /* s; 0: no limit */
 };
 
+/* "/usr/bin/hostname" -> "hostname" */
+const char *request_program(const char *command);
+/* The name of a job that was given none: its program's, as far as a name can hold it. */
+const char *request_name(struct arena *a, const char *command);
 /* JSON, in `a`: version 1 where RFC 25 allows it, else 999. -EINVAL: the shape is wrong,
  * at which character. */
 int request_format(const struct request *r,

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "load.h"
 #include "spec/flux.h"
+#include "spec/request.h"
 
 enum { MOST_VARIABLES = 1000000 };
 
@@ -85,19 +86,12 @@ static bool set_env(const struct load *l,
     return true;
 }
 
-static const char *program(const struct flux_task *task)
-{
-    const char *slash = strrchr(task->command[0], '/');
-    return slash != NULL && slash[1] != '\0' ? slash + 1 : task->command[0];
-}
-
 /* The program's name, and a number from the second on. */
 static const char *stage_name(struct load *l, const struct flux_task *task, unsigned i)
 {
-    const char *base = program(task);
-    size_t len = strlen(base), last = 1;
-    char *word = arena_copy(l->arena, base, len > 80 ? 80 : len);
-    load_make_name(word, false);
+    size_t last = 1;
+    const char *word =
+        load_make_name(l->arena, request_program(task->command[0]), 80, false);
     const char *name = word[0] != '\0' ? word : arena_printf(l->arena, "task%u", i);
     const char *key = arena_printf(l->arena, "%s/", name); /* where its numbers are */
     (void)strmap_get(l->stage_index, key, &last);
@@ -200,18 +194,11 @@ static void check_sets(struct load *l, const struct doc_node *view)
     }
 }
 
-static const char *clean_name(struct arena *a, const char *text)
-{
-    size_t len = strlen(text);
-    char *clean = arena_copy(a, text, len > 100 ? 100 : len);
-    load_make_name(clean, true);
-    return clean[0] != '\0' ? clean : "job";
-}
-
 const char *seated_name(struct arena *a, const struct flux_job *job)
 {
     bool given = job->name != NULL && job->name[0] != '\0';
-    return clean_name(a, given ? job->name : program(&job->tasks[0]));
+    const char *command = job->tasks[0].command[0];
+    return given ? load_make_name(a, job->name, 100, true) : request_name(a, command);
 }
 
 /* Flux takes any text as a job's name, and the program's where there is none; the results
@@ -219,7 +206,8 @@ const char *seated_name(struct arena *a, const struct flux_job *job)
 static void set_names(struct load *l, const struct flux_job *job)
 {
     bool given = job->name != NULL && job->name[0] != '\0';
-    const char *stem = given ? clean_name(l->arena, job->name) : l->spec->name;
+    const char *stem =
+        given ? load_make_name(l->arena, job->name, 100, true) : l->spec->name;
     if (l->spec->results == NULL) {
         const char *file = arena_printf(l->arena, "%s.h5", stem);
         AUTO_FREE(char) path = file_absolute(l->spec->dir, file);

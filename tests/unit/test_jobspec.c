@@ -160,19 +160,12 @@ Test(jobspec, a_source_is_looked_at_once_for_each_unit)
     jobspec_faults_free(&faults);
 }
 
-/* The jobs of a text, as a file of its own. */
 static int load_all(const char *text,
                     const struct jobspec_options *opt,
                     struct jobspec_jobs *ret,
                     struct jobspec_faults *faults)
 {
-    char file[] = "/tmp/gridmill-jobs-XXXXXX.yaml";
-    int fd = mkstemps(file, 5);
-    cr_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    (void)close(fd);
-    int rc = jobspec_load_all(file, opt, ret, faults, NULL);
-    (void)unlink(file);
-    return rc;
+    return jobspec_parse_all("/job/x.yaml", text, strlen(text), opt, ret, faults, NULL);
 }
 
 Test(jobspec, several_documents_are_several_jobs)
@@ -208,7 +201,7 @@ Test(jobspec, several_documents_are_several_jobs)
         cr_expect(strstr(form, i == 1 ? "\"--document\",\"2\"," : "\"--document\",") !=
                   NULL);
     }
-    cr_expect(strncmp(jobs.items[0]->name, "gridmill-jobs-", 14) == 0);
+    cr_expect_str_eq(jobs.items[0]->name, "x");
     cr_expect_str_eq(jobs.items[1]->name + strlen(jobs.items[0]->name), "-2");
     cr_expect_str_eq(jobs.items[2]->results, "/job/last.h5");
     jobspec_jobs_free(&jobs);
@@ -274,11 +267,11 @@ Test(jobspec, a_file_holds_4096_documents_and_no_more)
 
 Test(jobspec, a_file_that_is_not_there_is_named_once)
 {
-    struct jobspec_options opt = fake_options();
     struct jobspec_faults faults;
     struct gm_error err = {0};
-    struct jobspec *s = NULL;
-    cr_expect(jobspec_load("/nowhere/x.yaml", &opt, &s, &faults, &err) == -ENOENT);
+    char *text = NULL;
+    size_t len = 0;
+    cr_expect(jobspec_read("/nowhere/x.yaml", &text, &len, &faults, &err) == -ENOENT);
     cr_expect_str_eq(err.text, "/nowhere/x.yaml: No such file or directory");
     cr_assert(faults.n == 1);
     AUTO_FREE(char) line = jobspec_fault_format(&faults, 0);
