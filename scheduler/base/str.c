@@ -69,25 +69,29 @@ void str_free(struct str *s)
     *s = (struct str){0};
 }
 
-/* Levenshtein's distance over one row; words past 63 bytes are never near. */
+/* Levenshtein's distance, two neighbours in the wrong order being one step; words past
+ * 63 bytes are never near. */
 static size_t edit_distance(const char *a, const char *b)
 {
-    size_t row[64], n = strlen(a), m = strlen(b);
+    size_t rows[3][64], n = strlen(a), m = strlen(b);
     if (n >= 64 || m >= 64)
         return SIZE_MAX;
     for (size_t j = 0; j <= m; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (size_t i = 1; i <= n; i++) {
-        size_t corner = row[0];
+        size_t *row = rows[i % 3];
+        const size_t *up = rows[(i + 2) % 3], *above = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            size_t swap = corner + (a[i - 1] != b[j - 1]);
-            corner = row[j];
-            size_t step = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+            size_t swap = up[j - 1] + (a[i - 1] != b[j - 1]);
+            size_t step = 1 + (up[j] < row[j - 1] ? up[j] : row[j - 1]);
             row[j] = step < swap ? step : swap;
+            bool turned = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (turned && above[j - 2] + 1 < row[j])
+                row[j] = above[j - 2] + 1;
         }
     }
-    return row[m];
+    return rows[n % 3][m];
 }
 
 const char *str_nearest(const char *word, const char *const *candidates, size_t n)

@@ -62,6 +62,7 @@ Test(str, the_nearest_word_is_found_and_far_ones_are_not)
         {"", NULL},
         {"x", NULL},
         {"foo", NULL},
+        {"jbo", "job"},
         {"completely-else", NULL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
