@@ -22,8 +22,10 @@ enum when {
     AS_ROOT,
     ONE_HOST,
     SEVERAL_HOSTS,
-    BOUND,  /* by the rankfile */
-    UNBOUND /* ranks share cores */
+    BOUND,      /* by the rankfile */
+    UNBOUND,    /* by nobody here, which is one of the two below */
+    CROWDED,    /* more ranks than cores */
+    SELF_BOUND, /* ranks share a slot's cores: the runner binds */
 };
 
 /* In the texts %f is the plan's folder, %n the number of ranks, %h the hosts with their
@@ -58,19 +60,25 @@ static const struct rule rules[] = {
      NULL,
      "--map-by rankfile:file=%f/rankfile:hwtcpus",
      "each rank on the cores of the plan"},
-    {4, 4, UNBOUND, NULL, "--oversubscribe", "more ranks than cores, as the job allows"},
+    {4, 4, UNBOUND, NULL, "--oversubscribe", "more ranks than cores are let start"},
     {5,
      99,
      UNBOUND,
      NULL,
      "--map-by :oversubscribe",
-     "more ranks than cores, as the job allows"},
+     "more ranks than cores are let start"},
     {4,
      99,
-     UNBOUND,
+     CROWDED,
      NULL,
      "--bind-to none",
      "ranks share the cores: the kernel schedules"},
+    {4,
+     99,
+     SELF_BOUND,
+     NULL,
+     "--bind-to none",
+     "ranks of one slot share its cores: each binds itself"},
     {4,
      99,
      ONE_HOST,
@@ -103,7 +111,7 @@ static const struct rule rules[] = {
 struct facts {
     const struct plan *plan;
     unsigned major;
-    bool as_root, several_hosts, bound;
+    bool as_root, several_hosts, bound, self_bound;
     char hosts[4096]; /* "n0:4,n1:4" */
 };
 
@@ -126,6 +134,8 @@ static bool applies(const struct rule *r, const struct facts *f)
         [SEVERAL_HOSTS] = f->several_hosts,
         [BOUND] = f->bound,
         [UNBOUND] = !f->bound,
+        [CROWDED] = !f->bound && !f->self_bound,
+        [SELF_BOUND] = f->self_bound,
     };
     return f->major >= r->from && f->major <= r->to && holds[r->when] &&
            (r->parameter == NULL || !alloc_user_set(r->parameter));
@@ -204,6 +214,7 @@ static int find_facts(const struct plan *plan, struct facts *ret, struct gm_erro
     struct facts f = {.plan = plan, .major = built_against()};
     f.as_root = geteuid() == 0;
     f.bound = plan->binder == PLAN_BOUND_BY_LAUNCHER && !plan->oversubscribe;
+    f.self_bound = plan->binder == PLAN_BOUND_BY_RUNNER;
     size_t used = 0;
     unsigned n_used = 0;
     for (unsigned h = 0; h < plan->n_hosts; h++) {
