@@ -156,6 +156,25 @@ sit_on_resources(struct work *w, const struct match_slot *slot, struct gm_error 
     return rc;
 }
 
+/* The slot at which a `total` begins to deal: behind the last one that an entry above it,
+ * on the same slots, gave a task more than the others. */
+static uint64_t first_dealt(const struct work *w)
+{
+    uint64_t at = 0;
+    for (const struct jobspec_stage *s = w->spec->stages; s < w->stage; s++) {
+        if (s->slot == w->stage->slot && s->per == JOBSPEC_TOTAL)
+            at = (at + s->per_count % w->n_slots) % w->n_slots;
+    }
+    return at;
+}
+
+/* Tasks of a `total` in slot i: dealt evenly. */
+static uint64_t share_of_total(const struct work *w, unsigned i)
+{
+    uint64_t total = w->stage->per_count, n = w->n_slots;
+    return total / n + ((i + n - first_dealt(w)) % n < total % n);
+}
+
 static int sit_stage(struct work *w, struct gm_error *err)
 {
     const struct jobspec_stage *s = w->stage;
@@ -163,9 +182,7 @@ static int sit_stage(struct work *w, struct gm_error *err)
     find_slots(w);
     for (unsigned i = 0; rc == 0 && i < w->n_slots; i++) {
         const struct match_slot *slot = &w->match->slots[w->first_slot + i];
-        uint64_t share = s->per_count;
-        if (s->per == JOBSPEC_TOTAL)
-            share = s->per_count / w->n_slots + (i < s->per_count % w->n_slots);
+        uint64_t share = s->per == JOBSPEC_TOTAL ? share_of_total(w, i) : s->per_count;
         if (s->per == JOBSPEC_PER_RESOURCE)
             rc = sit_on_resources(w, slot, err);
         else
