@@ -125,25 +125,11 @@ void faults_warn(struct jobspec_faults *f,
     va_end(args);
 }
 
-GM_PRINTF(5, 6)
-static void warn_at(struct jobspec_faults *f,
-                    const char *path,
-                    unsigned line,
-                    unsigned col,
-                    const char *fmt,
-                    ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    add(f, true, path, line, col, fmt, args);
-    va_end(args);
-}
-
 void faults_as_warnings(struct jobspec_faults *f, const struct jobspec_faults *from)
 {
     for (size_t i = 0; i < from->n; i++) {
         const struct jobspec_fault *fault = &from->items[i];
-        warn_at(f, fault->path, fault->line, fault->col, "%s", fault->text);
+        faults_warn_at(f, fault->path, fault->line, fault->col, "%s", fault->text);
     }
 }
 
@@ -158,12 +144,27 @@ static int by_place(const void *a, const void *b)
     return rc != 0 ? rc : strcmp(x->text, y->text);
 }
 
+/* A --set that is wrong is so in every document of a file: told once. */
+static void drop_repeats(struct jobspec_faults *f)
+{
+    size_t kept = 1;
+    for (size_t i = 1; i < f->n; i++) {
+        if (by_place(&f->items[kept - 1], &f->items[i]) == 0)
+            f->n_errors -= !f->items[i].warning;
+        else
+            f->items[kept++] = f->items[i];
+    }
+    f->n = kept;
+}
+
 void faults_sort(struct jobspec_faults *f)
 {
-    size_t n =
-        f->n > FAULTS_MAX ? FAULTS_MAX : f->n; /* the closing line stays the last */
-    if (n > 1)
-        qsort(f->items, n, sizeof(*f->items), by_place);
+    if (f->n > FAULTS_MAX) { /* the closing line stays the last */
+        qsort(f->items, FAULTS_MAX, sizeof(*f->items), by_place);
+    } else if (f->n > 1) {
+        qsort(f->items, f->n, sizeof(*f->items), by_place);
+        drop_repeats(f);
+    }
 }
 
 char *jobspec_fault_format(const struct jobspec_faults *f, size_t i)

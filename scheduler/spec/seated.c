@@ -216,30 +216,47 @@ static void set_names(struct load *l, const struct flux_job *job)
     l->spec->name = seated_name(l->arena, job);
 }
 
-/* Flux's shell does these; our ranks have none of it. */
-static void warn_shell(struct load *l, const struct flux_job *job)
+static void
+warn_ignored(struct load *l, const struct fault_path *at, const struct doc_node *item)
 {
+    faults_warn(l->faults,
+                at,
+                item->key_line,
+                item->key_col,
+                "'%.80s' is for Flux, Gridmill does not obey it",
+                item->key);
+}
+
+static bool is_one_of(const char *key, const char *const *words)
+{
+    while (*words != NULL && strcmp(*words, key) != 0)
+        words++;
+    return *words != NULL;
+}
+
+/* What Flux's scheduler and shell do, and our ranks do not. */
+static void warn_of_flux(struct load *l, const struct flux_job *job)
+{
+    static const char *const ours[] = {"per-resource", "verbose", NULL};
+    static const char *const theirs[] = {
+        "queue", "bank", "project", "preemptible-after", "files", NULL};
     static const struct fault_path attributes = {.key = "attributes"},
-                                   system = {.up = &attributes, .key = "system"},
-                                   shell = {.up = &system, .key = "shell"},
-                                   at = {.up = &shell, .key = "options"};
-    const struct doc_node *options = job->attributes;
-    for (const char *const *key =
-             (const char *const[]){"system", "shell", "options", NULL};
-         options != NULL && *key != NULL;
-         key++)
-        options = doc_get(options, *key);
-    for (unsigned i = 0; options != NULL && i < options->n; i++) {
-        const struct doc_node *item = &options->as.items[i];
-        if (options->kind != DOC_MAP || strcmp(item->key, "per-resource") == 0 ||
-            strcmp(item->key, "verbose") == 0)
-            continue;
-        faults_warn(l->faults,
-                    &at,
-                    item->key_line,
-                    item->key_col,
-                    "'%.80s' is for Flux's shell, Gridmill does not obey it",
-                    item->key);
+                                   system_at = {.up = &attributes, .key = "system"},
+                                   shell = {.up = &system_at, .key = "shell"},
+                                   options_at = {.up = &shell, .key = "options"};
+    const struct doc_node *system =
+        job->attributes != NULL ? doc_get(job->attributes, "system") : NULL;
+    for (unsigned i = 0; system != NULL && system->kind == DOC_MAP && i < system->n;
+         i++) {
+        if (is_one_of(system->as.items[i].key, theirs))
+            warn_ignored(l, &system_at, &system->as.items[i]);
+    }
+    const struct doc_node *options = system != NULL ? doc_get(system, "shell") : NULL;
+    options = options != NULL ? doc_get(options, "options") : NULL;
+    for (unsigned i = 0; options != NULL && options->kind == DOC_MAP && i < options->n;
+         i++) {
+        if (!is_one_of(options->as.items[i].key, ours))
+            warn_ignored(l, &options_at, &options->as.items[i]);
     }
 }
 
@@ -249,7 +266,7 @@ void seated_read(struct load *l, const struct flux_job *job, const struct doc_no
     l->spec->n_resources = job->n_resources;
     read_tasks(l, job);
     read_seats(l);
-    warn_shell(l, job);
+    warn_of_flux(l, job);
     check_sets(l, view);
     keys_read(l, view);
     if (doc_get(view, "name") == NULL) /* else it is a --set's */

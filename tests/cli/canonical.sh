@@ -72,12 +72,12 @@ job "{type: slot, label: s, count: 1, with: [{type: core, count: 2}]}" \
 expect 0 "$GRIDMILL" run job.yaml
 seen_as_planned job.h5 "$first" "$second"
 
-# Five on two slots, and a second entry on the first of them.
+# Five on two slots, and a second entry where they stopped.
 job "{type: slot, label: s, count: 2, $core}" \
     "  - {command: $(tells X), slot: s, count: {total: 5}}
   - {command: $(tells Y), slot: s, count: {total: 1}}"
 expect 0 "$GRIDMILL" run job.yaml
-seen_as_planned job.h5 "$first" "$first" "$first" "$second" "$second" "$first"
+seen_as_planned job.h5 "$first" "$first" "$first" "$second" "$second" "$second"
 
 # As many slots as there is room for.
 job "{type: slot, label: s, count: 1-64, $core}" \
@@ -130,7 +130,7 @@ job "{type: slot, label: s, count: 1, $core}" "  - {command: ['true'], slot: s, 
     "cwd: $work/nowhere, shell: {options: {exit-on-error: 1}}"
 expect 2 "$GRIDMILL" run job.yaml --results "$work/job.h5"
 says "attributes.system.cwd: $work/nowhere: No such file"
-says "warning: 'exit-on-error' is for Flux's shell"
+says "warning: 'exit-on-error' is for Flux, Gridmill does not obey it"
 nothing_left job.h5
 
 # Under mpirun itself: as many ranks as tasks, where the launcher put them.

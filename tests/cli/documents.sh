@@ -111,4 +111,7 @@ says '^cycle\.yaml:10:9: needs: the jobs wait for each other: a -> b -> a$'
 refused 'this file holds no other: put both into one file, as documents with ---' < <(
     job score 'sh, -c, "echo >> log"' afterok:train)
 expect 0 "$GRIDMILL" check r.yaml # another file may hold it
+# A --set that is wrong in each of them is told once.
+expect 2 "$GRIDMILL" check --set ranks=x r.yaml cycle.yaml
+[ "$(cat "$work/out" "$work/err" | grep -c "^--set ranks=x: ranks: ")" -eq 2 ] || fail "a --set told for each document"
 exit 0
