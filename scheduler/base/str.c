@@ -56,6 +56,56 @@ char *str_steal(struct str *s)
     return text;
 }
 
+static bool any_control(const char *word)
+{
+    const unsigned char *p = (const unsigned char *)word;
+    while (*p >= ' ' && *p != 0x7f)
+        p++;
+    return *p != '\0';
+}
+
+/* $'...' as POSIX has it since 2024, and bash ever. */
+static void add_escaped(struct str *s, const char *word)
+{
+    str_add(s, "$'");
+    for (const unsigned char *p = (const unsigned char *)word; *p != '\0'; p++) {
+        if (*p == '\n')
+            str_add(s, "\\n");
+        else if (*p == '\t')
+            str_add(s, "\\t");
+        else if (*p < ' ' || *p == 0x7f)
+            str_printf(s, "\\%03o", *p);
+        else
+            str_printf(s, *p == '\'' || *p == '\\' ? "\\%c" : "%c", *p);
+    }
+    str_add(s, "'");
+}
+
+void str_add_shell(struct str *s, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_@%+=:,./-";
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        str_add(s, word);
+        return;
+    }
+    if (any_control(word)) {
+        add_escaped(s, word);
+        return;
+    }
+    str_add(s, "'");
+    for (const char *p = word; *p != '\0';) {
+        size_t n = strcspn(p, "'");
+        str_add_n(s, p, n);
+        p += n;
+        if (*p == '\'') {
+            str_add(s, "'\\''");
+            p++;
+        }
+    }
+    str_add(s, "'");
+}
+
 void str_clear(struct str *s)
 {
     s->len = 0;

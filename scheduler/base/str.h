@@ -17,7 +17,10 @@ void str_add_n(struct str *s, const char *text, size_t len);
 GM_PRINTF(2, 3) void str_printf(struct str *s, const char *fmt, ...);
 const char *str_text(const struct str *s); /* "" while empty */
 char *str_steal(struct str *s);            /* yours to free; s is empty after */
-void str_clear(struct str *s);             /* keeps the memory */
+/* A word as a shell takes it for itself: plain, in single quotes, or, with control
+ * characters in it, as $'a\nb'. */
+void str_add_shell(struct str *s, const char *word);
+void str_clear(struct str *s); /* keeps the memory */
 void str_free(struct str *s);
 
 /* The candidate nearest to `word` by edit distance, or NULL when none is near (more than

@@ -282,17 +282,13 @@ arg_line(struct str *out, const char *what, const struct tasks_preview_arg *arg)
     line(out, what, arg->name, str_text(&j.out));
 }
 
-/* The argument vector in one line; a word that needs it is quoted as JSON is. */
+/* As a shell would take it. */
 static void draw_command(const struct shown *t, struct str *out)
 {
     str_printf(out, "  %-8s", "command");
     for (const char *const *word = t->gets.argv; *word != NULL; word++) {
-        AUTO_JSON quoted = {.pretty = false};
-        bool plain = **word != '\0';
-        for (const unsigned char *p = (const unsigned char *)*word; *p != '\0'; p++)
-            plain = plain && *p > ' ' && *p != '"' && *p != '\\' && *p != 0x7f;
-        json_string(&quoted, *word);
-        str_printf(out, " %s", plain ? *word : quoted.out.text);
+        str_add(out, " ");
+        str_add_shell(out, *word);
     }
     str_add(out, "\n");
 }
@@ -306,10 +302,10 @@ static void draw_work(const struct shown *t, struct str *out)
         draw_command(t, out);
     for (unsigned i = 0; i < t->s->n_env; i++) {
         const struct jobspec_env *e = &t->s->env[i];
-        line(out,
-             i == 0 ? "env" : "",
-             e->name,
-             e->unset ? "(unset)" : *set++ + strlen(e->name) + 1);
+        AUTO_STR value = {0};
+        if (!e->unset)
+            str_add_shell(&value, *set++ + strlen(e->name) + 1);
+        line(out, i == 0 ? "env" : "", e->name, e->unset ? "(unset)" : value.text);
     }
 }
 

@@ -111,28 +111,6 @@ void launch_line_free(struct launch_line *l)
         arena_free(l->arena); /* l is in it */
 }
 
-/* As it is where a shell takes it for itself, else in single quotes. */
-static void add_quoted(struct str *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789_@%+=:,./-";
-    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
-        str_add(out, word);
-        return;
-    }
-    str_add(out, "'");
-    for (const char *p = word; *p != '\0';) {
-        size_t n = strcspn(p, "'");
-        str_add_n(out, p, n);
-        p += n;
-        if (*p == '\'') {
-            str_add(out, "'\\''");
-            p++;
-        }
-    }
-    str_add(out, "'");
-}
-
 char *launch_line_format(const struct launch_line *l)
 {
     struct str out = {0};
@@ -140,12 +118,12 @@ char *launch_line_format(const struct launch_line *l)
         /* The name stays unquoted: a shell takes 'A=b' for a command. */
         size_t name = strcspn(l->env[i], "=") + 1;
         str_add_n(&out, l->env[i], name);
-        add_quoted(&out, l->env[i] + name);
+        str_add_shell(&out, l->env[i] + name);
         str_add(&out, " ");
     }
     for (size_t i = 0; l->argv[i] != NULL; i++) {
         str_add(&out, i > 0 ? " " : "");
-        add_quoted(&out, l->argv[i]);
+        str_add_shell(&out, l->argv[i]);
     }
     return str_steal(&out);
 }

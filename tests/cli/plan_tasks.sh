@@ -22,7 +22,7 @@ expect 0 "$GRIDMILL" plan job.yaml --tasks sweep:4999999
 says '^sweep\[4999999\] of 10000000, kernel sleep$'
 says '  axes     a = 500$'
 expect 0 "$GRIDMILL" plan job.yaml --tasks scan:17
-says '  command  echo one-2 "a b" 64\+64 17 \$\{results\}$'
+says '  command  echo one-2 .a b. 64\+64 17 .\$\{results\}.$'
 says '  shard    1 of 16: rows 64 to 127 of rows\.csv$'
 says '  after    sweep$'
 
@@ -74,7 +74,7 @@ tasks:
   - {name: show, matrix: {n: [8, 16]}, command: [echo, "${train.error}", "${train.error@min:error}"]}
 END
 expect 0 "$GRIDMILL" plan refs.yaml --tasks show:1
-says 'command  echo \$\{train\.error\[1\]\} \$\{train\.error@min:error\}$'
+says 'command  echo .\$\{train\.error\[1\]\}. .\$\{train\.error@min:error\}.$'
 says '  after    train(\[1\])?$'
 
 # What is told before is what tasks got: every argument, word, variable and shard of a job that has all
@@ -245,7 +245,7 @@ expect 0 "$GRIDMILL" plan slots.yaml --json
 n=$("$PYTHON" -c 'import json; print(json.load(open("out"))["stages"][0]["tasks"])')
 expect 0 "$GRIDMILL" plan slots.yaml --tasks $((n - 1))
 says "^printenv\[$((n - 1))\] of $n, a command\$"
-says '^  env      A = x\$\{y\}$'
+says '^  env      A = .x\$\{y\}.$'
 says '^           B = \(unset\)$'
 expect 2 "$GRIDMILL" plan slots.yaml --tasks "$n"
 says "stage printenv has $n tasks?: 0 to $((n - 1))"

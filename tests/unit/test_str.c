@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 Test(str, grows_and_stays_terminated)
@@ -152,4 +153,34 @@ Test(str, times_and_sizes_are_for_people)
         cr_expect_str_eq(str_duration(times[i].s, buf), times[i].text);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         cr_expect_str_eq(str_bytes(sizes[i].n, buf), sizes[i].text);
+}
+
+Test(str, a_word_is_written_as_a_shell_takes_it)
+{
+    static const struct {
+        const char *word, *want;
+    } rows[] = {
+        {"a.b/c-1", "a.b/c-1"},
+        {"", "''"},
+        {"a b", "'a b'"},
+        {"${x} \\", "'${x} \\'"},
+        {"it's", "'it'\\''s'"},
+        {"a\nb\t'\\\x01\x7f", "$'a\\nb\\t\\'\\\\\\001\\177'"},
+        {"\xc3\xa9", "'\xc3\xa9'"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO_STR got = {0};
+        str_add_shell(&got, rows[i].word);
+        cr_expect_str_eq(got.text, rows[i].want);
+        if (got.text[0] == '$')
+            continue; /* bash's; sh may not have it yet */
+        AUTO_STR run = {0};
+        str_printf(&run, "printf %%s %s", got.text);
+        FILE *f = popen(run.text, "r");
+        char back[64] = "";
+        size_t n = f != NULL ? fread(back, 1, sizeof(back) - 1, f) : 0;
+        cr_assert(f != NULL && pclose(f) == 0);
+        back[n] = '\0';
+        cr_expect_str_eq(back, rows[i].word);
+    }
 }
