@@ -26,6 +26,28 @@ static void shape_text(const struct jobspec_stage *s, struct str *out)
         str_printf(out, "%s%" PRIu64 " shards", s->n_axes > 0 ? " x " : "", s->n_shards);
 }
 
+/* " on slot default = 2 x, 4 ranks each, after train" */
+static void
+draw_stage(const struct jobspec *spec, const struct jobspec_stage *s, struct str *out)
+{
+    AUTO_STR shape = {0};
+    shape_text(s, &shape);
+    if (s->slot != NULL && s->slot->label != NULL)
+        str_printf(out, " on slot %s", s->slot->label);
+    if (shape.len > 0)
+        str_printf(out, " = %s", shape.text);
+    if (s->group == 0)
+        str_add(out, ", all ranks together");
+    else if (s->group > 1)
+        str_printf(out, ", %u ranks each", s->group);
+    for (unsigned k = 0; k < s->n_needs; k++)
+        str_printf(out,
+                   "%s%s",
+                   k == 0 ? ", after " : ", ",
+                   spec->stages[s->needs[k].stage].name);
+    str_add(out, "\n");
+}
+
 static void
 draw_stages(const struct jobspec *spec, const struct plan *plan, struct str *out)
 {
@@ -38,8 +60,6 @@ draw_stages(const struct jobspec *spec, const struct plan *plan, struct str *out
     for (unsigned i = 0; i < spec->n_stages; i++) {
         const struct jobspec_stage *s = &spec->stages[i];
         uint64_t n_tasks = plan_n_tasks(plan, spec, i);
-        AUTO_STR shape = {0};
-        shape_text(s, &shape);
         str_printf(out,
                    "  %-*s  %-10s %6" PRIu64 " task%s",
                    width,
@@ -47,20 +67,7 @@ draw_stages(const struct jobspec *spec, const struct plan *plan, struct str *out
                    s->kernel != NULL ? s->kernel->name : "command",
                    n_tasks,
                    n_tasks == 1 ? " " : "s");
-        if (s->slot != NULL && s->slot->label != NULL)
-            str_printf(out, " on slot %s", s->slot->label);
-        if (shape.len > 0)
-            str_printf(out, " = %s", shape.text);
-        if (s->group == 0)
-            str_add(out, ", all ranks together");
-        else if (s->group > 1)
-            str_printf(out, ", %u ranks each", s->group);
-        for (unsigned k = 0; k < s->n_needs; k++)
-            str_printf(out,
-                       "%s%s",
-                       k == 0 ? ", after " : ", ",
-                       spec->stages[s->needs[k].stage].name);
-        str_add(out, "\n");
+        draw_stage(spec, s, out);
     }
 }
 

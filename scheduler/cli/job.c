@@ -265,7 +265,7 @@ void job_headline(const struct jobspec *spec, const struct plan *plan, struct st
 {
     uint64_t tasks = 0;
     for (unsigned i = 0; i < spec->n_stages; i++)
-        tasks += i < plan->n_seated ? plan->seated[i] : spec->stages[i].n_tasks;
+        tasks += plan_n_tasks(plan, spec, i);
     str_printf(out,
                "%s: %" PRIu64 " task%s in %u stage%s on %u rank%s, ",
                spec->name,

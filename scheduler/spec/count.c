@@ -43,8 +43,7 @@ static unsigned count_commas(const char *text)
 static int
 parse_set(struct arena *a, const char *text, struct count *ret, struct gm_error *err)
 {
-    bool bracket = text[0] == '[';
-    const char *at = text + bracket;
+    const char *at = text + (text[0] == '[');
     struct count_run *runs =
         arena_alloc(a, (size_t)count_commas(text) + 1, sizeof(*runs));
     unsigned n = 0;
@@ -61,13 +60,9 @@ parse_set(struct arena *a, const char *text, struct count *ret, struct gm_error 
         last = run.hi;
         more = *at == ',';
     }
-    if ((*at == ']') != bracket || at[bracket] != '\0')
-        return gm_fail(err,
-                       -EINVAL,
-                       "'%.80s': %s at character %zu",
-                       text,
-                       bracket && *at == '\0' ? "a ] must stand" : "nothing may follow",
-                       (size_t)(at - text) + 1 + (bracket && *at == ']'));
+    int rc = range_end(text, at, err);
+    if (rc != 0)
+        return rc;
     *ret = count_fixed(runs[0].lo);
     if (last == runs[0].lo)
         return 0;

@@ -94,6 +94,19 @@ parse_ends(const char *text, const char **at, struct range *r, struct gm_error *
     return r->open ? 0 : range_number(text, at, &r->max, err);
 }
 
+int range_end(const char *text, const char *at, struct gm_error *err)
+{
+    bool bracket = text[0] == '[', closed = *at == ']';
+    if (closed == bracket && at[bracket] == '\0')
+        return 0;
+    return gm_fail(err,
+                   -EINVAL,
+                   "'%.80s': %s at character %zu",
+                   text,
+                   bracket && *at == '\0' ? "a ] must stand" : "nothing may follow",
+                   (size_t)(at - text) + 1 + (bracket && closed));
+}
+
 int range_parse(const char *text, struct range *ret, struct gm_error *err)
 {
     struct range r = {.op = '+', .operand = 1};
@@ -104,13 +117,8 @@ int range_parse(const char *text, struct range *ret, struct gm_error *err)
         rc = parse_step(text, &at, &r, err);
     if (rc != 0)
         return rc;
-    if ((*at == ']') != bracket || at[bracket] != '\0')
-        return gm_fail(err,
-                       -EINVAL,
-                       "'%.80s': %s at character %zu",
-                       text,
-                       bracket && *at == '\0' ? "a ] must stand" : "nothing may follow",
-                       (size_t)(at - text) + 1 + (bracket && *at == ']'));
+    if ((rc = range_end(text, at, err)) != 0)
+        return rc;
     rc = range_check(&r, err);
     if (rc != 0) {
         (void)gm_prefix(err, "'%.80s'", text);

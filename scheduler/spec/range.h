@@ -25,6 +25,9 @@ struct range {
 /* The number at *at, in `text`; *at moves behind it. No leading zeros, 1 .. RANGE_MAX. */
 int range_number(const char *text, const char **at, int64_t *ret, struct gm_error *err);
 
+/* Nothing follows at `at` but the ] of a [ in front. */
+int range_end(const char *text, const char *at, struct gm_error *err);
+
 /* -EINVAL names what is wrong and where (characters from 1). Where min == max there is no
  * step: op and operand are '+' and 1 then. */
 int range_parse(const char *text, struct range *ret, struct gm_error *err);
