@@ -109,10 +109,11 @@ void flux_v1_say(struct flux_load *l,
                  ...)
 {
     va_list args;
-    l->v1_told = l->v1_told || (verdict == FLUX_FAULT && !l->rules->only_v1);
     va_start(args, fmt);
     say(l, verdict, at, node, fmt, args);
     va_end(args);
+    if (verdict == FLUX_FAULT && !l->rules->only_v1)
+        l->v1_told = true;
 }
 
 struct doc_node flux_key_place(const struct doc_node *item)
