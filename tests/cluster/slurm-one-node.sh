@@ -39,4 +39,25 @@ printf '#!/bin/bash\nexec gridmill run %q --ranks 1 --results %q\n' "$(example h
 state=$(slurm_run --ntasks=2 --output="$work/out" shell.sh)
 [ "$state" = "COMPLETED 0:0 " ] || fail "gridmill run inside sbatch ended as: $state"
 [ -f "$work/hello.h5" ] || fail "no hello.h5"
+# A job in Flux's form: srun's ranks take its seats, each with its own command; another number of
+# ranks is refused with the one that fits.
+cat >flux.yaml <<END
+version: 999
+resources:
+  - {type: slot, label: a, count: 1, with: [{type: core, count: 1}]}
+  - {type: slot, label: b, count: 1, with: [{type: core, count: 1}]}
+tasks:
+  - {command: [echo, first], slot: a, count: {per_slot: 1}}
+  - {command: [sh, -c, 'echo second of \$GRIDMILL_TASK_COUNT'], slot: b, count: {per_slot: 1}}
+attributes: {system: {duration: 60, cwd: "$work"}}
+END
+expect 0 srun --mpi=pmix -n 2 "$RUNNER" flux.yaml
+h5 "
+texts = [bytes(f['logs'][s]['stdout']['data'][...].tobytes()).decode() for s in sorted(f['stages'])]
+assert sorted(texts) == ['first\n', 'second of 2\n'], texts
+assert sorted(f['tasks']['rank'][...].tolist()) == [0, 1], f['tasks']['rank'][...]" "$work/flux.h5"
+rm "$work/flux.h5"
+expect 2 srun --mpi=pmix -n 1 "$RUNNER" flux.yaml
+says '-n 2'
+nothing_left "$work/flux.h5"
 exit 0
