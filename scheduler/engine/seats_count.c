@@ -10,6 +10,7 @@
 struct vertex {
     const struct resource *r;
     unsigned parent; /* the top's is its own */
+    unsigned end;    /* vertices (i, end) are below it */
     int64_t count;
 };
 
@@ -17,6 +18,7 @@ struct tally {
     const struct jobspec *spec;
     struct vertex *items;
     unsigned n, room;
+    unsigned *slots; /* of each stage: its slot's vertex */
 };
 
 static uint64_t times(uint64_t a, uint64_t b)
@@ -44,33 +46,43 @@ static void add(struct tally *t, const struct resource *list, unsigned n, unsign
                                         .parent = parent == UINT32_MAX ? own : parent,
                                         .count = count_min(&list[i].count)};
         add(t, list[i].with, list[i].n_with, own);
+        t->items[own].end = t->n;
     }
 }
 
-/* How often a vertex stands in `above` (its number; UINT32_MAX: the whole request). */
+static void find_slots(struct tally *t)
+{
+    assert(t->items != NULL); /* a job has a vertex */
+    t->slots = xcalloc(t->spec->n_stages, sizeof(*t->slots));
+    for (unsigned i = 0; i < t->spec->n_stages; i++) {
+        unsigned *slot = &t->slots[i];
+        while (*slot + 1 < t->n && t->items[*slot].r != t->spec->stages[i].slot)
+            (*slot)++;
+    }
+}
+
+/* How often a vertex stands in `above`, which it is below (UINT32_MAX: the request). */
 static uint64_t copies(const struct tally *t, unsigned i, unsigned above)
 {
     uint64_t n = 1;
     for (; i != above; i = t->items[i].parent) {
         n = times(n, (uint64_t)t->items[i].count);
         if (t->items[i].parent == i)
-            return above == UINT32_MAX ? n : 0; /* not in it */
+            break;
     }
     return n;
 }
 
-static uint64_t tasks_of(const struct tally *t, const struct jobspec_stage *s)
+static uint64_t tasks_of(const struct tally *t, unsigned stage)
 {
-    unsigned slot = 0;
-    assert(t->items != NULL); /* a job has a vertex */
-    while (slot + 1 < t->n && t->items[slot].r != s->slot)
-        slot++;
+    const struct jobspec_stage *s = &t->spec->stages[stage];
+    unsigned slot = t->slots[stage];
+    uint64_t each = 1;
     if (s->per == JOBSPEC_TOTAL)
         return s->per_count;
-    uint64_t each = 1;
     if (s->per == JOBSPEC_PER_RESOURCE) {
         each = 0;
-        for (unsigned i = slot + 1; i < t->n; i++) {
+        for (unsigned i = slot + 1; i < t->items[slot].end; i++) {
             if (strcmp(t->items[i].r->type, s->per_type) == 0)
                 each = plus(each, copies(t, i, slot));
         }
@@ -82,7 +94,7 @@ static uint64_t all_tasks(const struct tally *t)
 {
     uint64_t n = 0;
     for (unsigned i = 0; i < t->spec->n_stages; i++)
-        n = plus(n, tasks_of(t, &t->spec->stages[i]));
+        n = plus(n, tasks_of(t, i));
     return n;
 }
 
@@ -124,6 +136,7 @@ int seats_count(const struct jobspec *spec,
                        spec->file,
                        WANT_MAX);
     }
+    find_slots(&t);
     uint64_t least = all_tasks(&t);
     bool moldable = false;
     for (unsigned i = 0; i < t.n; i++) {
@@ -152,9 +165,10 @@ int seats_count(const struct jobspec *spec,
     } else {
         uint64_t *tasks = xcalloc(spec->n_stages, sizeof(*tasks));
         for (unsigned i = 0; i < spec->n_stages; i++)
-            tasks[i] = tasks_of(&t, &spec->stages[i]);
+            tasks[i] = tasks_of(&t, i);
         *ret = tasks;
     }
+    free(t.slots);
     free(t.items);
     return rc;
 }
