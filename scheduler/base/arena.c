@@ -1,16 +1,22 @@
-/* See arena.h. Blocks in a list, each twice the last up to 1 MiB; a large object has a
- * block of its own. Invariant: block->used <= block->room, and every pointer handed out
- * lies in exactly one block. */
+/* See arena.h. Blocks in a list, each twice the last up to 1 MiB, then of 8 MiB; a large
+ * object has a block of its own. Invariant: block->used <= block->room, and every pointer
+ * handed out lies in exactly one block.
+ *
+ * Great blocks are mapped, and huge pages asked for: a jobspec of 5 MB fills 40 MiB,
+ * whose 10^4 page faults took a third of the time to read it. */
 #include "arena.h"
 #include "memory.h"
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
-enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, GREAT_BLOCK = 8 << 20 };
 
 struct block {
     struct block *next;
     size_t used, room;
+    size_t mapped; /* bytes by mmap; 0: by calloc */
     alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -30,21 +36,41 @@ void arena_free(struct arena *a)
         return;
     while (a->head != NULL) {
         struct block *next = a->head->next;
-        free(a->head);
+        if (a->head->mapped > 0)
+            (void)munmap(a->head, a->head->mapped);
+        else
+            free(a->head);
         a->head = next;
     }
     free(a);
 }
 
+/* NULL: the system gives no mapping. */
+static struct block *map_great(void)
+{
+    struct block *b = mmap(
+        NULL, GREAT_BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (b == MAP_FAILED)
+        return NULL;
+    (void)madvise(b, GREAT_BLOCK, MADV_HUGEPAGE); /* small pages do as well */
+    b->mapped = GREAT_BLOCK;
+    b->room = GREAT_BLOCK - sizeof(*b);
+    return b;
+}
+
 static struct block *block_for(struct arena *a, size_t n)
 {
     size_t room = a->head != NULL ? 2 * a->head->room : FIRST_BLOCK;
-    if (room > LARGEST_BLOCK)
-        room = LARGEST_BLOCK;
-    if (room < n)
-        room = n;
-    struct block *b = xcalloc(1, xadd(sizeof(*b), room));
-    b->room = room;
+    bool great = room > LARGEST_BLOCK && n <= GREAT_BLOCK - sizeof(struct block);
+    struct block *b = great ? map_great() : NULL;
+    if (b == NULL) {
+        if (room > LARGEST_BLOCK)
+            room = LARGEST_BLOCK;
+        if (room < n)
+            room = n;
+        b = xcalloc(1, xadd(sizeof(*b), room));
+        b->room = room;
+    }
     b->next = a->head;
     a->head = b;
     return b;

@@ -1,5 +1,6 @@
 /* base/arena.h */
 #include "base/arena.h"
+#include "base/memory.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -25,6 +26,26 @@ Test(arena, pieces_are_zeroed_aligned_and_apart)
         for (size_t k = 0; k < size[i]; k++)
             cr_assert_eq(p[i][k], i % 251 + 1, "piece %zu was overwritten", i);
     }
+}
+
+/* Through calloc'd and mapped blocks, with pieces that need one of their own between. */
+Test(arena, forty_mebibytes_are_zeroed_and_apart_too)
+{
+    enum { PIECE = 1000, N = 40000, OWN = 9 << 20, EVERY = 15000 };
+    AUTO(arena) a = arena_make();
+    unsigned **p = xcalloc(N, sizeof(*p));
+    for (unsigned i = 0; i < N; i++) {
+        p[i] = arena_alloc(a, i % EVERY == EVERY - 1 ? OWN : PIECE, 1);
+        cr_assert_eq((uintptr_t)p[i] % alignof(max_align_t), 0);
+        for (unsigned k = 0; k < PIECE / sizeof(unsigned); k++) {
+            cr_assert_eq(p[i][k], 0);
+            p[i][k] = i;
+        }
+    }
+    for (unsigned i = 0; i < N; i++)
+        cr_assert(p[i][0] == i && p[i][PIECE / sizeof(unsigned) - 1] == i);
+    cr_expect_geq(arena_used(a), (size_t)N * PIECE + 2 * (OWN - PIECE));
+    free(p);
 }
 
 Test(arena, empty_pieces_are_pointers_of_their_own)
