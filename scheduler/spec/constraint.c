@@ -30,12 +30,11 @@ static void tell(const struct reader *r,
                  const char *fmt,
                  ...)
 {
-    char text[512];
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
+    faults_vadd(
+        r->faults, false, at, node->line, node->line > 0 ? node->col : 0, fmt, args);
     va_end(args);
-    faults_add(r->faults, at, node->line, node->line > 0 ? node->col : 0, "%s", text);
 }
 
 /* A property's name. Flux's own validator lets ! and ^ through. */

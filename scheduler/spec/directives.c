@@ -59,12 +59,10 @@ GM_PRINTF(4, 5)
 static void
 fault(struct reading *r, const struct line *l, size_t at, const char *fmt, ...)
 {
-    char text[512];
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
+    faults_vadd(r->faults, false, NULL, l->number, col_of(l, at), fmt, args);
     va_end(args);
-    faults_add(r->faults, NULL, l->number, col_of(l, at), "%s", text);
 }
 
 static void add_word(struct reading *r)

@@ -82,14 +82,12 @@ static void fault(const struct doc_stream *p,
                   const char *fmt,
                   ...)
 {
-    char text[512];
     AUTO_STR path = {0};
     path_of(p, p->depth, key, &path);
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
+    faults_vadd_at(p->faults, false, str_text(&path), line, col, fmt, args);
     va_end(args);
-    faults_add_at(p->faults, str_text(&path), line, col, "%s", text);
 }
 
 /* Removes the repeats of keys from a finished map's children, and tells them. */

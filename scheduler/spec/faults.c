@@ -41,14 +41,13 @@ static struct jobspec_fault *append(struct jobspec_faults *f)
     return &f->items[f->n++];
 }
 
-GM_PRINTF(6, 0)
-static void add(struct jobspec_faults *f,
-                bool warning,
-                const char *path,
-                unsigned line,
-                unsigned col,
-                const char *fmt,
-                va_list args)
+void faults_vadd_at(struct jobspec_faults *f,
+                    bool warning,
+                    const char *path,
+                    unsigned line,
+                    unsigned col,
+                    const char *fmt,
+                    va_list args)
 {
     f->n_errors += !warning;
     if (f->n > FAULTS_MAX || (warning && f->n - f->n_errors >= FAULTS_MAX / 2))
@@ -69,6 +68,19 @@ static void add(struct jobspec_faults *f,
                                     .warning = warning};
 }
 
+void faults_vadd(struct jobspec_faults *f,
+                 bool warning,
+                 const struct fault_path *at,
+                 unsigned line,
+                 unsigned col,
+                 const char *fmt,
+                 va_list args)
+{
+    AUTO_STR path = {0};
+    faults_path_text(at, &path);
+    faults_vadd_at(f, warning, str_text(&path), line, col, fmt, args);
+}
+
 void faults_add_at(struct jobspec_faults *f,
                    const char *path,
                    unsigned line,
@@ -78,7 +90,7 @@ void faults_add_at(struct jobspec_faults *f,
 {
     va_list args;
     va_start(args, fmt);
-    add(f, false, path, line, col, fmt, args);
+    faults_vadd_at(f, false, path, line, col, fmt, args);
     va_end(args);
 }
 
@@ -91,7 +103,7 @@ void faults_warn_at(struct jobspec_faults *f,
 {
     va_list args;
     va_start(args, fmt);
-    add(f, true, path, line, col, fmt, args);
+    faults_vadd_at(f, true, path, line, col, fmt, args);
     va_end(args);
 }
 
@@ -102,11 +114,9 @@ void faults_add(struct jobspec_faults *f,
                 const char *fmt,
                 ...)
 {
-    AUTO_STR path = {0};
-    faults_path_text(at, &path);
     va_list args;
     va_start(args, fmt);
-    add(f, false, str_text(&path), line, col, fmt, args);
+    faults_vadd(f, false, at, line, col, fmt, args);
     va_end(args);
 }
 
@@ -117,11 +127,9 @@ void faults_warn(struct jobspec_faults *f,
                  const char *fmt,
                  ...)
 {
-    AUTO_STR path = {0};
-    faults_path_text(at, &path);
     va_list args;
     va_start(args, fmt);
-    add(f, true, str_text(&path), line, col, fmt, args);
+    faults_vadd(f, true, at, line, col, fmt, args);
     va_end(args);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "spec/jobspec.h"
+#include <stdarg.h>
 
 #define FAULTS_MAX 1000u
 
@@ -43,9 +44,6 @@ void faults_add_at(struct jobspec_faults *f,
                    const char *fmt,
                    ...);
 
-/* Tells the errors of `from` again in *f, as warnings. */
-void faults_as_warnings(struct jobspec_faults *f, const struct jobspec_faults *from);
-
 GM_PRINTF(5, 6)
 void faults_warn_at(struct jobspec_faults *f,
                     const char *path,
@@ -53,6 +51,27 @@ void faults_warn_at(struct jobspec_faults *f,
                     unsigned col,
                     const char *fmt,
                     ...);
+
+/* For functions that take a fault's text in parts themselves. */
+GM_PRINTF(6, 0)
+void faults_vadd(struct jobspec_faults *f,
+                 bool warning,
+                 const struct fault_path *at,
+                 unsigned line,
+                 unsigned col,
+                 const char *fmt,
+                 va_list args);
+GM_PRINTF(6, 0)
+void faults_vadd_at(struct jobspec_faults *f,
+                    bool warning,
+                    const char *path,
+                    unsigned line,
+                    unsigned col,
+                    const char *fmt,
+                    va_list args);
+
+/* Tells the errors of `from` again in *f, as warnings. */
+void faults_as_warnings(struct jobspec_faults *f, const struct jobspec_faults *from);
 
 /* "tasks[0].args.lr" */
 void faults_path_text(const struct fault_path *at, struct str *out);

@@ -67,13 +67,9 @@ static void say(struct flux_load *l,
                 const char *fmt,
                 va_list args)
 {
-    char text[1024];
     unsigned col = node->line > 0 ? node->col : 0;
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    if (verdict == FLUX_WARN)
-        faults_warn(l->faults, at, node->line, col, "%s", text);
-    else if (verdict == FLUX_FAULT)
-        faults_add(l->faults, at, node->line, col, "%s", text);
+    if (verdict == FLUX_WARN || verdict == FLUX_FAULT)
+        faults_vadd(l->faults, verdict == FLUX_WARN, at, node->line, col, fmt, args);
 }
 
 void flux_fault(struct flux_load *l,

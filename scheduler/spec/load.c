@@ -18,25 +18,30 @@ static void where_text(const struct load *l,
     str_printf(out, "%s%s", out->len > 0 && path.len > 0 ? ": " : "", str_text(&path));
 }
 
+GM_PRINTF(5, 0)
+static void tell(struct load *l,
+                 bool warning,
+                 const struct fault_path *at,
+                 const struct doc_node *node,
+                 const char *fmt,
+                 va_list args)
+{
+    AUTO_STR where = {0};
+    unsigned col = node->line > 0 ? node->col : 0;
+    where_text(l, at, node, &where);
+    faults_vadd_at(l->faults, warning, str_text(&where), node->line, col, fmt, args);
+}
+
 void load_fault(struct load *l,
                 const struct fault_path *at,
                 const struct doc_node *node,
                 const char *fmt,
                 ...)
 {
-    char text[1024];
-    AUTO_STR where = {0};
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
+    tell(l, false, at, node, fmt, args);
     va_end(args);
-    where_text(l, at, node, &where);
-    faults_add_at(l->faults,
-                  str_text(&where),
-                  node->line,
-                  node->line > 0 ? node->col : 0,
-                  "%s",
-                  text);
 }
 
 void load_warn(struct load *l,
@@ -45,19 +50,10 @@ void load_warn(struct load *l,
                const char *fmt,
                ...)
 {
-    char text[1024];
-    AUTO_STR where = {0};
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
+    tell(l, true, at, node, fmt, args);
     va_end(args);
-    where_text(l, at, node, &where);
-    faults_warn_at(l->faults,
-                   str_text(&where),
-                   node->line,
-                   node->line > 0 ? node->col : 0,
-                   "%s",
-                   text);
 }
 
 void load_cannot(struct load *l,

@@ -6,7 +6,7 @@
 #include "load.h"
 #include "spec/flux.h"
 #include "spec/shape.h"
-#include <math.h>
+#include "written.h"
 
 const char *request_program(const char *command)
 {
@@ -45,11 +45,7 @@ static void put_system(struct json *j, const struct request *r)
     json_begin(j, '{');
     json_key(j, "system");
     json_begin(j, '{');
-    json_key(j, "duration");
-    if (r->time < 9e15 && floor(r->time) == r->time)
-        json_int(j, (int64_t)r->time);
-    else
-        json_double(j, r->time);
+    written_seconds(j, "duration", r->time);
     json_put_string(j, "cwd", r->cwd);
     if (r->name != NULL) {
         json_key(j, "job");

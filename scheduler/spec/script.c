@@ -21,12 +21,10 @@ struct script {
 GM_PRINTF(3, 4)
 static void fault(struct script *s, const struct directive *w, const char *fmt, ...)
 {
-    char text[512];
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
+    faults_vadd(s->faults, false, NULL, w->line, w->col, fmt, args);
     va_end(args);
-    faults_add(s->faults, NULL, w->line, w->col, "%s", text);
 }
 
 /* A place in the value `text` of a word -> the place in the script. */

@@ -50,13 +50,11 @@ GM_PRINTF(4, 5)
 static void wrong(
     struct shaped *s, const struct doc_node *node, const char *key, const char *fmt, ...)
 {
-    char text[512];
     const struct fault_path at = {.key = key};
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
+    faults_vadd(s->faults, false, &at, node->line, node->col, fmt, args);
     va_end(args);
-    faults_add(s->faults, &at, node->line, node->col, "%s", text);
 }
 
 static const char *const *shaped_command(struct shaped *s)

@@ -22,15 +22,13 @@ static void mark(struct doc_node *n, unsigned set)
 GM_PRINTF(3, 4)
 static void set_fault(struct load *l, unsigned set, const char *fmt, ...)
 {
-    char text[512];
     struct doc_node made = {.col = set};
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
     AUTO_STR where = {0};
     sets_prefix(l, &made, &where);
-    faults_add_at(l->faults, str_text(&where), 0, 0, "%s", text);
+    va_list args;
+    va_start(args, fmt);
+    faults_vadd_at(l->faults, false, str_text(&where), 0, 0, fmt, args);
+    va_end(args);
 }
 
 /* The item of a list by its index or by its `name`. */
