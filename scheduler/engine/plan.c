@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "engine.h"
-#include "seats.h"
+#include "mapping.h"
 #include "spec/canonical.h"
 #include <stdlib.h>
 #include <sys/random.h>
@@ -166,76 +166,12 @@ int engine_plan_from(const struct jobspec *spec,
     return 0;
 }
 
-/* The hosts that the constraints forbid are held by somebody else, so to say. */
-static int
-hold_others(const struct jobspec *spec, const struct restree *tree, struct occupancy *occ)
-{
-    int held = 0;
-    for (unsigned h = 0; spec->constraints != NULL && h < tree->n_hosts; h++) {
-        struct constraint_host host = {.name = tree->hosts[h].name, .rank = h};
-        const struct topo_shape *s = restree_shape(tree, h);
-        AUTO(idset) pus = idset_make();
-        AUTO(idset) gpus = idset_make();
-        if (constraint_allows(spec->constraints, &host))
-            continue;
-        for (unsigned i = 0; i < s->n_pus; i++)
-            idset_add(pus, s->pus[i]);
-        for (unsigned i = 0; i < s->n_gpus; i++)
-            idset_add(gpus, i);
-        (void)occupancy_claim(occ, h, pus, gpus, NULL);
-        held++;
-    }
-    return held;
-}
-
-static int plan_farmed(const struct jobspec *spec,
-                       const struct restree *tree,
-                       const char *launcher,
-                       struct plan **ret,
-                       struct gm_error *err)
-{
-    AUTO(occupancy) free_now = occupancy_make(tree);
-    int held = hold_others(spec, tree, free_now);
-    struct place_request req = {
-        .ranks = spec->ranks,
-        .nodes = spec->nodes,
-        .ranks_per_node = spec->ranks_per_node,
-        .cores = spec->cores,
-        .gpus = spec->gpus,
-        .memory = spec->memory,
-        .mapping = spec->mapping,
-        .grouped = jobspec_grouped(spec),
-        .oversubscribe = spec->oversubscribe,
-    };
-    AUTO(placement) at = NULL;
-    int rc = place_map(tree, free_now, &req, &at, err);
-    if (rc != 0 && held > 0)
-        (void)gm_prefix(err,
-                        "%s: `constraints` allows %u of %u hosts",
-                        spec->file,
-                        tree->n_hosts - (unsigned)held,
-                        tree->n_hosts);
-    if (rc != 0)
-        return rc;
-    enum plan_binder binder = at->oversubscribed ? PLAN_UNBOUND : PLAN_BOUND_BY_LAUNCHER;
-    return engine_plan_from(spec, tree, at, NULL, binder, launcher, ret, err);
-}
-
 /* Launchers bind ranks apart; ranks that share PUs bind themselves. */
-static int plan_seated(const struct jobspec *spec,
-                       const struct restree *tree,
-                       const char *launcher,
-                       struct plan **ret,
-                       struct gm_error *err)
+static enum plan_binder binder_of(const struct placement *at)
 {
-    AUTO(seats) seats = NULL;
-    int rc = seats_make(spec, tree, &seats, err);
-    if (rc != 0)
-        return rc;
-    enum plan_binder binder =
-        seats->shared ? PLAN_BOUND_BY_RUNNER : PLAN_BOUND_BY_LAUNCHER;
-    return engine_plan_from(
-        spec, tree, seats->at, seats->tasks, binder, launcher, ret, err);
+    if (at->oversubscribed || at->unbound)
+        return PLAN_UNBOUND;
+    return at->shared ? PLAN_BOUND_BY_RUNNER : PLAN_BOUND_BY_LAUNCHER;
 }
 
 int engine_plan(const struct jobspec *spec,
@@ -244,7 +180,12 @@ int engine_plan(const struct jobspec *spec,
                 struct plan **ret,
                 struct gm_error *err)
 {
-    if (jobspec_seated(spec))
-        return plan_seated(spec, tree, launcher, ret, err);
-    return plan_farmed(spec, tree, launcher, ret, err);
+    struct mapping m;
+    int rc = mapping_make(spec, tree, NULL, &m, err);
+    if (rc != 0)
+        return rc;
+    rc =
+        engine_plan_from(spec, tree, m.at, m.seated, binder_of(m.at), launcher, ret, err);
+    mapping_clear(&m);
+    return rc;
 }

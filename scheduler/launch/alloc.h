@@ -31,6 +31,20 @@ struct alloc {
 void alloc_read(struct alloc *ret);
 const char *alloc_launcher_name(enum alloc_launcher l); /* "mpirun", "srun", ... */
 
+/* The hosts that we were given, in the launcher's order, with the ranks each may take. */
+struct alloc_host {
+    char *name;
+    unsigned slots; /* 0: not said */
+};
+struct alloc_hosts {
+    struct alloc_host *items;
+    unsigned n;
+};
+/* Slurm's allocation (SLURM_JOB_NODELIST, SLURM_TASKS_PER_NODE, SLURM_JOB_CPUS_PER_NODE).
+ * *ret has n 0 where nobody gave us any. -EINVAL: a variable cannot be read. */
+int alloc_read_hosts(struct alloc_hosts *ret, struct gm_error *err);
+void alloc_hosts_free(struct alloc_hosts *h); /* what is inside */
+
 /* The guard before MPI_Init: Open MPI ends the process inside it when srun gave it
  * nothing to talk to. -EINVAL: srun started several ranks without any PMI. */
 int alloc_check_start(const struct alloc *a, struct gm_error *err);

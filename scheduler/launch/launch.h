@@ -30,9 +30,17 @@ struct launch_backend {
                 struct gm_error *err);
 };
 
-extern const struct launch_backend launch_mpirun;
+extern const struct launch_backend launch_mpirun; /* as installed */
+extern const struct launch_backend launch_ompi4,
+    launch_ompi5;                               /* mpirun of that version */
+extern const struct launch_backend launch_srun; /* inside an allocation of Slurm's */
 extern const struct launch_backend
     launch_dryrun; /* the model: `true`, with the same words */
+
+/* "mpirun", "ompi4", "ompi5", "slurm" (srun), "dryrun"; NULL: none of them. */
+const struct launch_backend *launch_find(const char *name);
+/* Their names, for help and errors; ends with NULL. */
+const char *const *launch_names(void);
 
 void launch_line_free(struct launch_line *l);
 /* One line, quoted for a shell; yours to free. */

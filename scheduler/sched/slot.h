@@ -7,7 +7,11 @@
 
 struct slot_request {
     unsigned cores, gpus;
+    unsigned threads; /* PUs instead of whole cores; 0: cores */
+    uint64_t memory;  /* bytes */
+    uint32_t traits;  /* GM_BOUND_* */
     bool spread;
+    bool gpu_first;  /* the GPUs decide where, the cores follow */
     unsigned within; /* the node of the host's shape to stay below; 0: the whole host */
 };
 

@@ -11,6 +11,7 @@
 #include "gridmill/kernel.h"
 #include "spec/constraint.h"
 #include "spec/dependency.h"
+#include "spec/pattern.h"
 #include "spec/resource.h"
 #include <stdbool.h>
 
@@ -236,9 +237,14 @@ struct jobspec {
         gpus; /* per rank; cores 0: not said (one, or all that are free / ranks) */
     bool oversubscribe;
     uint64_t memory;     /* per rank, bytes; 0: not said */
-    const char *mapping; /* "auto", "pack", "spread", or a word of later versions */
-    const char *hosts;   /* a hostlist, or NULL */
-    double time;         /* s; 0: no limit */
+    unsigned threads;    /* PUs per rank, instead of whole cores; 0: not said */
+    const char *mapping; /* "auto", "pack", "spread", "numa", "gpu-near", "inherited", or
+                            Open MPI's map-by text */
+    const char *rank_by, *bind_to; /* Open MPI's words beside map-by; NULL: not said */
+    const char *hosts;  /* a hostlist, entries with :SLOTS where said, or NULL */
+    const char *verify; /* verify-binding: "strict", "warn", "off"; NULL: not said */
+    const struct pattern *pattern;         /* who speaks to whom; NULL: not said */
+    double time;                           /* s; 0: no limit */
     const struct constraint *constraints;  /* NULL: any host */
     const struct dependency *after;        /* other jobs: the job-level `needs` */
     const struct jobspec_template *notify; /* argument vectors, one after another ... */

@@ -7,6 +7,15 @@
 
 #define PLAN_SCHEMA "gridmill.plan/1"
 
+/* What happens where a rank finds itself not as planned. */
+enum plan_verify {
+    PLAN_VERIFY_AUTO =
+        0, /* strict where our launcher binds, warn under a foreign binding */
+    PLAN_VERIFY_STRICT,
+    PLAN_VERIFY_WARN,
+    PLAN_VERIFY_OFF
+};
+
 enum plan_binder {
     PLAN_BOUND_BY_LAUNCHER = 1, /* our launcher binds: inherited must equal planned */
     PLAN_BOUND_BEFORE = 2,      /* a foreign launcher bound the ranks: kept */
@@ -16,8 +25,11 @@ enum plan_binder {
 
 struct plan_rank {
     const char *host;
-    const char *cpus;   /* idset of PUs (OS numbers), "0-3"; ranks of one slot share */
-    const char *gpus;   /* idset, "" */
+    const char *cpus; /* idset of PUs (OS numbers), "0-3"; ranks of one slot share */
+    const char *gpus; /* idset, "" */
+    const char *mems; /* idset of NUMA nodes (OS numbers) near it, "" */
+    unsigned
+        threads; /* that it may use: its cores, or its PUs where `threads` was asked */
     const char *reason; /* one line: why it stands there */
 };
 
@@ -47,7 +59,8 @@ struct plan {
     const char *mapping;   /* the one chosen: "pack" | "spread" | "inherited" */
     bool oversubscribe;
     enum plan_binder binder;
-    const char *launcher; /* "mpirun", "foreign" */
+    enum plan_verify verify; /* never AUTO: the binder said what that is */
+    const char *launcher;    /* "mpirun", "foreign" */
     const struct plan_rank *ranks;
     unsigned n_ranks;
     const struct plan_host *hosts;

@@ -13,12 +13,17 @@ struct occupancy;
 
 struct occupancy *
 occupancy_make(const struct restree *tree); /* all free; tree outlives it */
+/* An attempt: cheap, since hosts are copied when they are first written. `o` must not
+ * change while the copy lives. */
 struct occupancy *occupancy_dup(const struct occupancy *o);
 void occupancy_free(struct occupancy *o); /* takes NULL */
 
 /* Below and including a node of the host's shape. */
 unsigned occupancy_free_cores(const struct occupancy *o, unsigned host, unsigned node);
 unsigned occupancy_free_gpus(const struct occupancy *o, unsigned host, unsigned node);
+unsigned occupancy_free_pus(const struct occupancy *o, unsigned host, unsigned node);
+/* Of the NUMA nodes at or below it. */
+uint64_t occupancy_free_memory(const struct occupancy *o, unsigned host, unsigned node);
 bool occupancy_pu_free(const struct occupancy *o, unsigned host, unsigned os_index);
 bool occupancy_gpu_free(const struct occupancy *o, unsigned host, unsigned os_index);
 /* gpus NULL: none. -EBUSY: one of them is held already; -EINVAL: one of them is not
@@ -33,6 +38,22 @@ void occupancy_release(struct occupancy *o,
                        unsigned host,
                        const struct idset *pus,
                        const struct idset *gpus);
+
+/* Bytes of a NUMA node (its index among the shape's nodes). -ENOSPC: not so many are
+ * free; then nothing changed. */
+int occupancy_claim_memory(struct occupancy *o,
+                           unsigned host,
+                           unsigned node,
+                           uint64_t bytes);
+void occupancy_release_memory(struct occupancy *o,
+                              unsigned host,
+                              unsigned node,
+                              uint64_t bytes);
+
+/* The first host at or after `from` with at least so much free, without looking at each;
+ * n_hosts: there is none. */
+unsigned
+occupancy_find(const struct occupancy *o, unsigned from, unsigned cores, unsigned gpus);
 
 AUTO_TYPE(occupancy, occupancy_free)
 

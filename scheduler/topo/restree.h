@@ -12,6 +12,14 @@
 #include "base/idset.h"
 #include "gridmill/types.h"
 
+/* What a NUMA node's memory is. */
+enum topo_memory {
+    TOPO_DRAM = 0,
+    TOPO_HBM, /* high bandwidth memory beside DRAM (KNL's MCDRAM, Xeon Max) */
+    TOPO_GPU_MEMORY,
+    TOPO_FAR /* CXL, persistent memory: larger and slower than DRAM */
+};
+
 struct topo_node {
     uint32_t kind;     /* enum gm_kind */
     uint32_t os_index; /* as the kernel numbers it; PUs count per host. GPUs: 0, 1, ...
@@ -23,6 +31,15 @@ struct topo_node {
     uint32_t n_cores, n_gpus; /* below and including itself */
     uint64_t bytes;           /* NUMA: memory; cache: size; else 0 */
     uint32_t level;           /* cache: 1, 2, 3 */
+    uint32_t trait; /* core: its efficiency class, 0 the slowest (one class: 0); NUMA:
+                       enum topo_memory; else 0 */
+};
+
+struct topo_gpu {
+    char pci[16];     /* "0000:3b:00.0"; "" where it is not known */
+    uint32_t vendor;  /* PCI vendor: 0x10de NVIDIA, 0x1002 AMD */
+    uint32_t node;    /* in shape->nodes: a GM_GPU */
+    const char *name; /* "NVIDIA H100 80GB HBM3", or "" */
 };
 
 struct topo_shape {
@@ -30,7 +47,14 @@ struct topo_shape {
     unsigned n_nodes;
     uint32_t *pus; /* OS indices in tree order */
     unsigned n_pus, n_cores, n_packages, n_numas, n_gpus;
-    char *xml;       /* hwloc's export (v2) */
+    struct topo_gpu *gpus; /* [n_gpus], by number */
+    /* [n_gpus * n_gpus] bandwidth of the direct link (NVLink, xGMI) in MB/s, 0: none
+     * (they speak over PCI). NULL: the machine tells nothing. */
+    uint32_t *gpu_links;
+    uint32_t private_caches; /* bit l: level-l data caches are there, one a core: they are
+                                no nodes, a core stands for its own */
+    unsigned n_kinds;        /* efficiency classes of cores: 1, but for hybrid CPUs */
+    char *xml;               /* hwloc's export (v2) */
     char digest[65]; /* of the xml with what differs between equal hosts left out */
     char *cpu_model; /* "AMD EPYC ..." or "" */
 };
@@ -38,6 +62,15 @@ struct topo_shape {
 struct topo_host {
     char *name;
     unsigned shape;
+    unsigned properties; /* index in restree.properties */
+    unsigned slots; /* at most so many ranks (hosts: a:2, a launcher's word); 0: as many
+                       as fit */
+};
+
+/* What a site says of hosts ("gpu", "bigmem"): constraints ask for it. */
+struct topo_properties {
+    char **names;
+    unsigned n;
 };
 
 struct restree {
@@ -45,6 +78,8 @@ struct restree {
     unsigned n_hosts;
     struct topo_shape *shapes;
     unsigned n_shapes;
+    struct topo_properties *properties; /* [0], where there is any, has no names */
+    unsigned n_properties;
 };
 
 /* This host, as this process may use it: its cgroup and its affinity mask. */

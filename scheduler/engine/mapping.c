@@ -1,0 +1,99 @@
+/* See mapping.h. Invariant: what comes out is placed on what constraints and hosts allow,
+ * on an otherwise empty machine. */
+#include "mapping.h"
+#include "seats.h"
+
+struct place_request mapping_request(const struct jobspec *spec)
+{
+    return (struct place_request){
+        .ranks = spec->ranks,
+        .nodes = spec->nodes,
+        .ranks_per_node = spec->ranks_per_node,
+        .cores = spec->cores,
+        .threads = spec->threads,
+        .gpus = spec->gpus,
+        .memory = spec->memory,
+        .mapping = spec->mapping,
+        .grouped = jobspec_grouped(spec),
+        .oversubscribe = spec->oversubscribe,
+    };
+}
+
+/* The hosts that the constraints forbid are held by somebody else, so to say. */
+static int
+hold_others(const struct jobspec *spec, const struct restree *tree, struct occupancy *occ)
+{
+    int held = 0;
+    for (unsigned h = 0; spec->constraints != NULL && h < tree->n_hosts; h++) {
+        struct constraint_host host = {.name = tree->hosts[h].name, .rank = h};
+        const struct topo_shape *s = restree_shape(tree, h);
+        AUTO(idset) pus = idset_make();
+        AUTO(idset) gpus = idset_make();
+        if (constraint_allows(spec->constraints, &host))
+            continue;
+        for (unsigned i = 0; i < s->n_pus; i++)
+            idset_add(pus, s->pus[i]);
+        for (unsigned i = 0; i < s->n_gpus; i++)
+            idset_add(gpus, i);
+        (void)occupancy_claim(occ, h, pus, gpus, NULL);
+        held++;
+    }
+    return held;
+}
+
+static int map_farmed(const struct jobspec *spec,
+                      const struct restree *tree,
+                      const char *words,
+                      struct mapping *m,
+                      struct gm_error *err)
+{
+    AUTO(occupancy) occ = occupancy_make(tree);
+    int held = hold_others(spec, tree, occ);
+    struct place_request req = mapping_request(spec);
+    if (words != NULL)
+        req.mapping = words;
+    int rc = place_map(tree, occ, &req, &m->at, err);
+    if (rc != 0 && held > 0)
+        (void)gm_prefix(err,
+                        "%s: `constraints` allows %u of %u hosts",
+                        spec->file,
+                        tree->n_hosts - (unsigned)held,
+                        tree->n_hosts);
+    return rc;
+}
+
+static int map_seated(const struct jobspec *spec,
+                      const struct restree *tree,
+                      struct mapping *m,
+                      struct gm_error *err)
+{
+    int rc = seats_make(spec, tree, &m->seats, err);
+    if (rc != 0)
+        return rc;
+    m->at = m->seats->at;
+    m->at->shared = m->seats->shared;
+    m->seated = m->seats->tasks;
+    return 0;
+}
+
+int mapping_make(const struct jobspec *spec,
+                 const struct restree *tree,
+                 const char *words,
+                 struct mapping *ret,
+                 struct gm_error *err)
+{
+    *ret = (struct mapping){0};
+    int rc = jobspec_seated(spec) ? map_seated(spec, tree, ret, err)
+                                  : map_farmed(spec, tree, words, ret, err);
+    if (rc != 0)
+        mapping_clear(ret);
+    return rc;
+}
+
+void mapping_clear(struct mapping *m)
+{
+    if (m->seats == NULL)
+        placement_free(m->at);
+    seats_free(m->seats);
+    *m = (struct mapping){0};
+}

@@ -1,0 +1,23 @@
+/* What several hosts are, found by one rank a host: `gridmill-runner --probe` under the
+ * launcher. Each says its name, its build, its topology's digest, and whether it sees a
+ * token in the folder of the results; one XML a distinct digest travels. */
+#ifndef ENGINE_PROBE_H
+#define ENGINE_PROBE_H
+
+#include "launch/alloc.h"
+#include "topo/restree.h"
+
+struct probe_request {
+    const struct alloc_hosts *hosts;
+    const char *launcher; /* as launch_find */
+    const char *runner;   /* path of gridmill-runner; the same on all hosts */
+    const char *folder;   /* that all must share; NULL: not looked at */
+};
+
+/* Errors name the host: it cannot be reached, has no gridmill-runner or another build,
+ * does not see the folder. The tree has the hosts in their order, with their slots. */
+int probe_hosts(const struct probe_request *req,
+                struct restree **ret,
+                struct gm_error *err);
+
+#endif
