@@ -6,13 +6,14 @@
  * was built against (asking it would cost 20 ms a run; another MPI is caught by the
  * ranks' guard, alloc_check).
  *
- * Invariant: a bound rank's line in the rankfile names the very PUs of the plan, by the
- * kernel's numbers; nothing is left for mpirun to choose. */
+ * Invariant: nothing is left for mpirun to choose: a bound rank's PUs stand in the
+ * rankfile (rankfile.h). */
 #include "alloc.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "line.h"
+#include "rankfile.h"
 #include "topo/restree.h"
 
 #include <limits.h>
@@ -59,7 +60,8 @@ static const struct rule rules[] = {
      BOUND,
      NULL,
      "--map-by rankfile:file=%f/rankfile:hwtcpus",
-     "each rank on the cores of the plan"},
+     "each rank on the cores of the plan; the numbers count hardware threads in tree "
+     "order, since Open MPI 5 reads no others"},
     {4, 4, UNBOUND, NULL, "--oversubscribe", "more ranks than cores are let start"},
     {5,
      99,
@@ -115,7 +117,8 @@ struct facts {
     char hosts[4096]; /* "n0:4,n1:4" */
 };
 
-/* 4 when it cannot be told: what this was written and tested with. */
+/* The version that this was built against; 4 when it cannot be told: what this was
+ * written and tested with. */
 static unsigned built_against(void)
 {
     for (const char *const *p = version_libraries(); *p != NULL; p += 2) {
@@ -209,9 +212,12 @@ static unsigned ranks_on(const struct plan *plan, const char *host)
     return n;
 }
 
-static int find_facts(const struct plan *plan, struct facts *ret, struct gm_error *err)
+static int find_facts(const struct plan *plan,
+                      unsigned major,
+                      struct facts *ret,
+                      struct gm_error *err)
 {
-    struct facts f = {.plan = plan, .major = built_against()};
+    struct facts f = {.plan = plan, .major = major};
     f.as_root = geteuid() == 0;
     f.bound = plan->binder == PLAN_BOUND_BY_LAUNCHER && !plan->oversubscribe;
     f.self_bound = plan->binder == PLAN_BOUND_BY_RUNNER;
@@ -235,20 +241,6 @@ static int find_facts(const struct plan *plan, struct facts *ret, struct gm_erro
     f.several_hosts = n_used > 1;
     *ret = f;
     return 0;
-}
-
-/* Open MPI cuts a host's own name at its first dot, unless told otherwise; "localhost" is
- * this host in any case. */
-static const char *rankfile(struct arena *a, const struct facts *f)
-{
-    AUTO_STR text = {0};
-    for (unsigned r = 0; r < f->plan->n_ranks; r++)
-        str_printf(&text,
-                   "rank %u=%s slot=%s\n",
-                   r,
-                   f->several_hosts ? f->plan->ranks[r].host : "localhost",
-                   f->plan->ranks[r].cpus);
-    return arena_strdup(a, str_text(&text));
 }
 
 /* Whole cores among a rank's PUs; the PUs themselves where the plan's topology is not
@@ -281,21 +273,23 @@ static const char *xml_of(const struct plan *plan, unsigned rank)
     return NULL;
 }
 
-/* Threads a rank may use: the cores of the poorest one, one where ranks share them. */
+/* Threads a rank may use: what the plan says, else the cores, of the poorest one; one
+ * where ranks share them. */
 static unsigned threads_a_rank(const struct plan *plan, bool bound)
 {
     unsigned least = UINT_MAX;
     const char *xml = NULL;
     AUTO(restree) tree = NULL;
     for (unsigned r = 0; r < plan->n_ranks; r++) {
-        const char *mine = xml_of(plan, r);
+        unsigned cores = plan->ranks[r].threads;
+        const char *mine = cores == 0 ? xml_of(plan, r) : xml;
         if (mine != xml) {
             restree_free(steal(&tree));
             if (mine != NULL)
                 (void)restree_load_xml(mine, strlen(mine), "plan", NULL, &tree, NULL);
             xml = mine;
         }
-        unsigned cores = cores_of(plan, tree, r);
+        cores = cores > 0 ? cores : cores_of(plan, tree, r);
         least = cores < least ? cores : least;
     }
     return bound && least < UINT_MAX ? least : 1;
@@ -336,17 +330,23 @@ static void add_exports(struct line *l)
         l, "-x GRIDMILL_LAUNCH_RANKS ...", "ranks on other hosts get these as well");
 }
 
-static int mpirun_line(const struct plan *plan,
-                       const char *runner,
-                       struct launch_line **ret,
-                       struct gm_error *err)
+/* The line for one version; `mpirun`: the program. */
+static int write_line(const struct plan *plan,
+                      const char *mpirun,
+                      const char *runner,
+                      unsigned major,
+                      struct line *l,
+                      const char **ret_rankfile,
+                      struct gm_error *err)
 {
-    AUTO(line) l = line_make();
     struct facts facts;
-    const char *mpirun = NULL;
-    int rc = find_facts(plan, &facts, err);
-    if (rc == 0)
-        rc = find_mpirun(line_arena(l), &mpirun, err);
+    int rc = find_facts(plan, major, &facts, err);
+    if (rc == 0 && facts.bound)
+        rc = rankfile_write(plan,
+                            major >= 5 ? RANKFILE_LOGICAL : RANKFILE_KERNEL,
+                            line_arena(l),
+                            ret_rankfile,
+                            err);
     if (rc != 0)
         return rc;
     line_word(l, mpirun);
@@ -361,9 +361,55 @@ static int mpirun_line(const struct plan *plan,
     line_word(l, arena_printf(line_arena(l), "%s/plan.json", plan->folder));
     line_word(l, "--events");
     add_environment(l, &facts);
-    const char *text = facts.bound ? rankfile(line_arena(l), &facts) : NULL;
-    *ret = line_finish(steal(&l), text);
     return 0;
 }
 
-const struct launch_backend launch_mpirun = {"mpirun", mpirun_line};
+static int installed_line(const struct plan *plan,
+                          const char *runner,
+                          struct launch_line **ret,
+                          struct gm_error *err)
+{
+    AUTO(line) l = line_make();
+    const char *mpirun = NULL, *rankfile = NULL;
+    int rc = find_mpirun(line_arena(l), &mpirun, err);
+    if (rc == 0)
+        rc = write_line(plan, mpirun, runner, built_against(), l, &rankfile, err);
+    if (rc == 0)
+        *ret = line_finish(steal(&l), rankfile);
+    return rc;
+}
+
+/* Of a version that was named: the mpirun that is meant may be on another machine. */
+static int named_line(const struct plan *plan,
+                      const char *runner,
+                      unsigned major,
+                      struct launch_line **ret,
+                      struct gm_error *err)
+{
+    AUTO(line) l = line_make();
+    const char *rankfile = NULL;
+    int rc = write_line(plan, "mpirun", runner, major, l, &rankfile, err);
+    if (rc == 0)
+        *ret = line_finish(steal(&l), rankfile);
+    return rc;
+}
+
+static int ompi4_line(const struct plan *plan,
+                      const char *runner,
+                      struct launch_line **ret,
+                      struct gm_error *err)
+{
+    return named_line(plan, runner, 4, ret, err);
+}
+
+static int ompi5_line(const struct plan *plan,
+                      const char *runner,
+                      struct launch_line **ret,
+                      struct gm_error *err)
+{
+    return named_line(plan, runner, 5, ret, err);
+}
+
+const struct launch_backend launch_mpirun = {"mpirun", installed_line};
+const struct launch_backend launch_ompi4 = {"ompi4", ompi4_line};
+const struct launch_backend launch_ompi5 = {"ompi5", ompi5_line};

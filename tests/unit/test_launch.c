@@ -184,6 +184,95 @@ Test(launch, a_launcher_that_is_not_there_is_named)
     cr_expect_null(l);
 }
 
+/* Two ranks of a core with two hardware threads each, which the kernel numbers 0 and 4, 1
+ * and 5. */
+static struct plan *
+smt_sample(struct sample *s, struct plan_topology *topology, struct restree **tree)
+{
+    static const char *const cpus[] = {"0,4", "1,5"};
+    cr_assert_eq(
+        restree_load_synthetic("pack:2 core:2 pu:2(indexes=2*4:4*1)", tree, NULL), 0);
+    *topology = (struct plan_topology){.digest = "", .xml = (*tree)->shapes[0].xml};
+    struct plan *plan = sample(s, 2, cpus);
+    plan->topologies = topology;
+    plan->n_topologies = 1;
+    return plan;
+}
+
+/* The words of a line with the variables left out: what is golden here. */
+static char *words_of(const struct launch_line *l)
+{
+    struct str out = {0};
+    for (size_t i = 0; l->argv[i] != NULL; i++)
+        str_printf(&out, "%s%s", i > 0 ? " " : "", l->argv[i]);
+    return str_steal(&out);
+}
+
+Test(launch, each_version_of_open_mpi_gets_its_own_words)
+{
+    static const struct {
+        const char *name, *line, *rankfile;
+    } cases[] = {
+        {"ompi4",
+         "mpirun -n 2 --rankfile /f/rankfile --mca rmaps_rank_file_physical 1 "
+         "--use-hwthread-cpus --mca pml ob1 --mca btl self,vader --mca plm isolated "
+         "--mca ras ^slurm /r --plan /f/plan.json --events",
+         "rank 0=localhost slot=0,4\nrank 1=localhost slot=1,5\n"},
+        {"ompi5",
+         "mpirun -n 2 --map-by rankfile:file=/f/rankfile:hwtcpus --mca pml ob1 --mca "
+         "btl self,sm --prtemca plm ssh --prtemca ras ^slurm /r --plan /f/plan.json "
+         "--events",
+         "rank 0=localhost slot=0-1\nrank 1=localhost slot=2-3\n"},
+    };
+    AUTO(restree) tree = NULL;
+    struct sample s;
+    struct plan_topology topology;
+    struct plan *plan = smt_sample(&s, &topology, &tree);
+    plan->folder = "/f";
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct launch_line *l = NULL;
+        struct gm_error err = {0};
+        const struct launch_backend *b = launch_find(cases[i].name);
+        cr_assert_not_null(b);
+        cr_assert_eq(b->line(plan, "/r", &l, &err), 0, "%s", err.text);
+        AUTO_STR want = {0};
+        const char *rest = strstr(cases[i].line, " --") + 1;
+        str_printf(&want,
+                   "mpirun -n 2 %s%s",
+                   geteuid() == 0 ? "--allow-run-as-root " : "",
+                   rest);
+        AUTO_FREE(char) line = words_of(l);
+        cr_expect_str_eq(line, want.text);
+        cr_expect_str_eq(l->rankfile, cases[i].rankfile);
+        launch_line_free(l);
+    }
+}
+
+Test(launch, a_cpu_that_open_mpi_5_could_not_count_is_named)
+{
+    AUTO(restree) tree = NULL;
+    struct sample s;
+    struct plan_topology topology;
+    struct plan *plan = smt_sample(&s, &topology, &tree);
+    struct launch_line *l = NULL;
+    struct gm_error err = {0};
+    s.ranks[1].cpus = "9";
+    cr_expect_eq(launch_ompi5.line(plan, "/r", &l, &err), -EINVAL);
+    cr_expect_str_eq(err.text, "rank 1: CPU 9 is not in the topology of n0");
+    s.ranks[1].cpus = "1";
+    plan->n_topologies = 0;
+    cr_expect_eq(launch_ompi5.line(plan, "/r", &l, &err), -EINVAL);
+    cr_expect_null(l);
+}
+
+Test(launch, every_name_is_found_and_no_other)
+{
+    for (const char *const *n = launch_names(); *n != NULL; n++)
+        cr_expect_not_null(launch_find(*n), "%s", *n);
+    cr_expect_null(launch_find("ompi6"));
+    cr_expect_null(launch_find(""));
+}
+
 Test(launch, the_line_is_quoted_for_a_shell)
 {
     static const char *const argv[] = {
