@@ -6,7 +6,7 @@
 #include "place.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "slot.h"
+#include "fill.h"
 #include <assert.h>
 
 /* The request with its defaults filled in, and how much of it each host can take. */
@@ -317,21 +317,25 @@ static void seat_all(const struct job *j, struct placement *p)
     AUTO(occupancy) occ = occupancy_dup(j->occ);
     unsigned n_hosts = j->tree->n_hosts, host = j->spread ? n_hosts - 1 : 0;
     AUTO_FREE(unsigned) left = xcalloc(n_hosts, sizeof(*left));
-    memcpy(left, j->quota, n_hosts * sizeof(*left));
-    unsigned **placed = xcalloc(n_hosts, sizeof(*placed));
-    struct slot_request slot = {
-        .cores = j->cores, .gpus = j->req->gpus, .spread = j->spread};
+    AUTO_FREE(unsigned) first = xcalloc(n_hosts + 1, sizeof(*first));
+    AUTO_FREE(unsigned) ranks = xcalloc(p->n_ranks, sizeof(*ranks));
+    for (unsigned h = 0; h < n_hosts; h++) {
+        left[h] = j->quota[h];
+        first[h + 1] = first[h] + j->quota[h];
+    }
     for (unsigned r = 0; r < p->n_ranks; r++) {
         host = next_host(j, host, left);
-        left[host]--;
-        if (placed[host] == NULL)
-            placed[host] =
-                xcalloc(restree_shape(j->tree, host)->n_nodes, sizeof(**placed));
-        slot_take(occ, j->tree, host, &slot, placed[host], &p->seats[r]);
+        ranks[first[host] + j->quota[host] - left[host]--] = r;
     }
-    for (unsigned h = 0; h < n_hosts; h++)
-        free(placed[h]);
-    free(placed);
+    struct fill_request fill = {
+        .slot = {.cores = j->cores, .gpus = j->req->gpus, .spread = j->spread},
+        .grouped = j->req->grouped,
+        .group = j->req->group,
+    };
+    for (unsigned h = 0; h < n_hosts; h++) {
+        if (j->quota[h] > 0)
+            fill_host(occ, j->tree, h, &fill, &ranks[first[h]], j->quota[h], p->seats);
+    }
 }
 
 static int check(const struct place_request *req, struct gm_error *err)

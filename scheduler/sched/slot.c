@@ -251,3 +251,48 @@ void slot_take(struct occupancy *occ,
             return;
     }
 }
+
+/* Free cores or, by threads, free PUs at or below a node; on the empty host (occ NULL)
+ * all of them. */
+static unsigned units(const struct topo_shape *shape,
+                      const struct occupancy *occ,
+                      unsigned host,
+                      unsigned node,
+                      bool pus)
+{
+    const struct topo_node *at = &shape->nodes[node];
+    if (occ == NULL)
+        return pus ? at->n_pus : at->n_cores;
+    if (!pus)
+        return occupancy_free_cores(occ, host, node);
+    unsigned n = 0;
+    for (unsigned i = 0; i < at->n_pus; i++)
+        n += occupancy_pu_free(occ, host, shape->pus[at->first_pu + i]);
+    return n;
+}
+
+unsigned slot_room(const struct restree *tree,
+                   const struct occupancy *occ,
+                   unsigned host,
+                   const struct slot_request *req)
+{
+    const struct topo_shape *shape = restree_shape(tree, host);
+    bool pus = req->threads > 0, any = false;
+    unsigned each = pus ? req->threads : req->cores, n = 0;
+    for (unsigned i = 0; req->numa && i < shape->n_nodes; i++) {
+        if (shape->nodes[i].kind != GM_NUMA || shape->nodes[i].n_cores == 0)
+            continue;
+        unsigned have = units(shape, occ, host, i, pus);
+        n += each > 0 ? have / each : have > 0;
+        any = true;
+    }
+    if (!any) { /* no NUMA nodes: the host is one */
+        unsigned have = units(shape, occ, host, 0, pus);
+        n = each > 0 ? have / each : have > 0;
+    }
+    if (req->gpus > 0) {
+        unsigned gpus = occ != NULL ? occupancy_free_gpus(occ, host, 0) : shape->n_gpus;
+        n = gpus / req->gpus < n ? gpus / req->gpus : n;
+    }
+    return n;
+}

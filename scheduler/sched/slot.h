@@ -6,14 +6,23 @@
 #include "place.h"
 
 struct slot_request {
-    unsigned cores, gpus;
+    unsigned cores; /* 0, with `numa`: all that a NUMA node has free */
+    unsigned gpus;
     unsigned threads; /* PUs instead of whole cores; 0: cores */
     uint64_t memory;  /* bytes */
     uint32_t traits;  /* GM_BOUND_* */
     bool spread;
+    bool numa;       /* inside one NUMA node, whatever else */
     bool gpu_first;  /* the GPUs decide where, the cores follow */
     unsigned within; /* the node of the host's shape to stay below; 0: the whole host */
 };
+
+/* Slots that a host has room for beside what is held in occ (NULL: on the empty host);
+ * memory aside. */
+unsigned slot_room(const struct restree *tree,
+                   const struct occupancy *occ,
+                   unsigned host,
+                   const struct slot_request *req);
 
 /* Takes a slot on `host`, which must have room for it (asserted), and claims it in *occ.
  * placed: ranks that stand at or below each node of the host's shape; counted on. Fills
