@@ -30,7 +30,7 @@ struct pattern_pair {
 struct pattern {
     enum pattern_kind kind;
     unsigned rows, columns; /* STENCIL_2D */
-    unsigned group;         /* ALL_TO_ALL */
+    unsigned group;         /* ALL_TO_ALL; TREE: one a group of so many, 0: one of all */
     const char *file;       /* MATRIX: absolute path, as in the jobspec's sources */
     const struct pattern_pair *pairs; /* MATRIX, once it is read; else NULL */
     size_t n_pairs;
