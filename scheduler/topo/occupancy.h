@@ -1,9 +1,8 @@
-/* Who holds what: per host a bitmap of free PUs and GPUs, and free cores and GPUs summed
- * up the tree. The shape (restree.h) stays as it is. A core is free while all its PUs
- * are.
+/* Who holds what: per host a bitmap of free PUs, cores and GPUs and the free bytes of its
+ * NUMA nodes. The shape (restree.h) stays as it is. A core is free while all its PUs are.
  *
- * Claims and releases cost the depth of the tree for each PU and GPU; questions cost
- * nothing. */
+ * Bits stand in tree order, so what is free below a node is a count over a run of words:
+ * a claim costs a few ns for each PU and GPU, a question one for each 64 of them. */
 #ifndef TOPO_OCCUPANCY_H
 #define TOPO_OCCUPANCY_H
 
@@ -13,8 +12,8 @@ struct occupancy;
 
 struct occupancy *
 occupancy_make(const struct restree *tree); /* all free; tree outlives it */
-/* An attempt: cheap, since hosts are copied when they are first written. `o` must not
- * change while the copy lives. */
+/* An attempt: cheap, since hosts are copied when they are first written. `o` must neither
+ * change nor end while the copy lives. */
 struct occupancy *occupancy_dup(const struct occupancy *o);
 void occupancy_free(struct occupancy *o); /* takes NULL */
 
@@ -50,10 +49,19 @@ void occupancy_release_memory(struct occupancy *o,
                               unsigned node,
                               uint64_t bytes);
 
+/* Free cores of all hosts. */
+uint64_t occupancy_all_cores(const struct occupancy *o);
 /* The first host at or after `from` with at least so much free, without looking at each;
  * n_hosts: there is none. */
 unsigned
 occupancy_find(const struct occupancy *o, unsigned from, unsigned cores, unsigned gpus);
+/* The same, of hosts that have less free than host `than`: fewer GPUs, or as many and
+ * fewer cores. */
+unsigned occupancy_find_tighter(const struct occupancy *o,
+                                unsigned from,
+                                unsigned cores,
+                                unsigned gpus,
+                                unsigned than);
 
 AUTO_TYPE(occupancy, occupancy_free)
 

@@ -1,5 +1,6 @@
-/* topo/occupancy.h: random claims and releases against counts made anew from the bitmaps.
- */
+/* topo/occupancy.h: random claims and releases against counts made anew from the bitmaps,
+ * hosts found against a look at each, copies against a second occupancy that was never a
+ * copy. */
 #include "topo/occupancy.h"
 
 #include <criterion/criterion.h>
@@ -114,4 +115,131 @@ Test(occupancy, a_copy_goes_its_own_way)
     cr_expect(occupancy_free_cores(copy, 0, 0) == 10 &&
               occupancy_free_cores(o, 0, 0) == 11);
     cr_expect_not(occupancy_pu_free(copy, 0, 0));
+}
+
+static struct restree *load(const char *text)
+{
+    struct restree *tree = NULL;
+    cr_assert_eq(restree_load_synthetic(text, &tree, NULL), 0, "%s", text);
+    return tree;
+}
+
+/* All PUs of a host's first n cores. */
+static struct idset *cores_of(const struct restree *t, unsigned host, unsigned n)
+{
+    const struct topo_shape *s = restree_shape(t, host);
+    struct idset *set = idset_make();
+    for (unsigned i = 0; i < s->n_nodes && n > 0; i++) {
+        if (s->nodes[i].kind != GM_CORE)
+            continue;
+        for (unsigned k = 0; k < s->nodes[i].n_pus; k++)
+            idset_add(set, s->pus[s->nodes[i].first_pu + k]);
+        n--;
+    }
+    return set;
+}
+
+/* Of hosts [from, n) the first that has so many cores free, and fewer than `than`. */
+static unsigned find_again(const struct occupancy *o,
+                           const struct restree *t,
+                           unsigned from,
+                           unsigned cores,
+                           unsigned than)
+{
+    for (; from < t->n_hosts; from++) {
+        if (occupancy_free_cores(o, from, 0) >= cores &&
+            occupancy_free_cores(o, from, 0) < than)
+            break;
+    }
+    return from;
+}
+
+static void
+check_finds(const struct occupancy *o, const struct restree *t, unsigned *seed)
+{
+    unsigned from = (unsigned)rand_r(seed) % (t->n_hosts + 1);
+    unsigned cores = (unsigned)rand_r(seed) % 6;
+    unsigned host = (unsigned)rand_r(seed) % t->n_hosts;
+    cr_assert_eq(occupancy_find(o, from, cores, 0),
+                 find_again(o, t, from, cores, UINT32_MAX));
+    cr_assert_eq(occupancy_find(o, from, cores, 1), t->n_hosts, "there are no GPUs");
+    cr_assert_eq(occupancy_find_tighter(o, from, cores, 0, host),
+                 find_again(o, t, from, cores, occupancy_free_cores(o, host, 0)));
+}
+
+Test(occupancy, a_host_is_found_as_by_a_look_at_each_and_copies_are_apart)
+{
+    static const unsigned counts[] = {1, 63, 64, 65, 300};
+    unsigned seed = 5;
+    for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "host:%u core:4 pu:2", counts[c]);
+        AUTO(restree) tree = load(text);
+        AUTO(occupancy) o = occupancy_make(tree);
+        AUTO(occupancy) same = occupancy_make(tree);
+        for (unsigned step = 0; step < 300; step++) {
+            unsigned host = (unsigned)rand_r(&seed) % tree->n_hosts;
+            AUTO(idset) set = cores_of(tree, host, 1 + (unsigned)rand_r(&seed) % 4);
+            AUTO(occupancy) copy = occupancy_dup(o);
+            if (occupancy_claim(copy, host, set, NULL, NULL) == 0)
+                cr_assert_neq(occupancy_free_cores(copy, host, 0), 4);
+            check_finds(copy, tree, &seed);
+            cr_assert_eq(occupancy_claim(o, host, set, NULL, NULL),
+                         occupancy_claim(same, host, set, NULL, NULL));
+            check_finds(o, tree, &seed);
+            cr_assert_eq(occupancy_all_cores(o), occupancy_all_cores(same));
+            if (step % 3 == 0 && !occupancy_pu_free(o, host, 0)) {
+                unsigned n = 4 - occupancy_free_cores(o, host, 0);
+                AUTO(idset) back = cores_of(tree, host, n);
+                occupancy_release(o, host, back, NULL);
+                occupancy_release(same, host, back, NULL);
+                check_finds(o, tree, &seed);
+            }
+        }
+        check_counts(o, tree);
+    }
+}
+
+Test(occupancy, memory_is_counted_down_a_numa_node_and_never_below_nothing)
+{
+    AUTO(restree) tree = load("host:2 pack:2 numa:2(memory=1GB) core:2 pu:1");
+    AUTO(occupancy) o = occupancy_make(tree);
+    const struct topo_shape *s = restree_shape(tree, 1);
+    unsigned numa = 0;
+    for (unsigned i = s->n_nodes; i-- > 0;)
+        numa = s->nodes[i].kind == GM_NUMA ? i : numa;
+    uint64_t each = s->nodes[numa].bytes;
+    cr_assert_gt(each, 0);
+    cr_expect_eq(occupancy_free_memory(o, 1, 0), 4 * each);
+    cr_expect_eq(occupancy_claim_memory(o, 1, numa, each + 1), -ENOSPC);
+    AUTO(occupancy) copy = occupancy_dup(o);
+    cr_expect_eq(occupancy_claim_memory(copy, 1, numa, each - 1), 0);
+    cr_expect_eq(occupancy_claim_memory(copy, 1, numa, 2), -ENOSPC);
+    cr_expect_eq(occupancy_free_memory(copy, 1, numa), 1);
+    cr_expect_eq(occupancy_free_memory(copy, 1, s->nodes[numa].parent), each + 1);
+    cr_expect_eq(occupancy_free_memory(copy, 1, numa + 1), 0, "below it there is none");
+    cr_expect_eq(occupancy_free_memory(copy, 1, 0), 3 * each + 1);
+    cr_expect_eq(occupancy_free_memory(copy, 0, 0), 4 * each, "the other host");
+    cr_expect_eq(occupancy_free_memory(o, 1, 0), 4 * each, "what it was copied from");
+    occupancy_release_memory(copy, 1, numa, each - 1);
+    cr_expect_eq(occupancy_free_memory(copy, 1, numa), each);
+    cr_expect_eq(occupancy_claim_memory(copy, 1, numa, each), 0);
+}
+
+Test(occupancy, free_pus_are_counted_where_half_a_core_is_held)
+{
+    AUTO(restree) tree = load("pack:2 core:40 pu:2");
+    AUTO(occupancy) o = occupancy_make(tree);
+    AUTO(idset) set = NULL;
+    cr_assert_eq(idset_parse("1,3,70,100-121", &set, NULL), 0);
+    cr_assert_eq(occupancy_claim(o, 0, set, NULL, NULL), 0);
+    const struct topo_shape *s = restree_shape(tree, 0);
+    unsigned second = s->n_nodes;
+    for (unsigned i = s->n_nodes; i-- > 0;)
+        second = s->nodes[i].kind == GM_PACKAGE && second == s->n_nodes ? i : second;
+    cr_expect_eq(occupancy_free_pus(o, 0, 0), 160 - 25);
+    cr_expect_eq(occupancy_free_pus(o, 0, second), 80 - 22);
+    cr_expect_eq(occupancy_free_cores(o, 0, second), 40 - 11);
+    cr_expect_eq(occupancy_free_cores(o, 0, 0), 80 - 14);
+    cr_expect_eq(occupancy_all_cores(o), 80 - 14);
 }
