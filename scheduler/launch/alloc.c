@@ -1,6 +1,9 @@
 /* See alloc.h. What each launcher sets, and why some of it is not believed, is written
  * down in docs/design/launch.md. */
 #include "alloc.h"
+#include "base/hostlist.h"
+#include "base/memory.h"
+#include <arpa/inet.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -90,6 +93,162 @@ const char *alloc_launcher_name(enum alloc_launcher l)
     default:
         return "nobody";
     }
+}
+
+void alloc_hosts_free(struct alloc_hosts *h)
+{
+    for (unsigned i = 0; i < h->n; i++)
+        free(h->items[i].name);
+    free(h->items);
+    *h = (struct alloc_hosts){0};
+}
+
+/* "72(x3),36": a count for each of n hosts, in order. */
+static int read_counts(const char *name, unsigned n, unsigned *ret, struct gm_error *err)
+{
+    const char *text = getenv(name), *p = text;
+    unsigned used = 0;
+    while (*p >= '0' && *p <= '9') {
+        char *end;
+        errno = 0;
+        unsigned long count = strtoul(p, &end, 10), times = 1;
+        if (strncmp(end, "(x", 2) == 0 && end[2] >= '1' && end[2] <= '9') {
+            times = strtoul(end + 2, &end, 10);
+            if (*end++ != ')')
+                break;
+        }
+        if (errno != 0 || count == 0 || count > INT_MAX || times > n - used)
+            break;
+        for (unsigned long i = 0; i < times; i++)
+            ret[used++] = (unsigned)count;
+        if (*end == '\0' && used == n)
+            return 0;
+        if (*end != ',')
+            break;
+        p = end + 1;
+    }
+    return gm_fail(err,
+                   -EINVAL,
+                   "%s: '%.80s' is no list of %u counts as Slurm writes them, such as "
+                   "2(x3),1",
+                   name,
+                   text,
+                   n);
+}
+
+/* The counts that Slurm tells of its hosts; a variable that is absent tells nothing. */
+static int add_counts(struct alloc_hosts *h, struct gm_error *err)
+{
+    AUTO_FREE(unsigned) counts = xcalloc(h->n, sizeof(*counts));
+    bool tasks =
+        getenv("SLURM_NTASKS") != NULL || getenv("SLURM_NTASKS_PER_NODE") != NULL;
+    int rc = 0;
+    if (getenv("SLURM_JOB_CPUS_PER_NODE") != NULL) {
+        rc = read_counts("SLURM_JOB_CPUS_PER_NODE", h->n, counts, err);
+        for (unsigned i = 0; rc == 0 && i < h->n; i++)
+            h->items[i].cpus = counts[i];
+    }
+    if (rc == 0 && tasks && getenv("SLURM_TASKS_PER_NODE") != NULL) {
+        rc = read_counts("SLURM_TASKS_PER_NODE", h->n, counts, err);
+        for (unsigned i = 0; rc == 0 && i < h->n; i++)
+            h->items[i].slots = counts[i];
+    }
+    return rc;
+}
+
+static int
+check_count(const struct hostlist *names, const char *list, struct gm_error *err)
+{
+    long long n = number("SLURM_JOB_NUM_NODES");
+    if (names->n == 0)
+        return gm_fail(err, -EINVAL, "SLURM_JOB_NODELIST: '%.80s' names no host", list);
+    if (getenv("SLURM_JOB_NUM_NODES") != NULL && n != (long long)names->n)
+        return gm_fail(err,
+                       -EINVAL,
+                       "SLURM_JOB_NUM_NODES is %s, but SLURM_JOB_NODELIST '%.80s' names "
+                       "%zu: unset what is not this job's",
+                       getenv("SLURM_JOB_NUM_NODES"),
+                       list,
+                       names->n);
+    return 0;
+}
+
+int alloc_read_hosts(struct alloc_hosts *ret, struct gm_error *err)
+{
+    AUTO(hostlist) names = NULL;
+    struct alloc_hosts h = {0};
+    struct alloc a;
+    const char *list = getenv("SLURM_JOB_NODELIST");
+    alloc_read(&a);
+    if (a.launcher != ALLOC_SLURM_SHELL || list == NULL) {
+        *ret = h;
+        return 0;
+    }
+    if (number("SLURM_HET_SIZE") > 1)
+        return gm_fail(err,
+                       -EINVAL,
+                       "this is a heterogeneous Slurm job of %s components, which share "
+                       "no MPI world: ask for one component, or name --hosts of one",
+                       getenv("SLURM_HET_SIZE"));
+    int rc = hostlist_parse(list, &names, err);
+    if (rc < 0)
+        (void)gm_prefix(err, "SLURM_JOB_NODELIST");
+    if (rc == 0)
+        rc = check_count(names, list, err);
+    if (rc < 0)
+        return rc;
+    h.items = xcalloc(names->n, sizeof(*h.items));
+    for (; h.n < names->n; h.n++)
+        h.items[h.n].name = xstrdup(names->names[h.n]);
+    rc = add_counts(&h, err);
+    if (rc < 0)
+        alloc_hosts_free(&h);
+    else
+        *ret = h;
+    return rc;
+}
+
+static const char *slurm_node(void)
+{
+    const char *name = getenv("SLURMD_NODENAME");
+    return name != NULL && *name != '\0' && getenv("SLURM_JOB_ID") != NULL ? name : NULL;
+}
+
+int alloc_node_name(char **ret, struct gm_error *err)
+{
+    char own[HOST_NAME_MAX + 1] = "";
+    const char *name = slurm_node();
+    if (name == NULL && gethostname(own, sizeof(own) - 1) != 0)
+        return gm_fail(err, -errno, "gethostname: %s", strerror(errno));
+    *ret = xstrdup(name != NULL ? name : own);
+    return 0;
+}
+
+static bool is_address(const char *name)
+{
+    unsigned char binary[16];
+    return inet_pton(AF_INET, name, binary) == 1 ||
+           inet_pton(AF_INET6, name, binary) == 1;
+}
+
+bool alloc_same_host(const char *a, const char *b)
+{
+    size_t n = strcspn(a, "."), m = strcspn(b, ".");
+    if (strcmp(a, b) == 0)
+        return true;
+    bool one_short = a[n] == '\0' || b[m] == '\0';
+    return one_short && n == m && strncmp(a, b, n) == 0 && !is_address(a) &&
+           !is_address(b);
+}
+
+bool alloc_is_here(const char *host)
+{
+    char own[HOST_NAME_MAX + 1] = "";
+    const char *slurm = slurm_node();
+    if (slurm != NULL && alloc_same_host(host, slurm))
+        return true;
+    return strcmp(host, "localhost") == 0 ||
+           (gethostname(own, sizeof(own) - 1) == 0 && alloc_same_host(host, own));
 }
 
 static const char *cure(enum alloc_launcher l)

@@ -5,6 +5,7 @@
 
 #include "gridmill/error.h"
 #include <stdbool.h>
+#include <stddef.h>
 
 enum alloc_launcher {
     ALLOC_NONE = 0, /* a plain process */
@@ -35,15 +36,25 @@ const char *alloc_launcher_name(enum alloc_launcher l); /* "mpirun", "srun", ...
 struct alloc_host {
     char *name;
     unsigned slots; /* 0: not said */
+    unsigned cpus;  /* that we were given there; 0: not said */
 };
 struct alloc_hosts {
     struct alloc_host *items;
     unsigned n;
 };
-/* Slurm's allocation (SLURM_JOB_NODELIST, SLURM_TASKS_PER_NODE, SLURM_JOB_CPUS_PER_NODE).
- * *ret has n 0 where nobody gave us any. -EINVAL: a variable cannot be read. */
+/* Slurm's allocation, in a shell of it (SLURM_JOB_NODELIST, SLURM_JOB_CPUS_PER_NODE, and
+ * SLURM_TASKS_PER_NODE where the user asked for tasks). *ret has n 0 where nobody gave us
+ * any. -EINVAL: a variable cannot be read, or the job is a heterogeneous one. */
 int alloc_read_hosts(struct alloc_hosts *ret, struct gm_error *err);
 void alloc_hosts_free(struct alloc_hosts *h); /* what is inside */
+/* What this host is called: by Slurm inside a step or a batch script, else by itself.
+ * *ret is yours to free. */
+int alloc_node_name(char **ret, struct gm_error *err);
+/* One host by two names, as Open MPI compares them: equal, or equal up to the first dot
+ * where one of them has none. Addresses are equal as a whole alone. */
+bool alloc_same_host(const char *a, const char *b);
+/* Is this host meant, by its own name or by Slurm's? */
+bool alloc_is_here(const char *host);
 
 /* The guard before MPI_Init: Open MPI ends the process inside it when srun gave it
  * nothing to talk to. -EINVAL: srun started several ranks without any PMI. */

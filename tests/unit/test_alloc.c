@@ -315,3 +315,141 @@ Test(alloc, a_command_does_not_inherit_what_is_said_to_its_rank)
     for (size_t i = 0; i < sizeof(public) / sizeof(public[0]); i++)
         cr_expect_not(alloc_is_private(public[i]), "%s", public[i]);
 }
+
+/* SLURM_JOB_ID is set in each. want: host:slots/cpus, or (refused) a part of the
+ * sentence. */
+struct hosts_row {
+    const char *env[14];
+    const char *want, *refused;
+};
+
+static const struct hosts_row hosts_rows[] = {
+    {{"SLURM_JOB_NODELIST",
+      "gn[0-2]",
+      "SLURM_JOB_NUM_NODES",
+      "3",
+      "SLURM_NTASKS",
+      "5",
+      "SLURM_TASKS_PER_NODE",
+      "2(x2),1",
+      "SLURM_JOB_CPUS_PER_NODE",
+      "72(x3)"},
+     "gn0:2/72 gn1:2/72 gn2:1/72",
+     NULL},
+    /* tasks that nobody asked for are no limit */
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_TASKS_PER_NODE", "4(x2)"}, "a:0/0 b:0/0", NULL},
+    {{"SLURM_JOB_NODELIST",
+      "a",
+      "SLURM_NTASKS_PER_NODE",
+      "4",
+      "SLURM_TASKS_PER_NODE",
+      "4"},
+     "a:4/0",
+     NULL},
+    {{"SLURM_JOB_NODELIST", "r[01-02]n[1-2]", "SLURM_JOB_CPUS_PER_NODE", "8,16(x2),4"},
+     "r01n1:0/8 r01n2:0/16 r02n1:0/16 r02n2:0/4",
+     NULL},
+    {{NULL}, "", NULL}, /* an allocation without a list is no list */
+    /* a rank of a step has its host; the step's shell on a terminal has the allocation */
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_STEP_ID", "0", "SLURM_STEP_NUM_TASKS", "1"},
+     "",
+     NULL},
+    {{"SLURM_JOB_NODELIST",
+      "a,b",
+      "SLURM_STEP_ID",
+      "0",
+      "SLURM_STEP_NUM_TASKS",
+      "1",
+      "SLURM_PTY_PORT",
+      "1"},
+     "a:0/0 b:0/0",
+     NULL},
+    {{"SLURM_JOB_NODELIST", "a[1"}, NULL, "SLURM_JOB_NODELIST: "},
+    {{"SLURM_JOB_NODELIST", ""}, NULL, "names no host"},
+    {{"SLURM_JOB_NODELIST", "a[0-999999999]"}, NULL, "more than"},
+    {{"SLURM_JOB_NODELIST", "a", "SLURM_JOB_NUM_NODES", "2"}, NULL, "names 1"},
+    {{"SLURM_JOB_NODELIST", "a", "SLURM_JOB_NUM_NODES", "x"}, NULL, "names 1"},
+    {{"SLURM_JOB_NODELIST", "a", "SLURM_HET_SIZE", "2"}, NULL, "heterogeneous"},
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_JOB_CPUS_PER_NODE", ""}, NULL, "no list of 2"},
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_JOB_CPUS_PER_NODE", "4"}, NULL, "no list of 2"},
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_JOB_CPUS_PER_NODE", "4(x3)"},
+     NULL,
+     "no list of"},
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_JOB_CPUS_PER_NODE", "4(x2),1"},
+     NULL,
+     "no list"},
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_JOB_CPUS_PER_NODE", "4(x2"},
+     NULL,
+     "no list of"},
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_JOB_CPUS_PER_NODE", "4(x0),4,4"},
+     NULL,
+     "no list"},
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_JOB_CPUS_PER_NODE", "4,4,"},
+     NULL,
+     "no list of"},
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_JOB_CPUS_PER_NODE", "4,-4"},
+     NULL,
+     "no list of"},
+    {{"SLURM_JOB_NODELIST", "a,b", "SLURM_JOB_CPUS_PER_NODE", "0(x2)"},
+     NULL,
+     "no list of"},
+    {{"SLURM_JOB_NODELIST",
+      "a,b",
+      "SLURM_JOB_CPUS_PER_NODE",
+      "99999999999999999999999(x2)"},
+     NULL,
+     "no list of"},
+    {{"SLURM_JOB_NODELIST",
+      "a,b",
+      "SLURM_JOB_CPUS_PER_NODE",
+      "4(x99999999999999999999999)"},
+     NULL,
+     "no list of"},
+};
+
+Test(alloc, slurm_s_allocation_is_its_hosts_with_what_we_were_given_there)
+{
+    for (size_t i = 0; i < sizeof(hosts_rows) / sizeof(hosts_rows[0]); i++) {
+        const struct hosts_row *row = &hosts_rows[i];
+        set_environment(row->env);
+        cr_assert_eq(setenv("SLURM_JOB_ID", "7", 1), 0);
+        struct alloc_hosts h = {0};
+        struct gm_error err = {0};
+        int rc = alloc_read_hosts(&h, &err);
+        if (row->refused != NULL) {
+            cr_expect_eq(rc, -EINVAL, "row %zu", i);
+            cr_expect_not_null(
+                strstr(err.text, row->refused), "row %zu: %s", i, err.text);
+            cr_expect_eq(h.n, 0);
+            continue;
+        }
+        char got[512] = "";
+        for (unsigned k = 0; k < h.n; k++)
+            (void)snprintf(got + strlen(got),
+                           sizeof(got) - strlen(got),
+                           "%s%s:%u/%u",
+                           k > 0 ? " " : "",
+                           h.items[k].name,
+                           h.items[k].slots,
+                           h.items[k].cpus);
+        cr_expect_eq(rc, 0, "row %zu: %s", i, err.text);
+        cr_expect_str_eq(got, row->want);
+        alloc_hosts_free(&h);
+    }
+    cr_assert_eq(clearenv(), 0);
+    struct alloc_hosts h = {.n = 7};
+    cr_expect_eq(alloc_read_hosts(&h, NULL), 0);
+    cr_expect_eq(h.n, 0, "nobody gave us any");
+}
+
+Test(alloc, short_and_full_names_are_one_host_addresses_are_themselves)
+{
+    cr_expect(alloc_same_host("gn1", "gn1"));
+    cr_expect(alloc_same_host("gn1", "gn1.site.org"));
+    cr_expect(alloc_same_host("gn1.site.org", "gn1"));
+    cr_expect_not(alloc_same_host("gn1.site.org", "gn1.other.org"));
+    cr_expect_not(alloc_same_host("gn1", "gn10"));
+    cr_expect_not(alloc_same_host("gn1.site.org", "gn"));
+    cr_expect(alloc_same_host("192.0.2.1", "192.0.2.1"));
+    cr_expect_not(alloc_same_host("192.0.2.1", "192"));
+}
