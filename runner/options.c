@@ -16,6 +16,8 @@ static const char help[] =
     "  --results FILE      write the results there (default: the jobspec's `results`)\n"
     "  --force             move existing results to FILE.old\n"
     "  --document JOB      of a file of several jobs: this name or number\n"
+    "  --verify-binding WORD  ranks that stand elsewhere than planned: strict, warn, "
+    "off\n"
     "  --set PATH=VALUE    change the jobspec: --set tasks.train.args.epochs=5\n"
     "  -q, --quiet         say nothing but errors\n"
     "  -v, --verbose       say where each rank stands, and why\n"
@@ -50,6 +52,13 @@ static void add_results(struct options *o, const char *file)
     add_set(o, str_steal(&set));
 }
 
+static void add_verify(struct options *o, const char *word)
+{
+    struct str set = {0};
+    str_printf(&set, "verify-binding=%s", word);
+    add_set(o, str_steal(&set));
+}
+
 static int check(const struct options *o, int left, struct gm_error *err)
 {
     if (o->mode != OPTIONS_RUN)
@@ -76,6 +85,9 @@ static bool take(struct options *o, int c)
         break;
     case 's':
         add_set(o, xstrdup(optarg));
+        break;
+    case 'b':
+        add_verify(o, optarg);
         break;
     case 'd':
         o->request.document = optarg;
@@ -109,18 +121,20 @@ static bool take(struct options *o, int c)
 
 int options_read(int argc, char **argv, struct options *ret, struct gm_error *err)
 {
-    static const struct option longs[] = {{"plan", required_argument, NULL, 'p'},
-                                          {"results", required_argument, NULL, 'r'},
-                                          {"set", required_argument, NULL, 's'},
-                                          {"document", required_argument, NULL, 'd'},
-                                          {"force", no_argument, NULL, 'f'},
-                                          {"events", no_argument, NULL, 'e'},
-                                          {"self-test", no_argument, NULL, 't'},
-                                          {"version", no_argument, NULL, 'V'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {"verbose", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"plan", required_argument, NULL, 'p'},
+        {"results", required_argument, NULL, 'r'},
+        {"set", required_argument, NULL, 's'},
+        {"verify-binding", required_argument, NULL, 'b'},
+        {"document", required_argument, NULL, 'd'},
+        {"force", no_argument, NULL, 'f'},
+        {"events", no_argument, NULL, 'e'},
+        {"self-test", no_argument, NULL, 't'},
+        {"version", no_argument, NULL, 'V'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
     struct options o = {0};
     int c, rc = 0;
     opterr = 0;

@@ -9,7 +9,6 @@
 #include "base/version.h"
 #include "engine/summary.h"
 #include "result/pack.h"
-#include "surroundings.h"
 #include "token.h"
 #include "worker.h"
 #include <fcntl.h>
@@ -114,9 +113,6 @@ static int compute(struct session *s, struct gm_error *err)
 {
     const struct rank *r = s->req->rank;
     const struct planning *p = s->req->planning;
-    unsigned cores = p->spec->cores > 0 ? p->spec->cores : 1;
-    if (jobspec_seated(p->spec))
-        cores = surroundings_threads(p->plan, (unsigned)r->world);
     struct worker_setup setup = {.spec = p->spec,
                                  .plan = p->plan,
                                  .rank = (unsigned)r->world,
@@ -127,7 +123,7 @@ static int compute(struct session *s, struct gm_error *err)
                                  .inherited = r->inherited,
                                  .host = r->host,
                                  .seat = {.size = sizeof(struct gm_seat),
-                                          .n_threads = cores,
+                                          .n_threads = p->plan->ranks[r->world].threads,
                                           .device = "cpu",
                                           .cpus = p->plan->ranks[r->world].cpus}};
     return worker_run(&setup, err);

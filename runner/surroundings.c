@@ -3,7 +3,6 @@
 #include "surroundings.h"
 #include "base/strmap.h"
 #include "launch/alloc.h"
-#include "topo/restree.h"
 #include <inttypes.h>
 
 extern char **environ;
@@ -87,10 +86,9 @@ const char *const *surroundings_env(const struct attempt *a,
     put(&e, arena_printf(arena, "GRIDMILL_TASK=%" PRIu64, a->task));
     put(&e, arena_printf(arena, "GRIDMILL_ATTEMPT=%u", a->number));
     put(&e, arena_printf(arena, "OMP_NUM_THREADS=%u", a->seat->n_threads));
-    if (jobspec_seated(a->spec)) {
-        put(&e, arena_printf(arena, "OPENBLAS_NUM_THREADS=%u", a->seat->n_threads));
+    put(&e, arena_printf(arena, "OPENBLAS_NUM_THREADS=%u", a->seat->n_threads));
+    if (jobspec_seated(a->spec))
         put_seat(&e, a);
-    }
     for (size_t i = 0; i < n_stage; i++)
         put(&e, command->env[i]);
     for (unsigned i = 0; i < stage->n_env; i++) {
@@ -104,38 +102,4 @@ const char *const *surroundings_env(const struct attempt *a,
     }
     e.items[kept] = NULL;
     return e.items;
-}
-
-static const char *xml_of(const struct plan *plan, const char *host)
-{
-    for (unsigned h = 0; h < plan->n_hosts; h++) {
-        if (strcmp(plan->hosts[h].name, host) == 0 &&
-            plan->hosts[h].topology < plan->n_topologies)
-            return plan->topologies[plan->hosts[h].topology].xml;
-    }
-    return NULL;
-}
-
-unsigned surroundings_threads(const struct plan *plan, unsigned rank)
-{
-    const struct plan_rank *mine = &plan->ranks[rank];
-    const char *xml = xml_of(plan, mine->host);
-    AUTO(restree) tree = NULL;
-    AUTO(idset) cpus = NULL;
-    if (xml == NULL || idset_parse(mine->cpus, &cpus, NULL) != 0 ||
-        restree_load_xml(xml, strlen(xml), mine->host, NULL, &tree, NULL) != 0)
-        return 1;
-    const struct topo_shape *s = restree_shape(tree, 0);
-    unsigned cores = 0, sharers = 1; /* ourselves */
-    for (unsigned i = 0; i < s->n_nodes; i++) {
-        const struct topo_node *n = &s->nodes[i];
-        bool own = n->kind == GM_CORE;
-        for (unsigned k = 0; own && k < n->n_pus; k++)
-            own = idset_has(cpus, s->pus[n->first_pu + k]);
-        cores += own;
-    }
-    for (unsigned r = 0; r < plan->n_ranks; r++)
-        sharers += r != rank && strcmp(plan->ranks[r].host, mine->host) == 0 &&
-                   strcmp(plan->ranks[r].cpus, mine->cpus) == 0;
-    return cores > sharers ? cores / sharers : 1;
 }

@@ -1,4 +1,4 @@
-/* What a command finds around it: its environment, and how many threads it may use. */
+/* What a command finds around it: its environment. */
 #ifndef RUNNER_SURROUNDINGS_H
 #define RUNNER_SURROUNDINGS_H
 
@@ -12,9 +12,5 @@
 const char *const *surroundings_env(const struct attempt *a,
                                     const struct tasks_command *command,
                                     struct arena *arena);
-
-/* Whole cores of a rank, shared evenly among the ranks that stand on the very same CPUs;
- * at least 1. */
-unsigned surroundings_threads(const struct plan *plan, unsigned rank);
 
 #endif

@@ -227,6 +227,7 @@ static const struct option_spec options[] = {
     OPTION_RANKS,
     OPTION_RESULTS,
     OPTION_OVERSUBSCRIBE,
+    OPTION_VERIFY,
     OPTION_SET,
     OPTION_DOCUMENT,
     OPTION_SHAPE,

@@ -320,6 +320,7 @@ static const struct option_spec options[] = {
     OPTION_RESULTS,
     {"force", 0, NULL, "move results that are there already to FILE.old"},
     OPTION_OVERSUBSCRIBE,
+    OPTION_VERIFY,
     OPTION_SET,
     OPTION_DOCUMENT,
     OPTION_SHAPE,

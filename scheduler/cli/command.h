@@ -74,5 +74,9 @@ extern const struct command cmd_run, cmd_plan, cmd_check, cmd_init, cmd_topo, cm
     {                                                                                    \
         "oversubscribe", 0, NULL, "allow more ranks than cores: they share"              \
     }
+#define OPTION_VERIFY                                                                    \
+    {                                                                                    \
+        "verify-binding", 0, "WORD", "ranks not as planned: strict, warn, off"           \
+    }
 
 #endif

@@ -63,6 +63,9 @@ static int make_sets(const struct cli *cli,
         sets[n++] = results_set(a, results);
     if (args_has(args, "oversubscribe"))
         sets[n++] = "oversubscribe=true";
+    const char *verify = args_value(args, "verify-binding");
+    if (verify != NULL)
+        sets[n++] = arena_printf(a, "verify-binding=%s", verify);
     *ret = sets;
     *ret_n = n;
     return 0;

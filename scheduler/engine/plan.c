@@ -2,6 +2,7 @@
  * reader needs to know. Invariant: nothing here touches the disk; two plans of the same
  * job on the same machine differ in their id alone. */
 #include "base/memory.h"
+#include "base/strmap.h"
 #include "base/version.h"
 #include "engine.h"
 #include "mapping.h"
@@ -29,19 +30,78 @@ static const char *idset_text(struct arena *a, const struct idset *s)
     return arena_strdup(a, text);
 }
 
-static void
-add_ranks(struct plan *p, const struct restree *tree, const struct placement *at)
+/* The NUMA nodes that the placement names, else those that its PUs hang below. */
+static const char *
+mems_text(struct arena *a, const struct topo_shape *s, const struct place_seat *seat)
+{
+    if (seat->mems != NULL && idset_count(seat->mems) > 0)
+        return idset_text(a, seat->mems);
+    AUTO(idset) near = idset_make();
+    for (unsigned i = 0; i < s->n_nodes; i++) {
+        const struct topo_node *n = &s->nodes[i];
+        bool own = false;
+        for (unsigned k = 0; n->kind == GM_NUMA && k < n->n_pus && !own; k++)
+            own = idset_has(seat->pus, s->pus[n->first_pu + k]);
+        if (own)
+            idset_add(near, n->os_index);
+    }
+    return idset_text(a, near);
+}
+
+/* Its whole cores, or its PUs where the job counts in those. */
+static unsigned
+own_threads(const struct topo_shape *s, const struct place_seat *seat, bool pus)
+{
+    unsigned cores = 0;
+    for (unsigned i = 0; i < s->n_nodes && !pus; i++) {
+        const struct topo_node *n = &s->nodes[i];
+        bool own = n->kind == GM_CORE;
+        for (unsigned k = 0; own && k < n->n_pus; k++)
+            own = idset_has(seat->pus, s->pus[n->first_pu + k]);
+        cores += own;
+    }
+    return pus ? (unsigned)idset_count(seat->pus) : cores;
+}
+
+/* Ranks on the very same PUs share them evenly; each has one thread at least. */
+static void add_threads(struct plan_rank *ranks, const struct placement *at)
+{
+    AUTO(strmap) index = strmap_make();
+    AUTO_FREE(size_t) first = xcalloc(at->n_ranks, sizeof(*first));
+    AUTO_FREE(unsigned) sharers = xcalloc(at->n_ranks, sizeof(*sharers));
+    for (unsigned i = 0; i < at->n_ranks; i++) {
+        AUTO_STR where = {0};
+        str_printf(&where, "%u:%s", at->seats[i].host, ranks[i].cpus);
+        first[i] = i;
+        if (!strmap_get(index, str_text(&where), &first[i]))
+            strmap_put(index, str_text(&where), i);
+        sharers[first[i]]++;
+    }
+    for (unsigned i = 0; i < at->n_ranks; i++) {
+        unsigned n = ranks[i].threads / sharers[first[i]];
+        ranks[i].threads = n > 0 ? n : 1;
+    }
+}
+
+static void add_ranks(struct plan *p,
+                      const struct jobspec *spec,
+                      const struct restree *tree,
+                      const struct placement *at)
 {
     struct plan_rank *ranks = arena_alloc(p->arena, at->n_ranks, sizeof(*ranks));
     for (unsigned i = 0; i < at->n_ranks; i++) {
         const struct place_seat *seat = &at->seats[i];
+        const struct topo_shape *shape = restree_shape(tree, seat->host);
         ranks[i] = (struct plan_rank){
             .host = arena_strdup(p->arena, tree->hosts[seat->host].name),
             .cpus = idset_text(p->arena, seat->pus),
             .gpus = idset_text(p->arena, seat->gpus),
+            .mems = mems_text(p->arena, shape, seat),
+            .threads = own_threads(shape, seat, spec->threads > 0),
             .reason = arena_strdup(p->arena, seat->reason != NULL ? seat->reason : ""),
         };
     }
+    add_threads(ranks, at);
     p->ranks = ranks;
     p->n_ranks = at->n_ranks;
 }
@@ -151,7 +211,7 @@ int engine_plan_from(const struct jobspec *spec,
     if (rc != 0)
         return rc;
     add_job(p, spec);
-    add_ranks(p, tree, at);
+    add_ranks(p, spec, tree, at);
     add_hosts(p, tree);
     if (seated != NULL) {
         p->seated = copy_seated(a, seated, spec->n_stages);
@@ -160,6 +220,7 @@ int engine_plan_from(const struct jobspec *spec,
     p->mapping = arena_strdup(a, at->mapping);
     p->oversubscribe = at->oversubscribed;
     p->binder = binder;
+    p->verify = plan_verify_of(spec->verify, launcher);
     p->launcher = arena_strdup(a, launcher);
     p->build = arena_strdup(a, version_build());
     *ret = steal(&p);

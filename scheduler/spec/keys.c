@@ -98,6 +98,15 @@ static void read_oversubscribe(struct load *l,
 }
 
 static void
+read_verify(struct load *l, const struct fault_path *at, const struct doc_node *node)
+{
+    const struct word *word = words_find(&words_job, "verify-binding");
+    int k = load_choice(l, at, node, word);
+    if (k >= 0)
+        l->spec->verify = word->choices[k];
+}
+
+static void
 read_needs(struct load *l, const struct fault_path *at, const struct doc_node *node)
 {
     if (node->kind != DOC_NULL)
@@ -116,6 +125,7 @@ static const struct job_key {
             {"mapping", placing_mapping},
             {"time", read_time},
             {"oversubscribe", read_oversubscribe},
+            {"verify-binding", read_verify},
             {"tasks", NULL},
             {"results", telling_results},
             {"telemetry", telling_telemetry},

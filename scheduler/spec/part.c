@@ -153,6 +153,8 @@ static void put_placing(struct json *j, const struct jobspec *s)
         json_put_string(j, "hosts", s->hosts);
     if (s->oversubscribe)
         json_put_bool(j, "oversubscribe", true);
+    if (s->verify != NULL)
+        json_put_string(j, "verify-binding", s->verify);
 }
 
 void part_write(struct json *j, const struct jobspec *s)

@@ -20,6 +20,27 @@ const char *plan_binder_name(enum plan_binder b)
     return b >= PLAN_BOUND_BY_LAUNCHER && b <= PLAN_UNBOUND ? binder_names[b] : "?";
 }
 
+static const char *const verify_names[] = {[PLAN_VERIFY_STRICT] = "strict",
+                                           [PLAN_VERIFY_WARN] = "warn",
+                                           [PLAN_VERIFY_OFF] = "off"};
+
+static enum plan_verify find_verify(const char *word)
+{
+    for (unsigned v = PLAN_VERIFY_STRICT; v <= PLAN_VERIFY_OFF; v++) {
+        if (strcmp(verify_names[v], word) == 0)
+            return (enum plan_verify)v;
+    }
+    return PLAN_VERIFY_AUTO;
+}
+
+enum plan_verify plan_verify_of(const char *word, const char *launcher)
+{
+    enum plan_verify said = word != NULL ? find_verify(word) : PLAN_VERIFY_AUTO;
+    if (said != PLAN_VERIFY_AUTO)
+        return said;
+    return strcmp(launcher, "foreign") == 0 ? PLAN_VERIFY_WARN : PLAN_VERIFY_STRICT;
+}
+
 /* writing */
 
 static void put_uint(struct json *j, const char *key, uint64_t v)
@@ -44,6 +65,8 @@ static void put_machine(struct json *j, const struct plan *p)
         put_text(j, "host", r->host);
         put_text(j, "cpus", r->cpus);
         put_text(j, "gpus", r->gpus);
+        put_text(j, "mems", r->mems);
+        put_uint(j, "threads", r->threads);
         put_text(j, "reason", r->reason);
         json_end(j, '}');
     }
@@ -138,6 +161,7 @@ char *plan_format(const struct plan *p)
     put_text(&j, "mapping", p->mapping);
     json_put_bool(&j, "oversubscribe", p->oversubscribe);
     put_text(&j, "binder", plan_binder_name(p->binder));
+    put_text(&j, "verify", verify_names[p->verify]);
     put_text(&j, "launcher", p->launcher);
     put_machine(&j, p);
     put_sources(&j, p);
@@ -244,6 +268,8 @@ read_ranks(const struct reading *r, const struct doc_node *root, struct plan *p)
         ranks[i].host = get_text(r, &at, &items[i], "host", NULL);
         ranks[i].cpus = get_text(r, &at, &items[i], "cpus", NULL);
         ranks[i].gpus = get_text(r, &at, &items[i], "gpus", NULL);
+        ranks[i].mems = get_text(r, &at, &items[i], "mems", NULL);
+        ranks[i].threads = (unsigned)get_uint(r, &at, &items[i], "threads", UINT32_MAX);
         ranks[i].reason = get_text(r, &at, &items[i], "reason", NULL);
     }
     if (p->n_ranks == 0)
@@ -383,6 +409,15 @@ read_binder(const struct reading *r, const struct doc_node *root, struct plan *p
 }
 
 static void
+read_verify(const struct reading *r, const struct doc_node *root, struct plan *p)
+{
+    const struct fault_path at = {.key = "verify"};
+    p->verify = find_verify(get_text(r, NULL, root, "verify", NULL));
+    if (p->verify == PLAN_VERIFY_AUTO)
+        wrong(r, &at, root, "must be one of strict, warn, off");
+}
+
+static void
 read_plan(const struct reading *r, const struct doc_node *root, struct plan *p)
 {
     const struct fault_path schema_at = {.key = "schema"},
@@ -409,6 +444,7 @@ read_plan(const struct reading *r, const struct doc_node *root, struct plan *p)
     p->mapping = get_text(r, NULL, root, "mapping", NULL);
     p->launcher = get_text(r, NULL, root, "launcher", NULL);
     read_binder(r, root, p);
+    read_verify(r, root, p);
     read_sets(r, root, p);
     read_choice(r, root, p);
     read_ranks(r, root, p);

@@ -5,7 +5,7 @@
 
 #include "spec/jobspec.h"
 
-#define PLAN_SCHEMA "gridmill.plan/1"
+#define PLAN_SCHEMA "gridmill.plan/2"
 
 /* What happens where a rank finds itself not as planned. */
 enum plan_verify {
@@ -89,6 +89,8 @@ int plan_parse(const char *file,
 int plan_load(const char *file, struct plan **ret, struct gm_error *err);
 void plan_free(struct plan *p);
 const char *plan_binder_name(enum plan_binder b);
+/* The word of `verify-binding`; NULL, or none of them: what the launcher makes of it. */
+enum plan_verify plan_verify_of(const char *word, const char *launcher);
 
 AUTO_TYPE(plan, plan_free)
 

@@ -58,6 +58,7 @@ static const struct words per_rank_keys = {per_rank_words, N(per_rank_words), fa
 static const char *const mappings[] = {
     "auto", "pack", "spread", "gpu-near", "numa", "inherited", NULL};
 
+static const char *const verifies[] = {"strict", "warn", "off", NULL};
 static const char *const compressions[] = {"none", "gzip", NULL};
 static const char *const packs[] = {"single", "sharded", NULL};
 static const char *const writers[] = {"rank", "host", NULL};
@@ -288,6 +289,11 @@ static const struct word job_words[] = {
     {.name = "oversubscribe",
      .help = "true: more ranks than cores are allowed (default: false)",
      .types = WORD_BOOL},
+    {.name = "verify-binding",
+     .help = "what happens where ranks do not stand as planned (default: strict, and "
+             "warn where another launcher started them)",
+     .types = WORD_TEXT,
+     .choices = verifies},
     {.name = "time",
      .help = "the limit of the whole job: 10m, 1.5h (default: none)",
      .types = DURATION,

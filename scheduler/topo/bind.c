@@ -6,13 +6,26 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <limits.h>
+#include <linux/mempolicy.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-enum { WORD_BITS = 8 * sizeof(unsigned long), FIRST_WORDS = 16 };
+enum { WORD_BITS = 8 * sizeof(unsigned long), FIRST_WORDS = 16, MOST_NODES = 1 << 12 };
 
 static int no_affinity(pid_t tid, int code, struct gm_error *err)
 {
     return gm_fail(err, -code, "affinity of thread %d: %s", (int)tid, strerror(code));
+}
+
+static struct idset *set_of(const unsigned long *words, size_t n)
+{
+    struct idset *set = idset_make();
+    for (unsigned i = 0; i < n * WORD_BITS; i++) {
+        if ((words[i / WORD_BITS] >> (i % WORD_BITS) & 1) != 0)
+            idset_add(set, i);
+    }
+    return set;
 }
 
 int bind_read(pid_t tid, struct idset **ret, struct gm_error *err)
@@ -27,12 +40,7 @@ int bind_read(pid_t tid, struct idset **ret, struct gm_error *err)
         if (errno != EINVAL || n * WORD_BITS >= IDSET_MAX)
             return no_affinity(tid, errno, err);
     }
-    struct idset *set = idset_make();
-    for (unsigned i = 0; i < n * WORD_BITS; i++) {
-        if ((words[i / WORD_BITS] >> (i % WORD_BITS) & 1) != 0)
-            idset_add(set, i);
-    }
-    *ret = set;
+    *ret = set_of(words, n);
     return 0;
 }
 
@@ -137,4 +145,41 @@ int bind_set_all(const struct idset *cpus, struct gm_error *err)
     else if (changed > 0)
         rc = gm_fail(err, -EPERM, "cannot bind to PUs %s: the kernel allows fewer", text);
     return rc;
+}
+
+/* NULL: no such line. */
+static struct idset *allowed_nodes(void)
+{
+    static const char key[] = "Mems_allowed_list:";
+    AUTO_FREE(char) line = NULL;
+    size_t room = 0;
+    struct idset *set = NULL;
+    FILE *f = fopen("/proc/thread-self/status", "re");
+    while (f != NULL && set == NULL && getline(&line, &room, f) > 0) {
+        if (strncmp(line, key, sizeof(key) - 1) != 0)
+            continue;
+        char *list = line + sizeof(key) - 1;
+        list += strspn(list, " \t");
+        list[strcspn(list, "\n")] = '\0';
+        (void)idset_parse(list, &set, NULL);
+    }
+    if (f != NULL)
+        (void)fclose(f);
+    return set;
+}
+
+int bind_read_memory(struct idset **ret, bool *ret_strict, struct gm_error *err)
+{
+    unsigned long words[MOST_NODES / WORD_BITS] = {0};
+    const int modifiers =
+        MPOL_F_STATIC_NODES | MPOL_F_RELATIVE_NODES | MPOL_F_NUMA_BALANCING;
+    int mode = MPOL_DEFAULT;
+    long rc =
+        syscall(SYS_get_mempolicy, &mode, words, (unsigned long)MOST_NODES, NULL, 0UL);
+    /* Kernels without NUMA, and containers that forbid the call. */
+    if (rc != 0 && errno != ENOSYS && errno != EPERM)
+        return gm_fail(err, -errno, "get_mempolicy: %s", strerror(errno));
+    *ret_strict = rc == 0 && (mode & ~modifiers) == MPOL_BIND;
+    *ret = *ret_strict ? set_of(words, MOST_NODES / WORD_BITS) : allowed_nodes();
+    return 0;
 }

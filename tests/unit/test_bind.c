@@ -4,12 +4,15 @@
 #include "topo/bind.h"
 
 #include <criterion/criterion.h>
+#include <linux/mempolicy.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-/* "Cpus_allowed_list" as the kernel prints it. */
-static struct idset *from_proc(pid_t pid)
+/* "Cpus_allowed_list" or its like, as the kernel prints it. */
+static struct idset *from_proc_line(pid_t pid, const char *key)
 {
     char path[64], line[8192];
     (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
@@ -17,11 +20,17 @@ static struct idset *from_proc(pid_t pid)
     struct idset *set = NULL;
     while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
         char text[4096];
-        if (sscanf(line, "Cpus_allowed_list: %4095s", text) == 1)
+        if (strncmp(line, key, strlen(key)) == 0 &&
+            sscanf(line + strlen(key), ": %4095s", text) == 1)
             cr_assert_eq(idset_parse(text, &set, NULL), 0, "%s", text);
     }
     cr_assert_not_null(set);
     return set;
+}
+
+static struct idset *from_proc(pid_t pid)
+{
+    return from_proc_line(pid, "Cpus_allowed_list");
 }
 
 Test(bind, this_thread_reads_what_the_kernel_says)
@@ -108,4 +117,43 @@ Test(bind, no_pu_and_a_pu_that_is_not_there_are_errors)
     idset_add(set, 900000);
     cr_expect_lt(bind_set_all(set, &err), 0);
     cr_expect_not_null(strstr(err.text, "900000"), "%s", err.text);
+}
+
+static void set_policy(int mode, const struct idset *nodes)
+{
+    unsigned long words[16] = {0};
+    const unsigned bits = 8 * sizeof(words[0]);
+    for (int64_t i = idset_next(nodes, 0); i >= 0; i = idset_next(nodes, (unsigned)i + 1))
+        words[(unsigned)i / bits] |= 1UL << ((unsigned)i % bits);
+    if (syscall(SYS_set_mempolicy, mode, words, 16UL * bits + 1) != 0)
+        cr_skip_test("no set_mempolicy here");
+}
+
+Test(bind, memory_comes_from_the_nodes_of_the_cpuset)
+{
+    AUTO(idset) want = from_proc_line(getpid(), "Mems_allowed_list");
+    AUTO(idset) got = NULL;
+    bool strict = true;
+    cr_assert_eq(bind_read_memory(&got, &strict, NULL), 0);
+    cr_expect(!strict && idset_equal(got, want));
+}
+
+Test(bind, a_policy_is_strict_when_it_binds_and_not_when_it_prefers)
+{
+    AUTO(idset) all = from_proc_line(getpid(), "Mems_allowed_list");
+    AUTO(idset) one = idset_make();
+    idset_add(one, (unsigned)idset_next(all, 0));
+    bool strict = false;
+    AUTO(idset) bound = NULL;
+    AUTO(idset) wish = NULL;
+    set_policy(MPOL_BIND, one);
+    cr_assert_eq(bind_read_memory(&bound, &strict, NULL), 0);
+    cr_expect(strict && idset_equal(bound, one));
+    set_policy(MPOL_PREFERRED, one);
+    cr_assert_eq(bind_read_memory(&wish, &strict, NULL), 0);
+    cr_expect(!strict && idset_equal(wish, all));
+    set_policy(MPOL_BIND | MPOL_F_STATIC_NODES, one);
+    idset_free(steal(&bound));
+    cr_assert_eq(bind_read_memory(&bound, &strict, NULL), 0);
+    cr_expect(strict && idset_equal(bound, one));
 }

@@ -95,6 +95,8 @@ static void expect_same_job(const struct jobspec *a, const struct jobspec *b)
     cr_expect((a->cores > 0 ? a->cores : 1) == (b->cores > 0 ? b->cores : 1) ||
               a->resources != NULL);
     cr_expect(a->oversubscribe == b->oversubscribe);
+    cr_expect_str_eq(b->verify != NULL ? b->verify : "",
+                     a->verify != NULL ? a->verify : "");
     cr_expect(!(a->time < b->time) && !(a->time > b->time));
     cr_expect(!(a->telemetry < b->telemetry) && !(a->telemetry > b->telemetry));
     cr_expect(a->pack == b->pack && a->writers == b->writers);

@@ -1,9 +1,11 @@
 /* engine_run against launchers that are a shell script: what they print, write and do to
  * themselves is chosen here. A whole run with mpirun is tests/cli's work. */
 #include "base/clock.h"
+#include "base/memory.h"
 #include "engine/engine.h"
 #include "engine/summary.h"
 #include "engine_job.h"
+#include "sched/place.h"
 #include <signal.h>
 
 static const char yaml[] = "name: nap\n"
@@ -289,6 +291,50 @@ Test(engine, a_plan_names_every_rank_and_two_differ_in_their_id_alone)
     AUTO_FREE(char) first = plan_format(a);
     AUTO_FREE(char) second = plan_format(b);
     cr_expect_str_eq(first, second);
+}
+
+/* A machine of two NUMA nodes with two cores of two PUs each; ranks stand where told. */
+static struct plan *plan_on(const char *pus[], unsigned n, unsigned threads)
+{
+    struct gm_error err = {0};
+    AUTO(restree) tree = NULL;
+    AUTO(placement) at = xcalloc(1, sizeof(*at));
+    struct plan *plan = NULL;
+    struct jobspec spec = *job.spec;
+    spec.threads = threads;
+    cr_assert_eq(restree_load_synthetic("numa:2 core:2 pu:2", &tree, NULL), 0);
+    at->seats = xcalloc(n, sizeof(*at->seats));
+    at->mapping = "pack";
+    for (at->n_ranks = 0; at->n_ranks < n; at->n_ranks++)
+        cr_assert_eq(idset_parse(pus[at->n_ranks], &at->seats[at->n_ranks].pus, NULL), 0);
+    int rc = engine_plan_from(
+        &spec, tree, at, NULL, PLAN_BOUND_BEFORE, "foreign", &plan, &err);
+    cr_assert_eq(rc, 0, "%s", err.text);
+    return plan;
+}
+
+Test(engine, a_rank_has_the_memory_and_the_threads_of_its_cores)
+{
+    const char *pus[] = {"0-3", "2-5", "4", "6-7"};
+    AUTO(plan) plan = plan_on(pus, 4, 0);
+    cr_expect_str_eq(plan->ranks[0].mems, "0");
+    cr_expect_str_eq(plan->ranks[1].mems, "0-1");
+    cr_expect_str_eq(plan->ranks[2].mems, "1");
+    cr_expect_str_eq(plan->ranks[3].mems, "1");
+    cr_expect(plan->ranks[0].threads == 2 && plan->ranks[1].threads == 2);
+    cr_expect(plan->ranks[2].threads == 1 && plan->ranks[3].threads == 1);
+    cr_expect_eq(plan->verify, PLAN_VERIFY_WARN);
+}
+
+Test(engine, ranks_on_the_same_cores_share_their_threads)
+{
+    const char *pus[] = {"0-3", "0-3", "4-7", "0-3"};
+    AUTO(plan) plan = plan_on(pus, 4, 0);
+    cr_expect(plan->ranks[0].threads == 1 && plan->ranks[2].threads == 2);
+    const char *apart[] = {"0-2", "3", "4-5"};
+    AUTO(plan) counted = plan_on(apart, 3, 1);
+    cr_expect(counted->ranks[0].threads == 3 && counted->ranks[1].threads == 1);
+    cr_expect_eq(counted->ranks[2].threads, 2);
 }
 
 Test(engine, exit_codes_follow_the_cause)

@@ -14,6 +14,7 @@ static struct plan plan_for(const char *file)
     static const struct plan_topology topology = {.digest = "", .xml = ""};
     (void)snprintf(folder_path, sizeof(folder_path), "%s.gm", file);
     return (struct plan){.id = "0123456789abcdef0123456789abcdef",
+                         .verify = PLAN_VERIFY_STRICT,
                          .file = "job.yaml",
                          .dir = dir,
                          .text = "kernel: sleep\n",

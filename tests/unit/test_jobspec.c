@@ -59,11 +59,13 @@ Test(jobspec, the_words_of_a_file_end_up_in_the_spec)
              "mapping: pack\ntime: 2m\noversubscribe: true\nresults: r/x.h5\n"
              "tasks:\n- {name: a, kernel: mlp.train, group: all, timeout: 5,\n"
              "   retry: {limit: 3, on: [node]}, args: {data: d.csv}}\n"
-             "- {name: b, command: [x, y], needs: [a], env: {K: v}}\n");
+             "- {name: b, command: [x, y], needs: [a], env: {K: v}}\n"
+             "verify-binding: off\n");
     cr_expect_str_eq(s->name, "n");
     cr_expect(s->ranks == 4 && s->cores == 2 && s->gpus == 1 && s->memory == 1024);
     cr_expect_str_eq(s->mapping, "pack");
     cr_expect(s->time == 120 && s->oversubscribe);
+    cr_expect_str_eq(s->verify, "off");
     cr_expect_str_eq(s->results, "/job/r/x.h5");
     cr_assert(s->n_stages == 2);
     const struct jobspec_stage *a = &s->stages[0], *b = &s->stages[1];

@@ -8,12 +8,18 @@
 static struct plan sample(void)
 {
     static const char *const sets[] = {"ranks=2", "name=\"x\""};
-    static const struct plan_rank ranks[] = {
-        {.host = "a", .cpus = "0-1", .gpus = "", .reason = "first free cores"},
-        {.host = "b",
-         .cpus = "2,4",
-         .gpus = "0",
-         .reason = "\xc3\xa9 \xe2\x80\xa8 \x7f"}};
+    static const struct plan_rank ranks[] = {{.host = "a",
+                                              .cpus = "0-1",
+                                              .gpus = "",
+                                              .mems = "0",
+                                              .threads = 2,
+                                              .reason = "first free cores"},
+                                             {.host = "b",
+                                              .cpus = "2,4",
+                                              .gpus = "0",
+                                              .mems = "",
+                                              .threads = UINT32_MAX,
+                                              .reason = "\xc3\xa9 \xe2\x80\xa8 \x7f"}};
     static const struct plan_host hosts[] = {{"a", 0}, {"b", 0}};
     static const struct plan_topology topologies[] = {
         {"0123456789abcdef", "<?xml version=\"1.0\"?>\n<topology/>\n"}};
@@ -43,6 +49,7 @@ static struct plan sample(void)
                          .mapping = "pack",
                          .oversubscribe = true,
                          .binder = PLAN_BOUND_BY_RUNNER,
+                         .verify = PLAN_VERIFY_WARN,
                          .launcher = "mpirun",
                          .ranks = ranks,
                          .n_ranks = 2,
@@ -71,6 +78,9 @@ Test(plan, comes_back_as_it_was_written)
     cr_expect_str_eq(q->ranks[1].reason, p.ranks[1].reason);
     cr_expect_str_eq(q->topologies[0].xml, p.topologies[0].xml);
     cr_expect(q->binder == PLAN_BOUND_BY_RUNNER && q->oversubscribe && q->n_sets == 2);
+    cr_expect_str_eq(q->ranks[0].mems, "0");
+    cr_expect(q->ranks[0].threads == 2 && q->ranks[1].threads == UINT32_MAX);
+    cr_expect(q->verify == PLAN_VERIFY_WARN);
     cr_expect_str_eq(q->sets[1], "name=\"x\"");
     cr_assert(q->document == 3 && q->n_seated == 3);
     cr_expect(q->seated[0] == 4 && q->seated[1] == 0 && q->seated[2] == INT32_MAX);
@@ -108,13 +118,19 @@ Test(plan, a_rule_that_is_broken_is_told_with_its_place)
     static const struct {
         const char *from, *to, *told;
     } rows[] = {
-        {"gridmill.plan/1",
+        {"gridmill.plan/2",
          "gridmill.plan/9",
-         "plan.json:1:1: schema: must be gridmill.plan/1: made by another version of "
+         "plan.json:1:1: schema: must be gridmill.plan/2: made by another version of "
          "Gridmill"},
         {"\"binder\": \"runner\"",
          "\"binder\": \"glue\"",
          "plan.json:1:1: binder: must be one of launcher, before, runner, unbound"},
+        {"\"verify\": \"warn\"",
+         "\"verify\": \"auto\"",
+         "plan.json:1:1: verify: must be one of strict, warn, off"},
+        {"\"threads\": 2",
+         "\"threads\": -1",
+         "ranks[0].threads: must be an integer in its range"},
         {"\"topology\": 0",
          "\"topology\": 1",
          "hosts[0].topology: names no topology of the plan"},
@@ -189,4 +205,14 @@ Test(plan, damaged_bytes_never_crash_it)
         int rc = plan_parse("plan.json", copy, len, &q, &err);
         cr_assert((rc == 0) == (q != NULL));
     }
+}
+
+Test(plan, verifies_as_the_job_says_and_else_as_the_launcher_binds)
+{
+    cr_expect(plan_verify_of(NULL, "mpirun") == PLAN_VERIFY_STRICT);
+    cr_expect(plan_verify_of(NULL, "srun") == PLAN_VERIFY_STRICT);
+    cr_expect(plan_verify_of(NULL, "foreign") == PLAN_VERIFY_WARN);
+    cr_expect(plan_verify_of("strict", "foreign") == PLAN_VERIFY_STRICT);
+    cr_expect(plan_verify_of("warn", "mpirun") == PLAN_VERIFY_WARN);
+    cr_expect(plan_verify_of("off", "mpirun") == PLAN_VERIFY_OFF);
 }
