@@ -86,6 +86,15 @@ int engine_plan(const struct jobspec *spec,
                 struct plan **ret,
                 struct gm_error *err);
 
+/* The same from a mapping that is already made (mapping.h), which is only read. */
+struct mapping;
+int engine_plan_mapped(const struct jobspec *spec,
+                       const struct restree *tree,
+                       const struct mapping *m,
+                       const char *launcher,
+                       struct plan **ret,
+                       struct gm_error *err);
+
 /* The same from a placement that is already made (the runner under a foreign launcher,
  * which placed from the inherited cpusets). seated: of a seated job, its tasks a stage;
  * else NULL. */

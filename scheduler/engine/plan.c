@@ -235,6 +235,17 @@ static enum plan_binder binder_of(const struct placement *at)
     return at->shared ? PLAN_BOUND_BY_RUNNER : PLAN_BOUND_BY_LAUNCHER;
 }
 
+int engine_plan_mapped(const struct jobspec *spec,
+                       const struct restree *tree,
+                       const struct mapping *m,
+                       const char *launcher,
+                       struct plan **ret,
+                       struct gm_error *err)
+{
+    return engine_plan_from(
+        spec, tree, m->at, m->seated, binder_of(m->at), launcher, ret, err);
+}
+
 int engine_plan(const struct jobspec *spec,
                 const struct restree *tree,
                 const char *launcher,
@@ -245,8 +256,7 @@ int engine_plan(const struct jobspec *spec,
     int rc = mapping_make(spec, tree, NULL, &m, err);
     if (rc != 0)
         return rc;
-    rc =
-        engine_plan_from(spec, tree, m.at, m.seated, binder_of(m.at), launcher, ret, err);
+    rc = engine_plan_mapped(spec, tree, &m, launcher, ret, err);
     mapping_clear(&m);
     return rc;
 }

@@ -6,7 +6,9 @@
  *
  * Invariant: every core of a drawn host is in exactly one line. */
 #include "draw.h"
+#include "base/hostlist.h"
 #include "base/memory.h"
+#include "byhost.h"
 
 enum {
     MANY_CORES = 32, /* from here runs of ranks share a line */
@@ -32,7 +34,7 @@ struct painter {
     unsigned host;
     const struct topo_shape *shape;
     const struct draw_seat *seats; /* NULL: the machine alone */
-    unsigned n_seats;
+    struct byhost by;
     const struct glyphs *glyphs;
     struct owners *owners; /* one a node; cores' alone are used */
     struct str *out;
@@ -51,9 +53,8 @@ struct run {
 static void find_owners(struct painter *p)
 {
     const struct topo_shape *s = p->shape;
-    for (unsigned r = 0; r < p->n_seats; r++) {
-        if (p->seats[r].host != p->host)
-            continue;
+    for (unsigned at = p->by.first[p->host]; at < p->by.first[p->host + 1]; at++) {
+        unsigned r = p->by.ranks[at];
         for (unsigned i = 0; i < s->n_nodes; i++) {
             const struct topo_node *n = &s->nodes[i];
             bool on = false;
@@ -80,7 +81,8 @@ static struct run equal_run(const struct painter *p, unsigned i, unsigned end)
     const struct topo_node *nodes = p->shape->nodes;
     struct run r = {.first = i, .last = i, .n_cores = 1, .n_ranks = 1};
     for (i = nodes[i].end; i < end && nodes[i].kind == GM_CORE; i = nodes[i].end) {
-        if (!same_owners(p->owners[i], p->owners[r.first]))
+        if (!same_owners(p->owners[i], p->owners[r.first]) ||
+            nodes[i].trait != nodes[r.first].trait)
             break;
         r.last = i;
         r.n_cores++;
@@ -101,7 +103,7 @@ static void lengthen(const struct painter *p, struct run *r, unsigned end)
         struct run next = equal_run(p, i, end);
         int64_t step = (int64_t)p->owners[i].first - rank;
         if (p->owners[i].n != 1 || next.n_cores != r->each || step <= 0 ||
-            (r->step != 0 && step != r->step))
+            nodes[i].trait != nodes[r->first].trait || (r->step != 0 && step != r->step))
             return;
         r->step = step;
         rank += step;
@@ -161,10 +163,11 @@ static void add_owners(struct painter *p, const struct run *r)
         str_add(p->out, " each");
         return;
     }
-    for (unsigned k = 0; k < p->n_seats; k++) {
-        for (unsigned i = 0; p->seats[k].host == p->host && i < core->n_pus; i++) {
-            if (idset_has(p->seats[k].pus, p->shape->pus[core->first_pu + i]))
-                idset_add(ranks, k);
+    for (unsigned at = p->by.first[p->host]; at < p->by.first[p->host + 1]; at++) {
+        unsigned rank = p->by.ranks[at];
+        for (unsigned i = 0; i < core->n_pus; i++) {
+            if (idset_has(p->seats[rank].pus, p->shape->pus[core->first_pu + i]))
+                idset_add(ranks, rank);
         }
     }
     add_ranks(p, ranks);
@@ -186,6 +189,8 @@ static void add_run(struct painter *p, const struct run *r, size_t width)
         add_owners(p, r);
     else
         add_count(p->out, r->n_cores, "core");
+    if (p->shape->n_kinds > 1)
+        str_printf(p->out, " (kind %u)", p->shape->nodes[r->first].trait);
     str_add(p->out, "\n");
 }
 
@@ -195,10 +200,10 @@ static void draw_gpu(struct painter *p, unsigned node, bool last)
     begin_line(p, last);
     str_printf(p->out, "GPU %u", gpu);
     AUTO(idset) ranks = idset_make();
-    for (unsigned k = 0; k < p->n_seats; k++) {
-        const struct draw_seat *seat = &p->seats[k];
-        if (seat->host == p->host && seat->gpus != NULL && idset_has(seat->gpus, gpu))
-            idset_add(ranks, k);
+    for (unsigned at = p->by.first[p->host]; at < p->by.first[p->host + 1]; at++) {
+        const struct draw_seat *seat = &p->seats[p->by.ranks[at]];
+        if (seat->gpus != NULL && idset_has(seat->gpus, gpu))
+            idset_add(ranks, p->by.ranks[at]);
     }
     if (idset_count(ranks) > 0) {
         str_add(p->out, "  ");
@@ -219,6 +224,8 @@ static void add_label(struct painter *p, unsigned node)
         str_printf(p->out, "%s %u", n->kind == GM_NUMA ? "NUMA" : "package", n->os_index);
     if (n->bytes > 0)
         str_printf(p->out, " (%s)", str_bytes(n->bytes, bytes));
+    if (n->kind == GM_NUMA && n->trait != TOPO_DRAM)
+        str_printf(p->out, " %s,", draw_memory_name(n->trait));
     if (n->n_pus == 0)
         str_add(p->out, n->kind == GM_NUMA ? " memory alone" : " no cores");
 }
@@ -329,54 +336,99 @@ static void add_sum(struct painter *p)
     }
 }
 
-/* A host that is used, in one line: "n3  ranks 192-255 on 64 of 64 cores". */
-static void draw_host_line(struct painter *p)
+/* A host that has ranks, as far as a line tells of it. */
+struct host_line {
+    unsigned n_ranks, first, n_cores; /* first: of its ranks, which follow each other */
+    bool following;
+};
+
+static struct host_line host_line(const struct painter *p, unsigned host)
 {
-    AUTO(idset) ranks = idset_make();
-    unsigned used = 0;
-    for (unsigned r = 0; r < p->n_seats; r++) {
-        if (p->seats[r].host == p->host)
-            idset_add(ranks, r);
+    const struct topo_shape *s = restree_shape(p->tree, host);
+    const unsigned *ranks = &p->by.ranks[p->by.first[host]];
+    struct host_line l = {.n_ranks = byhost_count(&p->by, host)};
+    AUTO(idset) pus = idset_make();
+    for (unsigned i = 0; i < l.n_ranks; i++)
+        idset_unite(pus, p->seats[ranks[i]].pus);
+    for (unsigned i = 0; i < s->n_nodes; i++) {
+        const struct topo_node *n = &s->nodes[i];
+        bool on = false;
+        for (unsigned k = 0; n->kind == GM_CORE && k < n->n_pus && !on; k++)
+            on = idset_has(pus, s->pus[n->first_pu + k]);
+        l.n_cores += on;
     }
-    for (unsigned i = 0; i < p->shape->n_nodes; i++)
-        used += p->shape->nodes[i].kind == GM_CORE && p->owners[i].n > 0;
-    str_printf(p->out, "%s  ", p->tree->hosts[p->host].name);
-    add_ranks(p, ranks);
-    str_printf(p->out, " on %u of ", used);
-    add_count(p->out, p->shape->n_cores, "core");
-    str_add(p->out, "\n");
+    if (l.n_ranks > 0) {
+        l.first = ranks[0];
+        l.following = ranks[l.n_ranks - 1] - ranks[0] == l.n_ranks - 1;
+    }
+    return l;
 }
 
-static void draw_host(struct painter *p, unsigned n_equal, bool in_one_line)
+static bool goes_on(const struct painter *p, const struct host_line *a, unsigned host)
 {
-    p->shape = restree_shape(p->tree, p->host);
+    struct host_line b = host_line(p, host);
+    return b.n_ranks == a->n_ranks && b.n_cores == a->n_cores && a->following &&
+           b.following;
+}
+
+/* Hosts that are filled alike, one rank after the other, share a line: "n[0-15]  ranks
+ * 0-1023, 64 each on 64 of 64 cores". Returns the host after them. */
+static unsigned draw_host_line(struct painter *p, unsigned host)
+{
+    struct host_line l = host_line(p, host);
+    unsigned next = host + 1, last = l.first + l.n_ranks;
+    for (; next < p->tree->n_hosts && goes_on(p, &l, next); next++) {
+        if (host_line(p, next).first != last ||
+            p->tree->hosts[next].shape != p->tree->hosts[host].shape)
+            break;
+        last += l.n_ranks;
+    }
+    AUTO_FREE(char *) names = xcalloc(next - host, sizeof(*names));
+    AUTO(idset) ranks = idset_make();
+    for (unsigned h = host; h < next; h++) {
+        names[h - host] = p->tree->hosts[h].name;
+        for (unsigned i = p->by.first[h]; i < p->by.first[h + 1]; i++)
+            idset_add(ranks, p->by.ranks[i]);
+    }
+    AUTO_FREE(char)
+    text = hostlist_format(&(struct hostlist){.names = names, .n = next - host});
+    str_printf(p->out, "%s  ", text);
+    add_ranks(p, ranks);
+    if (next > host + 1)
+        str_printf(p->out, ", %u each", l.n_ranks);
+    str_printf(p->out, " on %u of ", l.n_cores);
+    add_count(p->out, restree_shape(p->tree, host)->n_cores, "core");
+    str_add(p->out, "\n");
+    return next;
+}
+
+static void draw_host(struct painter *p, unsigned host, unsigned n_equal)
+{
+    p->host = host;
+    p->shape = restree_shape(p->tree, host);
     p->owners = xcalloc(p->shape->n_nodes, sizeof(*p->owners));
     find_owners(p);
-    if (in_one_line) {
-        draw_host_line(p);
-    } else {
-        str_add(p->out, p->tree->hosts[p->host].name);
-        if (n_equal > 1)
-            str_printf(p->out,
-                       " %s %s (%u equal hosts)",
-                       p->glyphs->to,
-                       p->tree->hosts[p->host + n_equal - 1].name,
-                       n_equal);
-        add_sum(p);
-        str_add(p->out, "\n");
-        draw_below(p, 0);
-    }
+    str_add(p->out, p->tree->hosts[host].name);
+    if (n_equal > 1)
+        str_printf(p->out,
+                   " %s %s (%u equal hosts)",
+                   p->glyphs->to,
+                   p->tree->hosts[host + n_equal - 1].name,
+                   n_equal);
+    add_sum(p);
+    str_add(p->out, "\n");
+    draw_below(p, 0);
     free(p->owners);
     p->owners = NULL;
 }
 
-static bool is_used(const struct painter *p, unsigned host)
+/* Equal hosts that follow each other, when nobody stands on them. */
+static unsigned after_equal(const struct restree *tree, unsigned host)
 {
-    for (unsigned r = 0; r < p->n_seats; r++) {
-        if (p->seats[r].host == host)
-            return true;
-    }
-    return false;
+    unsigned next = host + 1;
+    while (next < tree->n_hosts && tree->hosts[next].shape == tree->hosts[host].shape)
+        next++;
+    return next;
 }
 
 void draw_tree(const struct restree *tree,
@@ -388,25 +440,70 @@ void draw_tree(const struct restree *tree,
     struct painter p = {
         .tree = tree,
         .seats = seats,
-        .n_seats = seats != NULL ? n_seats : 0,
         .glyphs = utf8 ? &boxes : &ascii,
         .out = out,
     };
     unsigned n_used = 0, next;
+    byhost_make(tree, seats, seats != NULL ? n_seats : 0, &p.by);
     for (unsigned h = 0; h < tree->n_hosts; h++)
-        n_used += is_used(&p, h);
+        n_used += byhost_count(&p.by, h) > 0;
     for (unsigned h = 0; h < tree->n_hosts; h = next) {
-        next = h + 1;
-        while (seats == NULL && next < tree->n_hosts &&
-               tree->hosts[next].shape == tree->hosts[h].shape)
-            next++;
-        p.host = h;
-        if (seats == NULL || is_used(&p, h))
-            draw_host(&p, next - h, n_used > MANY_HOSTS);
+        next = seats == NULL ? after_equal(tree, h) : h + 1;
+        bool used = byhost_count(&p.by, h) > 0;
+        if (seats == NULL || (used && n_used <= MANY_HOSTS))
+            draw_host(&p, h, next - h);
+        else if (used)
+            next = draw_host_line(&p, h);
     }
     if (seats != NULL && n_used < tree->n_hosts) {
         add_count(out, tree->n_hosts - n_used, "host");
         str_add(out, " without ranks\n");
     }
     str_free(&p.prefix);
+    byhost_free(&p.by);
+}
+
+const char *draw_memory_name(uint32_t trait)
+{
+    static const char *const names[] = {
+        [TOPO_DRAM] = "DRAM",
+        [TOPO_HBM] = "HBM",
+        [TOPO_GPU_MEMORY] = "GPU memory",
+        [TOPO_FAR] = "far memory",
+    };
+    return trait < sizeof(names) / sizeof(names[0]) ? names[trait] : "memory";
+}
+
+/* Do all pairs have the same link? */
+static bool all_linked(const struct topo_shape *s)
+{
+    for (unsigned a = 0; a < s->n_gpus; a++) {
+        for (unsigned b = 0; b < s->n_gpus; b++) {
+            if (a != b && s->gpu_links[a * s->n_gpus + b] != s->gpu_links[1])
+                return false;
+        }
+    }
+    return s->n_gpus > 2 && s->gpu_links[1] > 0;
+}
+
+void draw_links(const struct topo_shape *s, struct str *out)
+{
+    size_t begun = out->len;
+    if (s->gpu_links == NULL || s->n_gpus < 2)
+        return;
+    if (all_linked(s)) {
+        str_printf(out, "all %.1f GB/s", s->gpu_links[1] / 1e3);
+        return;
+    }
+    for (unsigned a = 0; a < s->n_gpus; a++) {
+        for (unsigned b = a + 1; b < s->n_gpus; b++) {
+            if (s->gpu_links[a * s->n_gpus + b] > 0)
+                str_printf(out,
+                           "%s%u-%u %.1f GB/s",
+                           out->len > begun ? ", " : "",
+                           a,
+                           b,
+                           s->gpu_links[a * s->n_gpus + b] / 1e3);
+        }
+    }
 }

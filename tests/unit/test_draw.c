@@ -84,7 +84,7 @@ Test(draw, a_rank_on_part_of_a_core_stands_on_that_core)
     cr_expect_not_null(strstr(text, "cpu 2-3  -\n"), "%s", text);
 }
 
-Test(draw, many_hosts_have_a_line_each)
+Test(draw, many_hosts_that_are_filled_alike_share_a_line)
 {
     enum { HOSTS = 9 };
     struct draw_seat seats[HOSTS];
@@ -97,7 +97,17 @@ Test(draw, many_hosts_have_a_line_each)
     }
     AUTO_FREE(char) text = drawn("host:12 core:4 pu:1", seats, HOSTS, true);
     cr_expect_not_null(
-        strstr(text, "n8  rank 8 on 1 of 4 cores\n3 hosts without ranks\n"), "%s", text);
+        strstr(text,
+               "n[0-8]  ranks 0-8, 1 each on 1 of 4 cores\n3 hosts without ranks\n"),
+        "%s",
+        text);
+    idset_add(sets[4], 2);
+    AUTO_FREE(char) apart = drawn("host:12 core:4 pu:1", seats, HOSTS, true);
+    cr_expect_str_eq(apart,
+                     "n[0-3]  ranks 0-3, 1 each on 1 of 4 cores\n"
+                     "n4  rank 4 on 2 of 4 cores\n"
+                     "n[5-8]  ranks 5-8, 1 each on 1 of 4 cores\n"
+                     "3 hosts without ranks\n");
     for (unsigned r = 0; r < HOSTS; r++)
         idset_free(sets[r]);
 }
