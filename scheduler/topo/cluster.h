@@ -1,8 +1,8 @@
 /* A cluster file: hosts, their topology, their properties.
  *
  *   hosts:
- *     - {name: "gpu[001-128]", topology: "pack:2 numa:4 core:16 pu:2 gpu:2", properties:
- * [gpu]}
+ *     - {name: "gpu[001-128]", topology: "pack:2 numa:4 core:16 gpu:2",
+ *        properties: [gpu]}
  *     - {name: login1, topology: login1.xml, slots: 4}
  *
  * name: a hostlist (RFC 29); topology: an hwloc XML file (its path counts from the

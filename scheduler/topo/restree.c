@@ -6,8 +6,14 @@
 #include "restree.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "base/strmap.h"
 #include "bind.h"
+#include "gpu.h"
+#include "nvml.h"
+#include "properties.h"
 #include "shape.h"
+#include "synthetic.h"
+#include "xmlcheck.h"
 
 #include <dirent.h>
 #include <hwloc.h>
@@ -44,7 +50,7 @@ static void unset(const struct setting *s)
  * contradicts itself: HIDE_ERRORS=2 stops errors as well as warnings. Its plugins
  * (OpenCL, X11 displays, libxml2) are linked against large libraries, 4 ms for nothing
  * that is used here. Both are read when the first topology of a process starts. */
-static int start(hwloc_topology_t *ret, bool io, struct gm_error *err)
+static int start(hwloc_topology_t *ret, unsigned keep, struct gm_error *err)
 {
     struct setting quiet = {.name = "HWLOC_HIDE_ERRORS", .value = "2"};
     struct setting bare = {.name = "HWLOC_PLUGINS_PATH", .value = "/dev/null"};
@@ -57,12 +63,13 @@ static int start(hwloc_topology_t *ret, bool io, struct gm_error *err)
     unset(&quiet);
     if (rc != 0)
         return gm_fail(err, -ENOMEM, "hwloc does not start: %s", strerror(code));
-    if (shape_filter(*ret, io) != 0)
+    if (shape_filter(*ret, keep) != 0)
         return gm_fail(err, -EIO, "hwloc refuses the filters: %s", strerror(errno));
     return 0;
 }
 
-/* Leaves the PUs of `cpus` alone in the topology. */
+/* Leaves the PUs of `cpus` alone in the topology. GPUs stay, wherever they hung: a job
+ * may hold a GPU that is far from its cores. */
 static int narrow(hwloc_topology_t t, const struct idset *cpus, struct gm_error *err)
 {
     hwloc_bitmap_t keep = hwloc_bitmap_alloc();
@@ -70,6 +77,8 @@ static int narrow(hwloc_topology_t t, const struct idset *cpus, struct gm_error 
         return gm_fail(err, -ENOMEM, "out of memory");
     for (int64_t i = idset_next(cpus, 0); i >= 0; i = idset_next(cpus, (unsigned)i + 1))
         (void)hwloc_bitmap_set(keep, (unsigned)i);
+    unsigned long flags = HWLOC_RESTRICT_FLAG_REMOVE_CPULESS |
+                          HWLOC_RESTRICT_FLAG_ADAPT_IO | HWLOC_RESTRICT_FLAG_ADAPT_MISC;
     hwloc_const_bitmap_t all = hwloc_topology_get_topology_cpuset(t);
     int rc = 0;
     if (!hwloc_bitmap_intersects(all, keep)) {
@@ -77,8 +86,7 @@ static int narrow(hwloc_topology_t t, const struct idset *cpus, struct gm_error 
         rc = gm_fail(
             err, -EINVAL, "none of the allowed PUs '%s' is on this machine", text);
     } else if (!hwloc_bitmap_isincluded(all, keep) &&
-               hwloc_topology_restrict(t, keep, HWLOC_RESTRICT_FLAG_REMOVE_CPULESS) !=
-                   0) {
+               hwloc_topology_restrict(t, keep, flags) != 0) {
         rc = gm_fail(err, -EIO, "hwloc cannot restrict the machine: %s", strerror(errno));
     }
     hwloc_bitmap_free(keep);
@@ -135,12 +143,24 @@ static bool has_gpu(void)
     return found;
 }
 
+/* What the driver tells beyond hwloc; a library that is missing or broken tells nothing.
+ */
+static int ask_driver(hwloc_topology_t t, struct gm_error *err)
+{
+    AUTO(nvml_report) report = NULL;
+    return nvml_read(NVML_LIBRARY, &report, NULL) == 0 ? gpu_complete(t, report, err) : 0;
+}
+
 static int load_here(const struct idset *cpus, struct restree **ret, struct gm_error *err)
 {
     AUTO_TOPOLOGY t = NULL;
-    int rc = start(&t, has_gpu(), err);
+    bool pci = has_gpu(), driver = nvml_there();
+    unsigned keep = (pci ? SHAPE_PCI : 0) | (driver && !pci ? SHAPE_MISC : 0);
+    int rc = start(&t, keep, err);
     if (rc == 0 && hwloc_topology_load(t) != 0)
         rc = gm_fail(err, -EIO, "hwloc cannot read this machine: %s", strerror(errno));
+    if (rc == 0 && driver)
+        rc = ask_driver(t, err);
     if (rc == 0 && cpus != NULL)
         rc = narrow(t, cpus, err);
     if (rc != 0)
@@ -171,25 +191,26 @@ int restree_load_xml(const char *xml,
                      struct restree **ret,
                      struct gm_error *err)
 {
-    if (len >= INT_MAX || memchr(xml, '\0', len) != NULL)
+    if (len > 0 && memchr(xml, '\0', len) != NULL)
         return gm_fail(err, -EINVAL, "%s: this is no hwloc XML", host);
     /* hwloc wants the terminating 0 counted in. */
-    AUTO_FREE(char) text = xcalloc(len + 1, 1);
+    AUTO_FREE(char) text = xcalloc(xadd(len, 1), 1);
     if (len > 0)
         memcpy(text, xml, len);
-    if (strstr(text, "<topology version=\"3") != NULL)
-        return gm_fail(err,
-                       -EINVAL,
-                       "%s: hwloc 3 wrote this XML, this build reads hwloc 2's: write it "
-                       "again with `lstopo --export-xml-flags v2 FILE.xml`",
-                       host);
+    int rc = xmlcheck(text, len, err);
+    if (rc != 0)
+        return gm_prefix(err, "%s", host), rc;
     AUTO_TOPOLOGY t = NULL;
-    int rc = start(&t, true, err);
+    bool marked = strstr(text, "\"" GPU_MARK "\"") != NULL;
+    rc = start(&t, SHAPE_PCI | SHAPE_DEVICES | (marked ? SHAPE_MISC : 0), err);
     if (rc != 0)
         return rc;
     if (hwloc_topology_set_xmlbuffer(t, text, (int)len + 1) != 0 ||
         hwloc_topology_load(t) != 0)
-        return gm_fail(err, -EINVAL, "%s: this is no hwloc XML, or a damaged one", host);
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: hwloc cannot read it: no XML as lstopo writes it, or damaged",
+                       host);
     if (cpus != NULL)
         rc = narrow(t, cpus, err);
     if (rc == 0)
@@ -199,76 +220,96 @@ int restree_load_xml(const char *xml,
     return rc;
 }
 
-/* "host:3 rest" -> 3 and rest; without it 1 and the text as it is. 0: too many or none.
- */
-static unsigned host_count(const char *text, const char **ret_rest)
+static void name_hosts(struct restree *tree, unsigned n)
 {
-    static const char word[] = "host:";
-    *ret_rest = text;
-    if (strncmp(text, word, sizeof(word) - 1) != 0)
-        return 1;
-    char *end;
-    unsigned long n = strtoul(text + sizeof(word) - 1, &end, 10);
-    *ret_rest = end + strspn(end, " ");
-    return n <= 65536 ? (unsigned)n : 0;
-}
-
-int restree_load_synthetic(const char *text, struct restree **ret, struct gm_error *err)
-{
-    const char *rest;
-    unsigned n = host_count(text, &rest);
-    AUTO_TOPOLOGY t = NULL;
-    int rc = start(&t, false, err);
-    if (rc != 0)
-        return rc;
-    if (n == 0 || hwloc_topology_set_synthetic(t, rest) != 0 ||
-        hwloc_topology_load(t) != 0)
-        return gm_fail(err,
-                       -EINVAL,
-                       "'%s' describes no machine (\"pack:2 core:4 pu:2\" does)",
-                       text);
-    AUTO(restree) tree = NULL;
-    rc = finish(t, "n0", &tree, err);
-    if (rc != 0)
-        return rc;
     tree->hosts = xrealloc(tree->hosts, n, sizeof(*tree->hosts));
     for (; tree->n_hosts < n; tree->n_hosts++) {
         struct str name = {0};
         str_printf(&name, "n%u", tree->n_hosts);
         tree->hosts[tree->n_hosts] = (struct topo_host){.name = str_steal(&name)};
     }
+}
+
+int restree_load_synthetic(const char *text, struct restree **ret, struct gm_error *err)
+{
+    struct synthetic s;
+    int rc = synthetic_parse(text, &s, err);
+    if (rc != 0)
+        return rc;
+    AUTO_TOPOLOGY t = NULL;
+    rc = start(&t, SHAPE_MISC, err);
+    if (rc == 0 && (hwloc_topology_set_synthetic(t, str_text(&s.text)) != 0 ||
+                    hwloc_topology_load(t) != 0))
+        rc = gm_fail(err,
+                     -EINVAL,
+                     "'%.80s' describes no machine (\"pack:2 core:4\" does)",
+                     text);
+    if (rc == 0) {
+        rc = synthetic_add_gpus(t, &s, err);
+        if (rc != 0)
+            (void)gm_prefix(err, "'%.80s'", text);
+    }
+    str_free(&s.text);
+    AUTO(restree) tree = NULL;
+    if (rc == 0)
+        rc = finish(t, "n0", &tree, err);
+    if (rc != 0)
+        return rc;
+    name_hosts(tree, s.hosts);
     *ret = steal(&tree);
     return 0;
 }
 
-/* The place of a shape like *s in the tree; *s is emptied. */
-static unsigned adopt(struct restree *tree, struct topo_shape *s)
+/* Moves the shapes of `more`; where each is now. Found by a table, since a cluster may
+ * have a thousand kinds of hosts. */
+static unsigned *move_shapes(struct restree *tree, struct restree *more)
 {
-    for (unsigned i = 0; i < tree->n_shapes; i++) {
-        if (strcmp(tree->shapes[i].digest, s->digest) == 0) {
-            shape_clear(s);
-            return i;
-        }
+    unsigned most = tree->n_shapes + more->n_shapes;
+    AUTO(strmap) known = strmap_make_for(most);
+    unsigned *moved = xcalloc(more->n_shapes, sizeof(*moved));
+    tree->shapes = xrealloc(tree->shapes, most, sizeof(*tree->shapes));
+    for (unsigned i = 0; i < tree->n_shapes; i++)
+        strmap_put(known, tree->shapes[i].digest, i);
+    for (unsigned i = 0; i < more->n_shapes; i++) {
+        size_t at = tree->n_shapes;
+        struct topo_shape *here = &tree->shapes[at]; /* the map borrows its digest */
+        *here = more->shapes[i];
+        more->shapes[i] = (struct topo_shape){0};
+        if (strmap_add(known, here->digest, &at))
+            tree->n_shapes++;
+        else
+            shape_clear(here);
+        moved[i] = (unsigned)at;
     }
-    tree->shapes = xrealloc(tree->shapes, tree->n_shapes + 1, sizeof(*tree->shapes));
-    tree->shapes[tree->n_shapes] = *s;
-    *s = (struct topo_shape){0};
-    return tree->n_shapes++;
+    return moved;
+}
+
+static unsigned *move_properties(struct restree *tree, const struct restree *more)
+{
+    unsigned *moved = xcalloc(more->n_properties + 1, sizeof(*moved));
+    if (more->n_properties == 0)
+        return moved;
+    AUTO(properties_adder) adder = properties_begin(tree);
+    for (unsigned i = 0; i < more->n_properties; i++) {
+        const struct topo_properties *p = &more->properties[i];
+        moved[i] = properties_add(adder, (const char *const *)p->names, p->n);
+    }
+    return moved;
 }
 
 void restree_join(struct restree *tree, struct restree *more)
 {
-    unsigned *moved = xcalloc(more->n_shapes, sizeof(*moved));
-    for (unsigned i = 0; i < more->n_shapes; i++)
-        moved[i] = adopt(tree, &more->shapes[i]);
+    AUTO_FREE(unsigned) shapes = move_shapes(tree, more);
+    AUTO_FREE(unsigned) properties = move_properties(tree, more);
     tree->hosts =
         xrealloc(tree->hosts, tree->n_hosts + more->n_hosts, sizeof(*tree->hosts));
     for (unsigned i = 0; i < more->n_hosts; i++) {
         struct topo_host *host = &tree->hosts[tree->n_hosts++];
-        host->name = steal(&more->hosts[i].name);
-        host->shape = moved[more->hosts[i].shape];
+        *host = more->hosts[i];
+        host->shape = shapes[host->shape];
+        host->properties = properties[host->properties];
+        more->hosts[i].name = NULL;
     }
-    free(moved);
     restree_free(more);
 }
 
@@ -280,6 +321,7 @@ void restree_free(struct restree *tree)
         free(tree->hosts[i].name);
     for (unsigned i = 0; i < tree->n_shapes; i++)
         shape_clear(&tree->shapes[i]);
+    properties_clear(tree);
     free(tree->hosts);
     free(tree->shapes);
     free(tree);

@@ -82,22 +82,39 @@ struct restree {
     unsigned n_properties;
 };
 
-/* This host, as this process may use it: its cgroup and its affinity mask. */
+/* This host, as this process may use it: its cgroup and its affinity mask. GPUs are those
+ * that hwloc sees; where NVIDIA's driver is loaded, NVML tells their names and links, and
+ * the GPUs themselves where a container hides the PCI devices. */
 int restree_load_host(struct restree **ret, struct gm_error *err);
 /* This host, as its cgroup allows, whatever this process's own affinity mask: what a rank
  * that a foreign launcher bound needs to see its neighbours' cores (narrow it by
  * load_xml's cpus). */
 int restree_load_machine(struct restree **ret, struct gm_error *err);
-/* A host from hwloc XML text, named `host`. cpus (NULL: all): the PUs allowed there. */
+/* A host from hwloc XML text (versions 1 and 2), named `host`. The sets of allowed PUs
+ * that the text has are kept to. cpus (NULL: all): the PUs allowed there.
+ *
+ * -EINVAL: "HOST: line 7: ...", for what is no XML, cut off, of another version, without
+ * PUs, or beyond the limits of xmlcheck.h (16,384 PUs, 64 MiB). Of a shape's own `xml`
+ * all is read back as it was, the GPUs of a synthetic text and of NVML as well (they are
+ * Misc objects "GridmillGPU" there, which hwloc's tools show but count as no device); not
+ * in it are the names of hosts and how many there are, slots and properties. */
 int restree_load_xml(const char *xml,
                      size_t len,
                      const char *host,
                      const struct idset *cpus,
                      struct restree **ret,
                      struct gm_error *err);
-/* hwloc's synthetic description, "pack:2 numa:1 core:4 pu:2": machines for tests. In
- * front of it "host:3" makes three such hosts (n0, n1, n2); alone the host is called n0.
- */
+/* hwloc's synthetic description, "pack:2 numa:1 core:4 pu:2" ("pu:1" at the end may be
+ * left out), with two words of ours:
+ *
+ *   host:3  in front: three such hosts, n0, n1, n2; without it one, n0
+ *   gpu:2   behind host, pack, die, numa or l3: each such object has two GPUs
+ *           ("pack:2 gpu:2 core:4"); at the end of the text: each NUMA node, where the
+ *           text has none each package, else the host. Once in a text; without vendor,
+ *           PCI address, name or links.
+ *
+ * -EINVAL: "'TEXT': character 12: ..."; more than 65,536 hosts, 256 GPUs a host or 16,384
+ * PUs a host are refused. */
 int restree_load_synthetic(const char *text, struct restree **ret, struct gm_error *err);
 /* Adds the hosts of `more` (emptied and freed) to `tree`; equal shapes become one. */
 void restree_join(struct restree *tree, struct restree *more);

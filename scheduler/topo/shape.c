@@ -12,18 +12,18 @@
 #include "shape.h"
 #include "base/memory.h"
 #include "digest.h"
-
-enum { VENDOR_NVIDIA = 0x10de, VENDOR_AMD = 0x1002, MOST_GPUS = 256 };
+#include "gpu.h"
+#include "traits.h"
 
 struct builder {
     hwloc_topology_t topology;
     struct topo_shape *shape;
     unsigned room_nodes, room_pus;
-    hwloc_obj_t gpus[MOST_GPUS]; /* by PCI address; the place is the number */
-    unsigned n_gpus;
+    struct gpu_list gpus;
+    unsigned gpu_nodes[GPU_MOST]; /* where they are in shape->nodes */
 };
 
-int shape_filter(hwloc_topology_t topology, bool io)
+int shape_filter(hwloc_topology_t topology, unsigned keep)
 {
     static const struct {
         hwloc_obj_type_t type;
@@ -33,17 +33,26 @@ int shape_filter(hwloc_topology_t topology, bool io)
         {HWLOC_OBJ_L2ICACHE, HWLOC_TYPE_FILTER_KEEP_NONE},
         {HWLOC_OBJ_L3ICACHE, HWLOC_TYPE_FILTER_KEEP_NONE},
         {HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_STRUCTURE},
-        {HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_NONE},
         {HWLOC_OBJ_BRIDGE, HWLOC_TYPE_FILTER_KEEP_NONE},
-        {HWLOC_OBJ_OS_DEVICE, HWLOC_TYPE_FILTER_KEEP_NONE},
     };
     int rc = hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_ALL);
     for (size_t i = 0; rc == 0 && i < sizeof(filters) / sizeof(filters[0]); i++)
         rc = hwloc_topology_set_type_filter(topology, filters[i].type, filters[i].filter);
-    enum hwloc_type_filter_e pci =
-        io ? HWLOC_TYPE_FILTER_KEEP_IMPORTANT : HWLOC_TYPE_FILTER_KEEP_NONE;
-    if (rc == 0)
-        rc = hwloc_topology_set_type_filter(topology, HWLOC_OBJ_PCI_DEVICE, pci);
+    const struct {
+        hwloc_obj_type_t type;
+        enum shape_keep when;
+        enum hwloc_type_filter_e filter;
+    } wanted[] = {
+        {HWLOC_OBJ_PCI_DEVICE, SHAPE_PCI, HWLOC_TYPE_FILTER_KEEP_IMPORTANT},
+        {HWLOC_OBJ_OS_DEVICE, SHAPE_DEVICES, HWLOC_TYPE_FILTER_KEEP_IMPORTANT},
+        {HWLOC_OBJ_MISC, SHAPE_MISC, HWLOC_TYPE_FILTER_KEEP_ALL},
+    };
+    for (size_t i = 0; rc == 0 && i < sizeof(wanted) / sizeof(wanted[0]); i++)
+        rc = hwloc_topology_set_type_filter(topology,
+                                            wanted[i].type,
+                                            (keep & wanted[i].when) != 0
+                                                ? wanted[i].filter
+                                                : HWLOC_TYPE_FILTER_KEEP_NONE);
     return rc;
 }
 
@@ -85,6 +94,8 @@ static void add_pu(struct builder *b, hwloc_obj_t obj, unsigned parent, bool in_
 {
     struct topo_shape *s = b->shape;
     unsigned core = in_core ? 0 : enter(b, GM_CORE, obj->os_index, parent);
+    if (!in_core)
+        s->nodes[core].trait = traits_efficiency(b->topology, obj->cpuset);
     unsigned pu = enter(b, GM_PU, obj->os_index, in_core ? parent : core);
     if (s->n_pus == b->room_pus) {
         b->room_pus = b->room_pus > 0 ? 2 * b->room_pus : 64;
@@ -106,12 +117,19 @@ static bool cache_counts(const struct builder *b, hwloc_obj_t obj)
                b->topology, obj->cpuset, HWLOC_OBJ_CORE) > 1;
 }
 
+/* A data cache that is no node and has one core to serve. */
+static void note_private_cache(struct builder *b, hwloc_obj_t obj, uint32_t kind)
+{
+    if (kind == 0 && hwloc_obj_type_is_dcache(obj->type) &&
+        hwloc_get_nbobjs_inside_cpuset_by_type(
+            b->topology, obj->cpuset, HWLOC_OBJ_CORE) == 1)
+        b->shape->private_caches |= 1u << obj->attr->cache.depth;
+}
+
 static uint32_t kind_of(const struct builder *b, hwloc_obj_t obj)
 {
     if (obj->type == HWLOC_OBJ_PACKAGE)
         return GM_PACKAGE;
-    if (obj->type == HWLOC_OBJ_CORE)
-        return GM_CORE;
     return cache_counts(b, obj) ? GM_CACHE : 0;
 }
 
@@ -136,18 +154,26 @@ static unsigned enter_numa(struct builder *b, hwloc_obj_t numa, unsigned parent)
 {
     unsigned i = enter(b, GM_NUMA, numa->os_index, parent);
     b->shape->nodes[i].bytes = numa->attr->numanode.local_memory;
+    b->shape->nodes[i].trait = traits_memory(b->topology, numa);
     return i;
 }
 
-/* The NUMA node that holds what is below obj, or NULL. */
-static hwloc_obj_t numa_around(hwloc_obj_t obj)
+/* The NUMA node that holds what is below obj, or NULL: DRAM where there is any. */
+static hwloc_obj_t numa_around(const struct builder *b, hwloc_obj_t obj)
 {
+    hwloc_obj_t found = NULL;
     for (hwloc_obj_t m = obj->memory_first_child; m != NULL; m = m->next_sibling) {
         hwloc_obj_t numa = numa_below(m);
-        if (numa != NULL && hwloc_bitmap_isequal(numa->cpuset, obj->cpuset))
+        if (numa == NULL || !hwloc_bitmap_isequal(numa->cpuset, obj->cpuset))
+            continue;
+        if (found == NULL)
+            found = numa;
+        if (m->next_sibling == NULL && found == numa)
+            return numa; /* the only one */
+        if (traits_memory(b->topology, numa) == TOPO_DRAM)
             return numa;
     }
-    return NULL;
+    return found;
 }
 
 static void
@@ -160,75 +186,118 @@ add_memory_leaves(struct builder *b, hwloc_obj_t obj, hwloc_obj_t around, unsign
     }
 }
 
-static void add_gpus(struct builder *b, hwloc_obj_t obj, unsigned parent)
+static void add_gpu(struct builder *b, hwloc_obj_t obj, unsigned parent)
 {
-    for (hwloc_obj_t io = obj->io_first_child; io != NULL; io = io->next_sibling) {
-        for (unsigned g = 0; g < b->n_gpus; g++) {
-            if (b->gpus[g] == io)
-                leave(b, enter(b, GM_GPU, g, parent));
+    for (unsigned g = 0; g < b->gpus.n; g++) {
+        if (b->gpus.items[g].obj == obj) {
+            b->gpu_nodes[g] = enter(b, GM_GPU, g, parent);
+            leave(b, b->gpu_nodes[g]);
         }
-        add_gpus(b, io, parent); /* behind a bridge that was kept */
     }
 }
 
-/* As deep as hwloc's tree is (some ten levels; its own XML reader recurses as well). */
+static void add_gpus(struct builder *b, hwloc_obj_t obj, unsigned parent)
+{
+    if (b->gpus.n == 0)
+        return;
+    for (hwloc_obj_t io = obj->io_first_child; io != NULL; io = io->next_sibling) {
+        add_gpu(b, io, parent);
+        add_gpus(b, io, parent); /* behind a bridge that was kept */
+    }
+    for (hwloc_obj_t misc = obj->misc_first_child; misc != NULL;
+         misc = misc->next_sibling)
+        add_gpu(b, misc, parent);
+}
+
+static void walk(struct builder *b, hwloc_obj_t obj, unsigned parent);
+
+static void walk_children(struct builder *b, hwloc_obj_t obj, unsigned parent)
+{
+    for (hwloc_obj_t c = obj->first_child; c != NULL; c = c->next_sibling)
+        walk(b, c, parent);
+}
+
+/* Cores and PUs hold no NUMA nodes and no GPUs: where a node has one core alone, hwloc
+ * hangs it on the core, and here it goes around it. */
+static void walk_core(struct builder *b, hwloc_obj_t obj, unsigned parent)
+{
+    bool inside = b->shape->nodes[parent].kind == GM_CORE;
+    hwloc_obj_t around = inside ? NULL : numa_around(b, obj);
+    unsigned holder = around != NULL ? enter_numa(b, around, parent) : parent;
+    if (obj->type == HWLOC_OBJ_PU) {
+        add_pu(b, obj, holder, inside);
+    } else {
+        unsigned core = inside ? parent : enter(b, GM_CORE, index_of(obj), holder);
+        if (!inside)
+            b->shape->nodes[core].trait = traits_efficiency(b->topology, obj->cpuset);
+        walk_children(b, obj, core);
+        if (!inside)
+            leave(b, core);
+    }
+    if (!inside)
+        add_gpus(b, obj, holder);
+    if (around != NULL)
+        leave(b, holder);
+    if (!inside)
+        add_memory_leaves(b, obj, around, parent);
+}
+
+/* As deep as hwloc's tree is: some ten levels, and no more than xmlcheck lets in. */
 static void walk(struct builder *b, hwloc_obj_t obj, unsigned parent)
 {
-    if (obj->type == HWLOC_OBJ_PU) {
-        add_pu(b, obj, parent, b->shape->nodes[parent].kind == GM_CORE);
+    if (obj->type == HWLOC_OBJ_PU || obj->type == HWLOC_OBJ_CORE) {
+        walk_core(b, obj, parent);
         return;
     }
-    uint32_t kind = kind_of(b, obj);
+    bool inside = b->shape->nodes[parent].kind == GM_CORE; /* what is below a core, too */
+    uint32_t kind = inside ? 0 : kind_of(b, obj);
     unsigned own = kind != 0 ? enter(b, kind, index_of(obj), parent) : parent;
     if (kind == GM_CACHE) {
         b->shape->nodes[own].bytes = obj->attr->cache.size;
         b->shape->nodes[own].level = obj->attr->cache.depth;
     }
-    hwloc_obj_t around = numa_around(obj);
+    note_private_cache(b, obj, kind);
+    hwloc_obj_t around = inside ? NULL : numa_around(b, obj);
     unsigned below = around != NULL ? enter_numa(b, around, own) : own;
-    for (hwloc_obj_t c = obj->first_child; c != NULL; c = c->next_sibling)
-        walk(b, c, below);
-    add_gpus(b, obj, below);
+    walk_children(b, obj, below);
+    if (!inside)
+        add_gpus(b, obj, below);
     if (around != NULL)
         leave(b, below);
-    add_memory_leaves(b, obj, around, own);
+    if (!inside)
+        add_memory_leaves(b, obj, around, own);
     if (kind != 0)
         leave(b, own);
 }
 
-/* Display controllers and processing accelerators; not the little chip that a server's
- * remote console draws with. */
-static bool is_gpu(hwloc_obj_t pci, unsigned vendor)
+/* GPUs that hang where the walk does not come (a Misc object below a PU). */
+static void add_lost_gpus(struct builder *b, unsigned root)
 {
-    unsigned class = pci->attr->pcidev.class_id >> 8;
-    return (class == 0x03 || class == 0x12) && pci->attr->pcidev.vendor_id == vendor;
+    for (unsigned g = 0; g < b->gpus.n; g++) {
+        if (b->gpu_nodes[g] == 0)
+            add_gpu(b, b->gpus.items[g].obj, root);
+    }
 }
 
-static int by_address(const void *va, const void *vb)
+/* The table of GPUs, their names behind it in one block. */
+static void list_gpus(struct builder *b)
 {
-    const struct hwloc_pcidev_attr_s *a = &(*(const hwloc_obj_t *)va)->attr->pcidev;
-    const struct hwloc_pcidev_attr_s *b = &(*(const hwloc_obj_t *)vb)->attr->pcidev;
-    const unsigned x[] = {a->domain, a->bus, a->dev, a->func};
-    const unsigned y[] = {b->domain, b->bus, b->dev, b->func};
-    for (size_t i = 0; i < sizeof(x) / sizeof(x[0]); i++) {
-        if (x[i] != y[i])
-            return x[i] < y[i] ? -1 : 1;
+    struct topo_shape *s = b->shape;
+    size_t room = 0;
+    for (unsigned g = 0; g < b->gpus.n; g++)
+        room += strlen(b->gpus.items[g].name) + 1;
+    s->gpus = xcalloc(xadd(b->gpus.n * sizeof(*s->gpus), room), 1);
+    char *names = (char *)(s->gpus + b->gpus.n);
+    for (unsigned g = 0; g < b->gpus.n; g++) {
+        size_t len = strlen(b->gpus.items[g].name);
+        memcpy(names, b->gpus.items[g].name, len);
+        s->gpus[g] = (struct topo_gpu){
+            .vendor = b->gpus.items[g].vendor, .node = b->gpu_nodes[g], .name = names};
+        (void)snprintf(
+            s->gpus[g].pci, sizeof(s->gpus[g].pci), "%s", b->gpus.items[g].pci);
+        names += len + 1;
     }
-    return 0;
-}
-
-/* One vendor's, since its runtime numbers its own alone. */
-static void find_gpus(struct builder *b)
-{
-    static const unsigned vendors[] = {VENDOR_NVIDIA, VENDOR_AMD};
-    for (size_t v = 0; v < sizeof(vendors) / sizeof(vendors[0]) && b->n_gpus == 0; v++) {
-        hwloc_obj_t pci = NULL;
-        while ((pci = hwloc_get_next_pcidev(b->topology, pci)) != NULL) {
-            if (is_gpu(pci, vendors[v]) && b->n_gpus < MOST_GPUS)
-                b->gpus[b->n_gpus++] = pci;
-        }
-    }
-    qsort(b->gpus, b->n_gpus, sizeof(hwloc_obj_t), by_address);
+    s->gpu_links = gpu_links(b->topology, &b->gpus);
 }
 
 static char *cpu_model(hwloc_topology_t topology)
@@ -256,10 +325,14 @@ int shape_make(hwloc_topology_t topology, struct topo_shape *ret, struct gm_erro
     hwloc_free_xmlbuffer(topology, xml);
     digest_xml(s.xml, s.digest);
     struct builder b = {.topology = topology, .shape = &s};
-    find_gpus(&b);
+    gpu_find(topology, &b.gpus);
     unsigned root = enter(&b, GM_HOST, 0, 0);
     walk(&b, hwloc_get_root_obj(topology), root);
+    add_lost_gpus(&b, root);
     leave(&b, root);
+    traits_rank_cores(&s);
+    if (b.gpus.n > 0)
+        list_gpus(&b);
     *ret = s;
     return 0;
 }
@@ -268,6 +341,8 @@ void shape_clear(struct topo_shape *s)
 {
     free(s->nodes);
     free(s->pus);
+    free(s->gpus);
+    free(s->gpu_links);
     free(s->xml);
     free(s->cpu_model);
     *s = (struct topo_shape){0};

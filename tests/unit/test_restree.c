@@ -264,13 +264,32 @@ Test(restree, bad_xml_is_refused_with_the_name_and_nothing_on_stderr)
     static const struct {
         const char *xml, *says;
     } rows[] = {
-        {"", "no hwloc XML"},
-        {"hello", "no hwloc XML"},
-        {"<topology version=\"2.0\">", "no hwloc XML"},
-        {"<?xml version=\"1.0\"?><topology version=\"2.0\"><object "
-         "type=\"Machine\"/></topology>",
-         "no hwloc XML"},
-        {"<?xml version=\"1.0\"?>\n<topology version=\"3.0\">\n</topology>", "hwloc 3"},
+        {"", "this is no XML"},
+        {"hello", "this is no XML"},
+        {"<a/>", "no <topology>"},
+        {"<topology version=\"2.0\">", "cut off at line 1: <topology> of line 1"},
+        {"<topology version=\"2.0\">\n<object type=\"Mach", "cut off at line 2"},
+        {"<topology version=\"2.0\">\n<object></topology>",
+         "line 2: nothing is closed by"},
+        {"<topology version=\"2.0\"><object type=\"Machine\"/></topology>", "no PU"},
+        {"<topology version=\"2.0\"><distances2 nbobjs=\"65536\"/></topology>",
+         "'65536'"},
+        {"<topology version=\"2.0\"><object type=\"PU\" os_index=\"4000000000\" "
+         "cpuset=\"0x1\"/></topology>",
+         "no number of a PU"},
+        {"<topology version=\"2.0\"><object type=\"PU\" os_index=\"1\" "
+         "cpuset=\"0xf...f\"/></topology>",
+         "no set of PUs"},
+        {"<topology version=\"2.0\"><object cpuset=\"0x1\"><object cpuset=\"0x2\"/>"
+         "</object></topology>",
+         "the object around has not"},
+        {"<topology version=\"2.0\"><object><object type=\"PU\" os_index=\"1\" "
+         "cpuset=\"0x2\"/></object></topology>",
+         "hwloc cannot read it"},
+        {"<?xml version=\"1.0\"?>\n<topology version=\"3.0\">\n</topology>",
+         "hwloc 3 wrote this XML, and hwloc 2 here reads versions 1 to 2: write it "
+         "again, "
+         "where hwloc 3 is, with `lstopo --export-xml-flags v2 FILE.xml`"},
     };
     AUTO_FILE quiet = tmpfile();
     int kept = dup(STDERR_FILENO);
