@@ -1,262 +1,129 @@
-/* See place.h. Which hosts take how many ranks is decided here, by arithmetic on what
- * each has room for; where on a host a rank stands, by slot.c, rank by rank on a copy of
- * the occupancy.
+/* See place.h. Which hosts take how many ranks is decided by deal.c; which ranks those
+ * are, here; where on a host they stand, by fill.c, host by host on a copy of the
+ * occupancy. Hosts that are alike get like seats, so those are found once.
  *
- * Invariant: the seats' PUs are disjoint and free in `occ`, unless `oversubscribed`. */
+ * Invariant: the seats' PUs are disjoint and free in `occ`, unless `oversubscribed` or
+ * `shared`. */
 #include "place.h"
+#include "auto.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "deal.h"
 #include "fill.h"
+#include "refuse.h"
 #include <assert.h>
-
-/* The request with its defaults filled in, and how much of it each host can take. */
-struct job {
-    const struct restree *tree;
-    const struct occupancy *occ;
-    const struct place_request *req;
-    unsigned cores; /* a rank; 0: however many (they are shared) */
-    bool spread;
-    unsigned *quota; /* ranks a host */
-};
-
-/* What hosts have, all in all: of those that are free, or of the whole machine. */
-struct sum {
-    uint64_t cores, gpus, memory; /* bytes */
-    uint64_t ranks;               /* of this request that have room there */
-    unsigned hosts, widest;       /* widest: the cores of the largest host */
-};
-
-static uint64_t memory_of(const struct topo_shape *s)
-{
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < s->n_nodes; i++)
-        bytes += s->nodes[i].kind == GM_NUMA ? s->nodes[i].bytes : 0;
-    return bytes;
-}
-
-static unsigned least(uint64_t a, uint64_t b)
-{
-    uint64_t n = a < b ? a : b;
-    return n < UINT32_MAX ? (unsigned)n : UINT32_MAX;
-}
-
-/* Ranks that have room on a host, empty (occ NULL) or as it is now. */
-static unsigned room_on(const struct job *j, const struct occupancy *occ, unsigned host)
-{
-    const struct place_request *req = j->req;
-    const struct topo_shape *s = restree_shape(j->tree, host);
-    unsigned cores = occ != NULL ? occupancy_free_cores(occ, host, 0) : s->n_cores;
-    unsigned gpus = occ != NULL ? occupancy_free_gpus(occ, host, 0) : s->n_gpus;
-    if (cores == 0)
-        return 0;
-    unsigned n = j->cores > 0 ? cores / j->cores : UINT32_MAX;
-    if (req->gpus > 0)
-        n = least(n, gpus / req->gpus);
-    if (req->memory > 0)
-        n = least(n, memory_of(s) / req->memory);
-    if (req->ranks_per_node > 0)
-        n = least(n, req->ranks_per_node);
-    if (req->nodes > 0 && n < req->ranks_per_node)
-        n = 0; /* exactly so many are wanted */
-    return n;
-}
-
-/* Keeps the roomiest `nodes` hosts (the first of equals), the others' room becomes 0. */
-static void keep_hosts(unsigned *room, unsigned n_hosts, unsigned nodes)
-{
-    AUTO_FREE(bool) kept = xcalloc(n_hosts, sizeof(*kept));
-    for (unsigned k = 0; k < nodes; k++) {
-        unsigned best = n_hosts;
-        for (unsigned h = 0; h < n_hosts; h++) {
-            if (!kept[h] && room[h] > 0 && (best == n_hosts || room[h] > room[best]))
-                best = h;
-        }
-        if (best == n_hosts)
-            break;
-        kept[best] = true;
-    }
-    for (unsigned h = 0; h < n_hosts; h++)
-        room[h] = kept[h] ? room[h] : 0;
-}
-
-/* Room of every host, and the sum over those that are usable. */
-static struct sum
-measure(const struct job *j, const struct occupancy *occ, unsigned *room)
-{
-    struct sum sum = {0};
-    unsigned n = j->tree->n_hosts, used = 0;
-    for (unsigned h = 0; h < n; h++)
-        room[h] = room_on(j, occ, h);
-    if (j->req->nodes > 0)
-        keep_hosts(room, n, j->req->nodes);
-    for (unsigned h = 0; h < n; h++) {
-        const struct topo_shape *s = restree_shape(j->tree, h);
-        sum.cores += occ != NULL ? occupancy_free_cores(occ, h, 0) : s->n_cores;
-        sum.gpus += occ != NULL ? occupancy_free_gpus(occ, h, 0) : s->n_gpus;
-        sum.memory += memory_of(s);
-        sum.ranks += room[h];
-        used += room[h] > 0;
-        sum.widest = s->n_cores > sum.widest ? s->n_cores : sum.widest;
-    }
-    if (used < j->req->nodes)
-        sum.ranks = 0;
-    sum.hosts = n;
-    return sum;
-}
-
-/* One rank at a time to each host that has room, until all are dealt. */
-static void deal_evenly(const struct job *j, const unsigned *room, uint64_t ranks)
-{
-    while (ranks > 0) {
-        for (unsigned h = 0; h < j->tree->n_hosts && ranks > 0; h++) {
-            if (j->quota[h] == room[h])
-                continue;
-            j->quota[h]++;
-            ranks--;
-        }
-    }
-}
-
-static void deal_in_order(const struct job *j, const unsigned *room, uint64_t ranks)
-{
-    for (unsigned h = 0; h < j->tree->n_hosts; h++) {
-        j->quota[h] = least(room[h], ranks);
-        ranks -= j->quota[h];
-    }
-}
-
-/* Each rank to the host with the most free cores for it, beside those that are there. */
-static void deal_by_cores(const struct job *j, const unsigned *room, uint64_t ranks)
-{
-    unsigned n = j->tree->n_hosts;
-    for (; ranks > 0; ranks--) {
-        unsigned best = n;
-        for (unsigned h = 0; h < n; h++) {
-            uint64_t mine = occupancy_free_cores(j->occ, h, 0);
-            if (mine == 0 || j->quota[h] == room[h])
-                continue;
-            uint64_t best_cores = best < n ? occupancy_free_cores(j->occ, best, 0) : 0;
-            if (best == n || mine * (j->quota[best] + 1) > best_cores * (j->quota[h] + 1))
-                best = h;
-        }
-        assert(best < n); /* they have room, cores aside: can_share() */
-        j->quota[best]++;
-    }
-}
 
 static const char *s_if(uint64_t n)
 {
     return n == 1 ? "" : "s";
 }
 
-/* "this machine lets us use 2" or "these 3 hosts let us use 24" */
-static void add_subject(struct str *out, unsigned hosts)
+/* ---- which ranks a host gets ---- */
+
+/* The ranks of each share, one share after the other. apart: in turns over the hosts. */
+struct order {
+    unsigned *ranks;
+    size_t *first; /* [shares + 1] in ranks */
+};
+
+static void order_in_turns(const struct room_job *j,
+                           const struct deal *d,
+                           unsigned turn,
+                           struct order *o)
 {
-    if (hosts == 1)
-        str_add(out, "this machine lets us use");
-    else
-        str_printf(out, "these %u hosts let us use", hosts);
+    AUTO_FREE(unsigned) open = xcalloc(d->n, sizeof(*open)); /* shares with ranks left */
+    AUTO_FREE(unsigned) given = xcalloc(d->n, sizeof(*given));
+    unsigned n = d->n, rank = 0;
+    for (unsigned i = 0; i < n; i++)
+        open[i] = i;
+    while (n > 0) {
+        unsigned still = 0;
+        for (unsigned i = 0; i < n; i++) {
+            const struct deal_share *s = &d->shares[open[i]];
+            unsigned *has = &given[open[i]];
+            unsigned take =
+                j->slot.numa ? room_numas(restree_shape(j->tree, s->host)) : turn;
+            for (; take > 0 && *has < s->n; take--)
+                o->ranks[o->first[open[i]] + (*has)++] = rank++;
+            if (*has < s->n)
+                open[still++] = open[i];
+        }
+        n = still;
+    }
 }
 
-/* "4 ranks of 1 core need 4 cores, this machine lets us use 2" */
-static void add_need(struct str *out,
-                     uint64_t ranks,
-                     uint64_t each,
-                     const char *word,
-                     const struct sum *all,
-                     uint64_t have)
+static struct order
+order_ranks(const struct room_job *j, const struct deal *d, bool apart, unsigned turn)
 {
-    uint64_t need = ranks * each;
-    str_printf(out,
-               "%llu rank%s of %llu %s%s need%s %llu %s%s, ",
-               (unsigned long long)ranks,
-               s_if(ranks),
-               (unsigned long long)each,
-               word,
-               s_if(each),
-               ranks == 1 ? "s" : "",
-               (unsigned long long)need,
-               word,
-               s_if(need));
-    add_subject(out, all->hosts);
-    str_printf(out, " %llu", (unsigned long long)have);
+    struct order o = {xcalloc(d->ranks, sizeof(*o.ranks)),
+                      xcalloc((size_t)d->n + 1, sizeof(*o.first))};
+    for (unsigned i = 0; i < d->n; i++)
+        o.first[i + 1] = o.first[i] + d->shares[i].n;
+    for (unsigned r = 0; !apart && r < d->ranks; r++)
+        o.ranks[r] = r;
+    if (apart)
+        order_in_turns(j, d, turn, &o);
+    return o;
 }
 
-/* The sentence for a request that even the empty machine cannot hold. */
-static int
-never(const struct job *j, const struct sum *all, uint64_t ranks, struct gm_error *err)
+/* ---- seats ---- */
+
+static struct place_seat copy_seat(const struct place_seat *from, unsigned host)
 {
-    const struct place_request *req = j->req;
-    char have[32], want[32];
-    AUTO_STR why = {0};
-    if (j->cores > all->widest)
-        return gm_fail(err,
-                       -EOVERFLOW,
-                       "a rank of %u cores fits on no host: the largest lets us use %u",
-                       j->cores,
-                       all->widest);
-    if (req->nodes > all->hosts)
-        return gm_fail(err,
-                       -EOVERFLOW,
-                       "nodes: %u hosts are wanted, and there %s %u",
-                       req->nodes,
-                       all->hosts == 1 ? "is" : "are",
-                       all->hosts);
-    if (ranks * j->cores > all->cores)
-        add_need(&why, ranks, j->cores, "core", all, all->cores);
-    else if (ranks * req->gpus > all->gpus)
-        add_need(&why, ranks, req->gpus, "GPU", all, all->gpus);
-    else if (req->memory > 0 && ranks > all->memory / req->memory)
-        str_printf(&why,
-                   "%llu rank%s of %s each need more memory than is there (%s)",
-                   (unsigned long long)ranks,
-                   s_if(ranks),
-                   str_bytes(req->memory, want),
-                   str_bytes(all->memory, have));
-    else
-        str_printf(&why,
-                   "%llu rank%s of %u core%s cannot be cut to fit the hosts",
-                   (unsigned long long)ranks,
-                   s_if(ranks),
-                   j->cores,
-                   s_if(j->cores));
-    AUTO_STR cure = {0};
-    if (all->ranks > 0)
-        str_printf(&cure, "--ranks %llu", (unsigned long long)all->ranks);
-    else
-        str_add(&cure, "ask for less per rank");
-    bool may_share = ranks * j->cores > all->cores && !req->oversubscribe;
-    return gm_fail(err,
-                   -EOVERFLOW,
-                   "%s: %s%s",
-                   why.text,
-                   cure.text,
-                   may_share ? ", or oversubscribe: true (--oversubscribe)" : "");
+    return (struct place_seat){
+        .host = host,
+        .pus = idset_dup(from->pus),
+        .gpus = idset_dup(from->gpus),
+        .mems = from->mems != NULL ? idset_dup(from->mems) : NULL,
+        .reason = xstrdup(from->reason),
+    };
 }
 
-static int not_now(const struct job *j,
-                   const struct sum *now,
-                   const struct sum *all,
-                   uint64_t ranks,
-                   struct gm_error *err)
+/* Would share b get the very seats that share a got? Equal hosts, as many ranks, and the
+ * groups cut alike. */
+static bool are_alike(const struct room_job *j,
+                      const struct deal *d,
+                      const struct order *o,
+                      unsigned a,
+                      unsigned b)
 {
-    return gm_fail(
-        err,
-        -ENOSPC,
-        "%llu rank%s of %u core%s %s not fit now: %llu of %llu cores are free, "
-        "room for %llu",
-        (unsigned long long)ranks,
-        s_if(ranks),
-        j->cores,
-        s_if(j->cores),
-        ranks == 1 ? "does" : "do",
-        (unsigned long long)now->cores,
-        (unsigned long long)all->cores,
-        (unsigned long long)now->ranks);
+    const struct deal_share *x = &d->shares[a], *y = &d->shares[b];
+    const unsigned *p = &o->ranks[o->first[a]], *q = &o->ranks[o->first[b]];
+    if (x->n != y->n || !occupancy_alike(j->occ, x->host, y->host))
+        return false;
+    unsigned group = j->req->grouped && j->req->group > 0 ? j->req->group : 1;
+    for (unsigned i = 0; i < x->n; i++) {
+        if (q[i] - q[0] != p[i] - p[0])
+            return false;
+    }
+    return p[0] % group == q[0] % group;
+}
+
+static void seat_all(const struct room_job *j,
+                     const struct deal *d,
+                     const struct order *o,
+                     struct placement *p)
+{
+    AUTO(occupancy) occ = occupancy_dup(j->occ);
+    struct fill_request fill = {
+        .slot = j->slot, .grouped = j->req->grouped, .group = j->req->group};
+    unsigned pattern = 0; /* the share that was filled last */
+    for (unsigned i = 0; i < d->n; i++) {
+        const unsigned *ranks = &o->ranks[o->first[i]];
+        const unsigned *like = &o->ranks[o->first[pattern]];
+        const struct deal_share *s = &d->shares[i];
+        if (i == 0 || !are_alike(j, d, o, pattern, i)) {
+            fill_host(occ, j->tree, s->host, &fill, ranks, s->n, p->seats);
+            pattern = i;
+            continue;
+        }
+        for (unsigned k = 0; k < s->n; k++)
+            p->seats[ranks[k]] = copy_seat(&p->seats[like[k]], s->host);
+    }
 }
 
 /* A host's PUs that nobody holds. */
-static struct idset *free_pus(const struct job *j, unsigned host)
+static struct idset *free_pus(const struct room_job *j, unsigned host)
 {
     const struct topo_shape *s = restree_shape(j->tree, host);
     struct idset *set = idset_make();
@@ -267,33 +134,23 @@ static struct idset *free_pus(const struct job *j, unsigned host)
     return set;
 }
 
-/* Does the request fit but for its cores? Then those may be shared; memory, GPUs and a
- * number of ranks or hosts that was asked for may not. Fills room. */
-static bool can_share(const struct job *j, uint64_t ranks, unsigned *room)
+static void share(const struct room_job *j, const struct deal *d, struct placement *p)
 {
-    struct job coreless = *j;
-    coreless.cores = 0;
-    return j->req->oversubscribe && j->req->gpus == 0 &&
-           measure(&coreless, j->occ, room).ranks >= ranks;
-}
-
-static void share(const struct job *j, const unsigned *room, struct placement *p)
-{
-    deal_by_cores(j, room, p->n_ranks);
     unsigned rank = 0;
-    for (unsigned h = 0; h < j->tree->n_hosts; h++) {
-        unsigned cores = occupancy_free_cores(j->occ, h, 0), others = j->quota[h] - 1;
-        for (unsigned k = 0; k < j->quota[h]; k++) {
+    for (unsigned i = 0; i < d->n; i++) {
+        unsigned host = d->shares[i].host, others = d->shares[i].n - 1;
+        unsigned cores = occupancy_free_cores(j->occ, host, 0);
+        for (unsigned k = 0; k <= others; k++) {
             struct str reason = {0};
             str_printf(&reason,
                        "shares the %u free core%s of %s with %u other rank%s",
                        cores,
                        s_if(cores),
-                       j->tree->hosts[h].name,
+                       j->tree->hosts[host].name,
                        others,
                        s_if(others));
-            p->seats[rank++] = (struct place_seat){.host = h,
-                                                   .pus = free_pus(j, h),
+            p->seats[rank++] = (struct place_seat){.host = host,
+                                                   .pus = free_pus(j, host),
                                                    .gpus = idset_make(),
                                                    .reason = str_steal(&reason)};
         }
@@ -301,52 +158,19 @@ static void share(const struct job *j, const unsigned *room, struct placement *p
     p->oversubscribed = true;
 }
 
-/* The host of the next rank: pack stays while there is quota, spread goes on to the next.
- */
-static unsigned next_host(const struct job *j, unsigned host, const unsigned *left)
-{
-    for (unsigned step = j->spread ? 1 : 0;; step++) {
-        unsigned h = (host + step) % j->tree->n_hosts;
-        if (left[h] > 0)
-            return h;
-    }
-}
-
-static void seat_all(const struct job *j, struct placement *p)
-{
-    AUTO(occupancy) occ = occupancy_dup(j->occ);
-    unsigned n_hosts = j->tree->n_hosts, host = j->spread ? n_hosts - 1 : 0;
-    AUTO_FREE(unsigned) left = xcalloc(n_hosts, sizeof(*left));
-    AUTO_FREE(unsigned) first = xcalloc(n_hosts + 1, sizeof(*first));
-    AUTO_FREE(unsigned) ranks = xcalloc(p->n_ranks, sizeof(*ranks));
-    for (unsigned h = 0; h < n_hosts; h++) {
-        left[h] = j->quota[h];
-        first[h + 1] = first[h] + j->quota[h];
-    }
-    for (unsigned r = 0; r < p->n_ranks; r++) {
-        host = next_host(j, host, left);
-        ranks[first[host] + j->quota[host] - left[host]--] = r;
-    }
-    struct fill_request fill = {
-        .slot = {.cores = j->cores, .gpus = j->req->gpus, .spread = j->spread},
-        .grouped = j->req->grouped,
-        .group = j->req->group,
-    };
-    for (unsigned h = 0; h < n_hosts; h++) {
-        if (j->quota[h] > 0)
-            fill_host(occ, j->tree, h, &fill, &ranks[first[h]], j->quota[h], p->seats);
-    }
-}
+/* ---- the whole ---- */
 
 static int check(const struct place_request *req, struct gm_error *err)
 {
-    static const char *const words[] = {"auto", "pack", "spread"};
+    static const char *const words[] = {"auto", "pack", "spread", "numa", "gpu-near"};
     bool known = false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         known = known || strcmp(req->mapping, words[i]) == 0;
     if (!known)
-        return gm_fail(
-            err, -EINVAL, "mapping: '%s' is none of auto, pack, spread", req->mapping);
+        return gm_fail(err,
+                       -EINVAL,
+                       "mapping: '%s' is none of auto, pack, spread, numa, gpu-near",
+                       req->mapping);
     if (req->ranks > 0 && req->nodes > req->ranks)
         return gm_fail(err,
                        -EINVAL,
@@ -365,24 +189,78 @@ static int check(const struct place_request *req, struct gm_error *err)
     return 0;
 }
 
-/* Ranks wanted, before it is known whether they fit; 0: as many as fit. */
-static uint64_t ranks_wanted(const struct place_request *req)
+/* Free cores (by threads: PUs) of the hosts that the job may use. */
+static uint64_t free_units(const struct room_job *j)
 {
-    return req->ranks > 0 ? req->ranks : (uint64_t)req->nodes * req->ranks_per_node;
+    if (j->req->hosts == NULL && j->slot.threads == 0)
+        return occupancy_all_cores(j->occ);
+    uint64_t n = 0;
+    for (unsigned h = 0; h < j->tree->n_hosts; h++) {
+        if (j->req->hosts != NULL && !idset_has(j->req->hosts, h))
+            continue;
+        n += j->slot.threads > 0 ? occupancy_free_pus(j->occ, h, 0)
+                                 : occupancy_free_cores(j->occ, h, 0);
+    }
+    return n;
 }
 
-static bool chooses_spread(const struct job *j, const struct sum *now, uint64_t ranks)
+/* Says what auto becomes for so many ranks; true: they are dealt over the hosts in turns.
+ */
+static bool choose(struct room_job *j, uint64_t ranks, const char **ret_word)
 {
-    if (strcmp(j->req->mapping, "auto") != 0)
-        return strcmp(j->req->mapping, "spread") == 0;
-    return !j->req->grouped && ranks * j->cores < now->cores;
+    uint64_t each = j->slot.threads > 0 ? j->slot.threads : j->slot.cores;
+    *ret_word = auto_choose(j->req, ranks * each >= free_units(j), &j->slot);
+    return j->slot.spread && strcmp(j->req->mapping, "gpu-near") != 0;
 }
 
-static struct placement *make(uint64_t ranks)
+static struct placement *make(const struct deal *d, const char *word)
 {
     struct placement *p = xcalloc(1, sizeof(*p));
-    p->n_ranks = (unsigned)ranks;
+    p->n_ranks = (unsigned)d->ranks;
     p->seats = xcalloc(p->n_ranks, sizeof(*p->seats));
+    p->mapping = word;
+    return p;
+}
+
+/* NULL: no room. */
+static struct placement *try_apart(struct room_job *j, uint64_t ranks)
+{
+    /* Groups stay together where it is ours to choose. */
+    bool groups = j->req->grouped && strcmp(j->req->mapping, "auto") == 0;
+    unsigned turn = groups && j->req->group > 0 ? j->req->group : 1;
+    struct deal d = {0};
+    const char *word = NULL;
+    bool apart = ranks > 0 && choose(j, ranks, &word);
+    if (!deal_make(j, ranks, apart, turn, &d) || d.ranks > INT32_MAX) {
+        deal_clear(&d);
+        return NULL;
+    }
+    if (ranks == 0)
+        apart = choose(j, d.ranks, &word);
+    struct order order = order_ranks(j, &d, apart, turn);
+    struct placement *p = make(&d, word);
+    seat_all(j, &d, &order, p);
+    free(order.ranks);
+    free(order.first);
+    deal_clear(&d);
+    return p;
+}
+
+static struct placement *try_shared(struct room_job *j, uint64_t ranks)
+{
+    struct deal d = {0};
+    if (!room_may_share(j))
+        return NULL;
+    j->share = true;
+    if (!deal_shared(j, ranks > 0 ? ranks : 1, &d) || d.ranks > INT32_MAX) {
+        deal_clear(&d);
+        return NULL;
+    }
+    const char *word = NULL;
+    (void)choose(j, d.ranks, &word);
+    struct placement *p = make(&d, word);
+    share(j, &d, p);
+    deal_clear(&d);
     return p;
 }
 
@@ -395,31 +273,14 @@ int place_map(const struct restree *tree,
     int rc = check(req, err);
     if (rc != 0)
         return rc;
-    AUTO_FREE(unsigned) quota = xcalloc(tree->n_hosts, sizeof(*quota));
-    AUTO_FREE(unsigned) room = xcalloc(tree->n_hosts, sizeof(*room));
-    struct job j = {tree, occ, req, req->cores > 0 ? req->cores : 1, false, quota};
-    struct sum all = measure(&j, NULL, room), now = measure(&j, occ, room);
-    uint64_t ranks = ranks_wanted(req);
-    if (ranks == 0)
-        ranks = now.ranks > 0 ? now.ranks : 1;
-    bool fits = ranks <= now.ranks;
-    if (!fits && !can_share(&j, ranks, room))
-        return ranks > all.ranks ? never(&j, &all, ranks, err)
-                                 : not_now(&j, &now, &all, ranks, err);
-    if (ranks > INT32_MAX)
-        return gm_fail(err, -EOVERFLOW, "ranks: MPI counts to 2147483647");
-    j.spread = chooses_spread(&j, &now, ranks);
-    AUTO(placement) p = make(ranks);
-    p->mapping = j.spread ? "spread" : "pack";
-    if (!fits)
-        share(&j, room, p);
-    else if (req->nodes > 0 || j.spread)
-        deal_evenly(&j, room, ranks);
-    else
-        deal_in_order(&j, room, ranks);
-    if (fits)
-        seat_all(&j, p);
-    *ret = steal(&p);
+    struct room_job j = room_job(tree, occ, req);
+    uint64_t ranks = room_ranks(req);
+    struct placement *p = try_apart(&j, ranks);
+    if (p == NULL)
+        p = try_shared(&j, ranks);
+    if (p == NULL)
+        return refuse(tree, occ, req, err);
+    *ret = p;
     return 0;
 }
 
@@ -430,6 +291,7 @@ void placement_free(struct placement *p)
     for (unsigned i = 0; i < p->n_ranks; i++) {
         idset_free(p->seats[i].pus);
         idset_free(p->seats[i].gpus);
+        idset_free(p->seats[i].mems);
         free(p->seats[i].reason);
     }
     free(p->seats);

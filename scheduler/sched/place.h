@@ -32,6 +32,8 @@ struct place_request {
     unsigned group;      /* grouped: ranks a task, consecutive; 0: all of them */
     uint32_t traits;     /* GM_BOUND_* of what the ranks run; 0: nobody knows */
     bool oversubscribe;  /* more ranks than cores: they share, unbound */
+    /* Only these, by their places in the tree; NULL: all. */
+    const struct idset *hosts;
 };
 
 struct place_seat {

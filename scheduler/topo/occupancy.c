@@ -209,7 +209,7 @@ all_free(struct arena *a, const struct topo_shape *s, const struct places *at)
     set_run(st->words + at->cores_at, s->n_cores);
     set_run(st->words + at->gpus_at, s->n_gpus);
     for (unsigned i = 0; i < s->n_nodes; i++) {
-        if (s->nodes[i].kind != GM_NUMA)
+        if (s->nodes[i].kind != GM_NUMA || s->nodes[i].trait == TOPO_GPU_MEMORY)
             continue;
         st->words[at->memory_at + at->nodes[i].numa] = s->nodes[i].bytes;
         st->memory += s->nodes[i].bytes;
@@ -344,6 +344,15 @@ uint64_t occupancy_free_memory(const struct occupancy *o, unsigned host, unsigne
     for (unsigned i = at->nodes[node].numa; i < last; i++)
         bytes += st->words[at->memory_at + i];
     return bytes;
+}
+
+bool occupancy_alike(const struct occupancy *o, unsigned a, unsigned b)
+{
+    const struct state *x = state_of(o, a), *y = state_of(o, b);
+    return o->tree->hosts[a].shape == o->tree->hosts[b].shape &&
+           (x == y ||
+            memcmp(x->words, y->words, places_of(o, a)->n_words * sizeof(x->words[0])) ==
+                0);
 }
 
 uint64_t occupancy_all_cores(const struct occupancy *o)

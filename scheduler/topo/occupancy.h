@@ -21,7 +21,7 @@ void occupancy_free(struct occupancy *o); /* takes NULL */
 unsigned occupancy_free_cores(const struct occupancy *o, unsigned host, unsigned node);
 unsigned occupancy_free_gpus(const struct occupancy *o, unsigned host, unsigned node);
 unsigned occupancy_free_pus(const struct occupancy *o, unsigned host, unsigned node);
-/* Of the NUMA nodes at or below it. */
+/* Of the NUMA nodes at or below it; GPUs' own memory counts as none. */
 uint64_t occupancy_free_memory(const struct occupancy *o, unsigned host, unsigned node);
 bool occupancy_pu_free(const struct occupancy *o, unsigned host, unsigned os_index);
 bool occupancy_gpu_free(const struct occupancy *o, unsigned host, unsigned os_index);
@@ -49,6 +49,8 @@ void occupancy_release_memory(struct occupancy *o,
                               unsigned node,
                               uint64_t bytes);
 
+/* Two hosts of one shape with the very same free. */
+bool occupancy_alike(const struct occupancy *o, unsigned a, unsigned b);
 /* Free cores of all hosts. */
 uint64_t occupancy_all_cores(const struct occupancy *o);
 /* The first host at or after `from` with at least so much free, without looking at each;
