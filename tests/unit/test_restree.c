@@ -259,6 +259,177 @@ Test(restree, gpus_are_one_vendors_accelerators_and_not_the_console)
     }
 }
 
+/* "parents": the kind that the GPUs hang below. */
+Test(restree, gpus_in_a_synthetic_text_hang_where_it_says)
+{
+    static const struct {
+        const char *text;
+        unsigned gpus, parent;
+    } rows[] = {
+        {"pack:2 numa:2 core:4 pu:2 gpu:2", 8, GM_NUMA},
+        {"host:4 pack:2 numa:2 core:8 pu:2 gpu:2", 8, GM_NUMA},
+        {"pack:2 gpu:2 core:4", 4, GM_PACKAGE},
+        {"pack:2 core:4 gpu:3", 6, GM_PACKAGE},
+        {"core:4 gpu:3", 3, GM_NUMA}, /* hwloc's one NUMA node holds the host's cores */
+        {"host:2 gpu:5 pack:2 core:4", 5, GM_NUMA},
+        {"gpu:1 pack:2 numa:1 core:4", 1, GM_HOST},
+        {"numa:4 core:1 gpu:1", 4, GM_NUMA},
+        {"pack:2 [numa][numa] core:4 gpu:1", 2, GM_NUMA},
+        {"pack:1 l3:4 gpu:1 core:2", 4, GM_CACHE},
+        {"pack:1 numa:2(memory=4GB indexes=1,0) core:2 gpu:1", 2, GM_NUMA},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO(restree) tree = NULL;
+        AUTO(restree) back = NULL;
+        struct gm_error err = {0};
+        cr_assert_eq(
+            restree_load_synthetic(rows[i].text, &tree, &err), 0, "%s", err.text);
+        const struct topo_shape *s = &tree->shapes[0];
+        check_shape(s);
+        cr_expect_eq(s->n_gpus, rows[i].gpus, "%s: %u", rows[i].text, s->n_gpus);
+        for (unsigned g = 0; g < s->n_gpus; g++) {
+            const struct topo_node *node = &s->nodes[s->gpus[g].node];
+            cr_expect(node->kind == GM_GPU && node->os_index == g);
+            cr_expect_eq(s->nodes[node->parent].kind, rows[i].parent, "%s", rows[i].text);
+        }
+        cr_expect_eq(restree_load_xml(s->xml, strlen(s->xml), "b", NULL, &back, &err),
+                     0,
+                     "%s",
+                     err.text);
+        cr_expect_str_eq(back->shapes[0].digest, s->digest);
+        cr_expect(
+            back->shapes[0].n_nodes == s->n_nodes &&
+            memcmp(back->shapes[0].nodes, s->nodes, s->n_nodes * sizeof(*s->nodes)) == 0);
+    }
+    AUTO(restree) with = NULL;
+    AUTO(restree) without = NULL;
+    cr_assert_eq(restree_load_synthetic("pack:2 core:2 gpu:1", &with, NULL), 0);
+    cr_assert_eq(restree_load_synthetic("pack:2 core:2", &without, NULL), 0);
+    cr_expect_str_neq(with->shapes[0].digest, without->shapes[0].digest);
+}
+
+Test(restree, our_words_in_a_synthetic_text_are_refused_with_their_place)
+{
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {"pack:2 core:4 gpu:1 pu:2", "character 15: gpu:N stands behind"},
+        {"pack:2 gpu:x core:4", "character 8: gpu:N wants a number"},
+        {"pack:2 gpu:257 core:4", "character 8: gpu:N wants a number"},
+        {"pack:2 gpu:1 gpu:1 core:4", "character 14: gpu:N stands once"},
+        {"pack:2 host:2 core:4", "character 8: host:N stands in front"},
+        {"host:65537 core:4", "character 1: host:N wants"},
+        {"pack:4 core:5000 pu:2", "character 8: this makes more than 16384 PUs"},
+        {"pack:99999999999 core:4", "more than 16384 PUs"},
+        {"numa:200 core:1 gpu:2", "more than 256 GPUs"},
+        {"gpu:2", "no core"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct restree *tree = NULL;
+        struct gm_error err = {0};
+        cr_expect_eq(restree_load_synthetic(rows[i].text, &tree, &err), -EINVAL);
+        cr_expect(tree == NULL && strstr(err.text, rows[i].says) != NULL,
+                  "%s: %s",
+                  rows[i].text,
+                  err.text);
+    }
+}
+
+/* The second memory of a package, by what its line in the XML says. */
+Test(restree, memory_beside_drams_is_what_hwloc_calls_it)
+{
+    static const struct {
+        const char *subtype, *info;
+        uint32_t trait;
+    } rows[] = {
+        {"", "", TOPO_DRAM},
+        {" subtype=\"MCDRAM\"", "", TOPO_HBM},
+        {" subtype=\"HBM\"", "", TOPO_HBM},
+        {" subtype=\"GPUMemory\"", "", TOPO_GPU_MEMORY},
+        {" subtype=\"CXL-DRAM\"", "", TOPO_FAR},
+        {" subtype=\"NVM\"", "", TOPO_FAR},
+        {" subtype=\"DRAM\"", "", TOPO_DRAM},
+        {"", "<info name=\"DAXType\" value=\"NVM\"/>", TOPO_FAR},
+        {"", "<info name=\"CXLDevice\" value=\"0000:6b:00.0\"/>", TOPO_FAR},
+    };
+    AUTO(restree) plain = NULL;
+    cr_assert_eq(restree_load_synthetic("pack:1 [numa][numa] core:2", &plain, NULL), 0);
+    const char *second = strstr(plain->shapes[0].xml, "type=\"NUMANode\" os_index=\"1\"");
+    cr_assert_not_null(second);
+    const char *end = strchr(second, '>');
+    bool closed = end[-1] == '/'; /* else it has something in it already */
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO_STR xml = {0};
+        str_add_n(
+            &xml, plain->shapes[0].xml, (size_t)(end - closed - plain->shapes[0].xml));
+        str_printf(&xml, "%s>\n%s", rows[i].subtype, rows[i].info);
+        str_printf(&xml, "%s%s", closed ? "</object>" : "", end + 1);
+        AUTO(restree) tree = NULL;
+        struct gm_error err = {0};
+        cr_assert_eq(restree_load_xml(xml.text, xml.len, "m", NULL, &tree, &err),
+                     0,
+                     "%s",
+                     err.text);
+        const struct topo_shape *s = &tree->shapes[0];
+        cr_assert_eq(s->n_numas, 2);
+        for (unsigned n = 0; n < s->n_nodes; n++) {
+            if (s->nodes[n].kind == GM_NUMA)
+                cr_expect_eq(s->nodes[n].trait,
+                             s->nodes[n].os_index == 1 ? rows[i].trait : TOPO_DRAM,
+                             "%zu: %u",
+                             i,
+                             s->nodes[n].trait);
+            if (s->nodes[n].kind == GM_NUMA)
+                cr_expect_eq(s->nodes[n].n_cores, s->nodes[n].os_index == 0 ? 2 : 0);
+        }
+    }
+}
+
+Test(restree, kinds_of_cores_are_ranked_the_slowest_first)
+{
+    AUTO(restree) plain = NULL;
+    cr_assert_eq(restree_load_synthetic("pack:1 core:4 pu:1", &plain, NULL), 0);
+    cr_expect_eq(plain->shapes[0].n_kinds, 1);
+    AUTO_FREE(char)
+    xml = replaced(
+        plain->shapes[0].xml,
+        "</topology>",
+        "<cpukind cpuset=\"0x00000003\" forced_efficiency=\"900\"/>\n"
+        "<cpukind cpuset=\"0x0000000c\" forced_efficiency=\"100\"/>\n</topology>");
+    AUTO(restree) tree = NULL;
+    struct gm_error err = {0};
+    cr_assert_eq(
+        restree_load_xml(xml, strlen(xml), "h", NULL, &tree, &err), 0, "%s", err.text);
+    const struct topo_shape *s = &tree->shapes[0];
+    cr_expect_eq(s->n_kinds, 2);
+    for (unsigned n = 0; n < s->n_nodes; n++) {
+        if (s->nodes[n].kind == GM_CORE)
+            cr_expect_eq(s->nodes[n].trait, s->pus[s->nodes[n].first_pu] < 2);
+    }
+    AUTO(idset) fast = NULL;
+    AUTO(restree) part = NULL;
+    cr_assert_eq(idset_parse("0-1", &fast, NULL), 0);
+    cr_assert_eq(restree_load_xml(xml, strlen(xml), "h", fast, &part, &err), 0);
+    cr_expect_eq(part->shapes[0].n_kinds, 1, "of one kind alone");
+}
+
+Test(restree, private_caches_are_noted_and_are_no_nodes)
+{
+    static const struct {
+        const char *text;
+        uint32_t caches;
+    } rows[] = {
+        {"pack:2 core:2 pu:2", 0},
+        {"pack:2 l3:1 l2:2 l1d:1 core:1 pu:2", 1u << 2 | 1u << 1},
+        {"pack:2 l2:2 l1d:2 core:1 pu:1", 1u << 1},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        AUTO(restree) tree = NULL;
+        cr_assert_eq(restree_load_synthetic(rows[i].text, &tree, NULL), 0);
+        cr_expect_eq(tree->shapes[0].private_caches, rows[i].caches, "%s", rows[i].text);
+    }
+}
+
 Test(restree, bad_xml_is_refused_with_the_name_and_nothing_on_stderr)
 {
     static const struct {
