@@ -4,9 +4,6 @@
 #include "base/memory.h"
 #include <assert.h>
 
-/* A graph takes 16 bytes a pair, and one pass over it a few nanoseconds. */
-enum { MOST_PAIRS = 1 << 24 };
-
 struct pairs {
     struct pattern_pair *items;
     size_t n, room;
@@ -110,86 +107,13 @@ static void add_groups(struct pairs *p, unsigned n, unsigned group)
     }
 }
 
-static int check_stencil(const struct pattern *p, unsigned n, struct gm_error *err)
-{
-    uint64_t product = (uint64_t)p->rows * p->columns;
-    if (product == n)
-        return 0;
-    return gm_fail(err,
-                   -EINVAL,
-                   "pattern: stencil-2d [%u, %u] is of %llu ranks, and the job has %u",
-                   p->rows,
-                   p->columns,
-                   (unsigned long long)product,
-                   n);
-}
-
-static int check_groups(unsigned n, unsigned group, struct gm_error *err)
-{
-    uint64_t pairs = (uint64_t)n * (group - 1) / 2;
-    if (group > n)
-        return gm_fail(err,
-                       -EINVAL,
-                       "pattern: all-to-all in groups of %u ranks, and the job has %u",
-                       group,
-                       n);
-    if (pairs > MOST_PAIRS)
-        return gm_fail(err,
-                       -EINVAL,
-                       "pattern: all-to-all: %u ranks in groups of %u are %llu pairs, "
-                       "more than %d: name smaller groups, or no pattern",
-                       n,
-                       group,
-                       (unsigned long long)pairs,
-                       MOST_PAIRS);
-    return 0;
-}
-
-static int check_matrix(const struct pattern *p, unsigned n, struct gm_error *err)
-{
-    uint32_t most = 0;
-    if (p->n_ranks > 0 && p->n_ranks != n)
-        return gm_fail(err,
-                       -EINVAL,
-                       "%s: is a matrix of %u ranks, and the job has %u",
-                       p->file,
-                       p->n_ranks,
-                       n);
-    for (size_t i = 0; i < p->n_pairs; i++) {
-        most = p->pairs[i].a > most ? p->pairs[i].a : most;
-        most = p->pairs[i].b > most ? p->pairs[i].b : most;
-    }
-    if (p->n_pairs > 0 && most >= n)
-        return gm_fail(err,
-                       -EINVAL,
-                       "%s: names rank %u, and the job has ranks 0 to %u",
-                       p->file,
-                       most,
-                       n - 1);
-    return 0;
-}
-
-static int check(const struct pattern *p, unsigned n, struct gm_error *err)
-{
-    switch (p->kind) {
-    case PATTERN_STENCIL_2D:
-        return check_stencil(p, n, err);
-    case PATTERN_ALL_TO_ALL:
-        return check_groups(n, p->group, err);
-    case PATTERN_MATRIX:
-        return check_matrix(p, n, err);
-    default:
-        return 0;
-    }
-}
-
 int comm_graph_make(const struct pattern *p,
                     unsigned n_ranks,
                     struct comm_graph **ret,
                     struct gm_error *err)
 {
     struct pairs all = {0};
-    int rc = check(p, n_ranks, err);
+    int rc = pattern_check(p, n_ranks, err);
     if (rc != 0)
         return rc;
     if (p->kind == PATTERN_RING)

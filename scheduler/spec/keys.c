@@ -132,6 +132,7 @@ static const struct job_key {
             {"needs", read_needs},
             {"constraints", placing_constraints},
             {"notify", telling_notify},
+            {"pattern", pattern_key},
             {"hosts", placing_hosts}};
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
@@ -178,4 +179,5 @@ void keys_read(struct load *l, const struct doc_node *root)
                    "%u, but nodes times ranks-per-node is %llu",
                    s->ranks,
                    (unsigned long long)product);
+    pattern_settle(l, root);
 }

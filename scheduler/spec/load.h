@@ -9,6 +9,7 @@
  *   placing.c  where ranks stand            telling.c who is told what came of it
  *   plugin.c   kernels from files           words.c   what keys there are
  *   cut.c      data sets cut into tasks     paths.c   paths made of axis values
+ *   pattern.c  who speaks to whom
  *   runnable.c what cannot be done yet
  *
  * Three passes over the stages: heads (name, kernel or command), so that references can
@@ -141,6 +142,9 @@ typedef void
 job_reader(struct load *l, const struct fault_path *at, const struct doc_node *node);
 job_reader placing_mapping, placing_hosts, placing_constraints;
 job_reader telling_results, telling_telemetry, telling_notify;
+job_reader pattern_key;
+/* Once the number of ranks is read: a stencil says it where the job does not. */
+void pattern_settle(struct load *l, const struct doc_node *root);
 
 /* sets.c: applies the --set texts to the document. */
 void sets_apply(struct load *l, struct doc_node *root);

@@ -136,6 +136,28 @@ static void put_results(struct json *j, const struct jobspec *s)
     json_end(j, '}');
 }
 
+static void put_pattern(struct json *j, const struct pattern *p)
+{
+    json_key(j, "pattern");
+    if (p->kind == PATTERN_RING || p->kind == PATTERN_TREE) {
+        json_string(j, p->kind == PATTERN_RING ? "ring" : "tree");
+        return;
+    }
+    json_begin(j, '{');
+    if (p->kind == PATTERN_ALL_TO_ALL)
+        json_put_int(j, "all-to-all", p->group);
+    else if (p->kind == PATTERN_MATRIX)
+        json_put_string(j, "matrix", p->written);
+    else {
+        json_key(j, "stencil-2d");
+        json_begin(j, '[');
+        json_uint(j, p->rows);
+        json_uint(j, p->columns);
+        json_end(j, ']');
+    }
+    json_end(j, '}');
+}
+
 static void put_placing(struct json *j, const struct jobspec *s)
 {
     bool by_nodes = s->nodes > 0 && s->ranks_per_node > 0;
@@ -151,6 +173,8 @@ static void put_placing(struct json *j, const struct jobspec *s)
         json_put_string(j, "mapping", s->mapping);
     if (s->hosts != NULL)
         json_put_string(j, "hosts", s->hosts);
+    if (s->pattern != NULL)
+        put_pattern(j, s->pattern);
     if (s->oversubscribe)
         json_put_bool(j, "oversubscribe", true);
     if (s->verify != NULL)

@@ -59,6 +59,26 @@ static const char *const mappings[] = {
     "auto", "pack", "spread", "gpu-near", "numa", "inherited", NULL};
 
 static const char *const verifies[] = {"strict", "warn", "off", NULL};
+static const char *const patterns[] = {"ring", "tree", NULL};
+static const struct word extent_item = {
+    .help = "ranks", .types = WORD_INT, .least = 1, .most = MOST_RANKS};
+static const struct word pattern_words[] = {
+    {.name = "stencil-2d",
+     .help = "[ROWS, COLUMNS]: each rank with its four neighbours; row by row",
+     .types = WORD_LIST,
+     .item = &extent_item,
+     .filled = true},
+    {.name = "all-to-all",
+     .help = "groups of so many consecutive ranks; the last may be smaller",
+     .types = WORD_INT,
+     .least = 2,
+     .most = MOST_RANKS},
+    {.name = "matrix",
+     .help = "a file of bytes between ranks: n rows of n, or lines of `i j weight`",
+     .types = WORD_TEXT},
+};
+static const struct words pattern_keys = {pattern_words, N(pattern_words), false};
+
 static const char *const compressions[] = {"none", "gzip", NULL};
 static const char *const packs[] = {"single", "sharded", NULL};
 static const char *const writers[] = {"rank", "host", NULL};
@@ -281,6 +301,11 @@ static const struct word job_words[] = {
      .types = WORD_TEXT,
      .choices = mappings,
      .pattern = MAP_BY_PATTERN},
+    {.name = "pattern",
+     .help = "who speaks to whom: those stand near each other (default: not known)",
+     .types = WORD_TEXT | WORD_MAP,
+     .choices = patterns,
+     .keys = &pattern_keys},
     {.name = "hosts",
      .help = "the hosts to run on: node[0-3],login",
      .types = WORD_TEXT | WORD_LIST,
