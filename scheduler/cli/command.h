@@ -78,5 +78,17 @@ extern const struct command cmd_run, cmd_plan, cmd_check, cmd_init, cmd_topo, cm
     {                                                                                    \
         "verify-binding", 0, "WORD", "ranks not as planned: strict, warn, off"           \
     }
+#define OPTION_MAP_BY                                                                    \
+    {                                                                                    \
+        "map-by", 0, "WORDS", "place by Open MPI's words: core, ppr:2:numa"              \
+    }
+#define OPTION_RANK_BY                                                                   \
+    {                                                                                    \
+        "rank-by", 0, "WORD", "number ranks by slot, node, fill or span"                 \
+    }
+#define OPTION_BIND_TO                                                                   \
+    {                                                                                    \
+        "bind-to", 0, "WORD", "bind each rank to core, numa, none ..."                   \
+    }
 
 #endif

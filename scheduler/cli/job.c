@@ -31,6 +31,24 @@ static char *results_set(struct arena *a, const char *file)
     return arena_printf(a, "results=%s", j.out.text);
 }
 
+/* mapping={"map-by":"core", ...}: Open MPI's options in the place of the file's mapping;
+ * NULL: none of them is given. */
+static char *mapping_set(const struct args *args, struct arena *a)
+{
+    static const char *const names[] = {"map-by", "rank-by", "bind-to"};
+    AUTO_JSON j = {.pretty = false};
+    bool any = false;
+    json_begin(&j, '{');
+    for (size_t i = 0; i < N_OF(names); i++) {
+        const char *value = args_value(args, names[i]);
+        any = any || value != NULL;
+        if (value != NULL)
+            json_put_string(&j, names[i], value);
+    }
+    json_end(&j, '}');
+    return any ? arena_printf(a, "mapping=%s", j.out.text) : NULL;
+}
+
 bool job_is_command(const struct cli *cli)
 {
     const struct args *a = &cli->args;
@@ -48,6 +66,7 @@ static int make_sets(const struct cli *cli,
 {
     const struct args *args = &cli->args;
     const char **sets = arena_alloc(a, args->n_given + 1, sizeof(*sets));
+    const char *mapping = mapping_set(args, a);
     unsigned n = 0;
     for (unsigned i = 0; i < args->n_given; i++) {
         if (strcmp(args->given[i].option->name, "set") == 0)
@@ -61,6 +80,8 @@ static int make_sets(const struct cli *cli,
         sets[n++] = arena_printf(a, "ranks=%s", ranks);
     if (results != NULL)
         sets[n++] = results_set(a, results);
+    if (mapping != NULL)
+        sets[n++] = mapping;
     if (args_has(args, "oversubscribe"))
         sets[n++] = "oversubscribe=true";
     const char *verify = args_value(args, "verify-binding");

@@ -1,6 +1,7 @@
 /* See mapping.h. Invariant: what comes out is placed on what constraints and hosts allow,
  * on an otherwise empty machine. */
 #include "mapping.h"
+#include "byword.h"
 #include "seats.h"
 
 struct place_request mapping_request(const struct jobspec *spec)
@@ -41,6 +42,18 @@ hold_others(const struct jobspec *spec, const struct restree *tree, struct occup
     return held;
 }
 
+/* One of ours; else it is Open MPI's. */
+static bool words_known(const char *words)
+{
+    static const char *const known[] = {
+        "auto", "pack", "spread", "numa", "gpu-near", "inherited"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(known[i], words) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int map_farmed(const struct jobspec *spec,
                       const struct restree *tree,
                       const char *words,
@@ -52,7 +65,13 @@ static int map_farmed(const struct jobspec *spec,
     struct place_request req = mapping_request(spec);
     if (words != NULL)
         req.mapping = words;
-    int rc = place_map(tree, occ, &req, &m->at, err);
+    int rc;
+    if (words != NULL ? !words_known(words) : spec->map_by)
+        rc = byword_map(spec, tree, occ, words, &m->at, err);
+    else if (strcmp(req.mapping, "inherited") == 0)
+        rc = byword_inherit(tree, occ, &req, &m->at, err);
+    else
+        rc = place_map(tree, occ, &req, &m->at, err);
     if (rc != 0 && held > 0)
         (void)gm_prefix(err,
                         "%s: `constraints` allows %u of %u hosts",

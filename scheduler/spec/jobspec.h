@@ -240,6 +240,7 @@ struct jobspec {
     unsigned threads;    /* PUs per rank, instead of whole cores; 0: not said */
     const char *mapping; /* "auto", "pack", "spread", "numa", "gpu-near", "inherited", or
                             Open MPI's map-by text */
+    bool map_by;         /* mapping is Open MPI's text: "numa" is a word of both */
     const char *rank_by, *bind_to; /* Open MPI's words beside map-by; NULL: not said */
     const char *hosts;  /* a hostlist, entries with :SLOTS where said, or NULL */
     const char *verify; /* verify-binding: "strict", "warn", "off"; NULL: not said */

@@ -122,6 +122,11 @@ bool mapwords_is_object(const char *text)
     return false;
 }
 
+const char *mapwords_object(size_t i)
+{
+    return i < N_OBJECTS ? objects[i].name : NULL;
+}
+
 const char *mapwords_default(const char *bind_to)
 {
     enum mapwords_level level;

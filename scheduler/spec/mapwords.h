@@ -70,6 +70,7 @@ int mapwords_parse(const char *map_by,
 const char *mapwords_default(const char *bind_to);
 /* A word of --map-by, whatever stands behind it. */
 bool mapwords_is_object(const char *text);
+const char *mapwords_object(size_t i); /* the i-th of them; NULL: there are no more */
 /* The ids of a pe-list in their order; yours to free. */
 unsigned *mapwords_ids(const struct mapwords *w, unsigned *ret_n);
 const char *mapwords_level_name(enum mapwords_level level); /* "l3cache" */

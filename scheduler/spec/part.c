@@ -158,6 +158,23 @@ static void put_pattern(struct json *j, const struct pattern *p)
     json_end(j, '}');
 }
 
+/* As a text where that says it all: `numa` alone would be our word. */
+static void put_map_by(struct json *j, const struct jobspec *s)
+{
+    json_key(j, "mapping");
+    if (s->rank_by == NULL && s->bind_to == NULL && strcmp(s->mapping, "numa") != 0) {
+        json_string(j, s->mapping);
+        return;
+    }
+    json_begin(j, '{');
+    json_put_string(j, "map-by", s->mapping);
+    if (s->rank_by != NULL)
+        json_put_string(j, "rank-by", s->rank_by);
+    if (s->bind_to != NULL)
+        json_put_string(j, "bind-to", s->bind_to);
+    json_end(j, '}');
+}
+
 static void put_placing(struct json *j, const struct jobspec *s)
 {
     bool by_nodes = s->nodes > 0 && s->ranks_per_node > 0;
@@ -169,7 +186,9 @@ static void put_placing(struct json *j, const struct jobspec *s)
         json_key(j, "memory");
         json_uint(j, s->memory);
     }
-    if (strcmp(s->mapping, "auto") != 0)
+    if (s->map_by)
+        put_map_by(j, s);
+    else if (strcmp(s->mapping, "auto") != 0)
         json_put_string(j, "mapping", s->mapping);
     if (s->hosts != NULL)
         json_put_string(j, "hosts", s->hosts);

@@ -1,227 +1,117 @@
 /* See load.h: where ranks stand: mapping, hosts, constraints. Invariant: a mapping that
- * is kept is one of the table's words or follows the grammar of Open MPI's map-by,
- *   [ppr:N:]OBJECT[:MODIFIER[,MODIFIER]...] */
+ * is kept is one of the table's words, or Open MPI's words that mapwords.h takes apart.
+ */
+#include "base/hostslots.h"
 #include "base/hostlist.h"
 #include "load.h"
-#include <strings.h>
+#include "mapwords.h"
 
-/* What `mapping: auto` and the like may be placed by now. */
-static const char *const runnable[] = {"auto", "pack", "spread"};
-
-static const char *const objects[] = {"slot",
-                                      "hwthread",
-                                      "core",
-                                      "l1cache",
-                                      "l2cache",
-                                      "l3cache",
-                                      "numa",
-                                      "socket",
-                                      "package",
-                                      "board",
-                                      "node",
-                                      "seq",
-                                      "dist",
-                                      "rankfile",
-                                      "ppr",
-                                      "pe-list"};
-
-static const char *const modifiers[] = {"SPAN",
-                                        "OVERSUBSCRIBE",
-                                        "NOOVERSUBSCRIBE",
-                                        "NOLOCAL",
-                                        "HWTCPUS",
-                                        "CORECPUS",
-                                        "INHERIT",
-                                        "NOINHERIT",
-                                        "ORDERED",
-                                        "PE",
-                                        "FILE"};
-
-enum { N_OBJECTS = sizeof(objects) / sizeof(objects[0]) };
-enum { N_LEVELS = 11 }; /* of them are parts of a machine: what ppr takes */
-enum { N_MODIFIERS = sizeof(modifiers) / sizeof(modifiers[0]) };
-
-/* A text being read, and where its faults are told. */
-struct reading {
-    struct load *l;
-    const struct fault_path *at;
-    const struct doc_node *node;
-    const char *text;
-};
-
-static bool is_number(const char *text, size_t len)
+static bool is_word(const char *text)
 {
-    return len > 0 && len < 7 && text[0] != '0' && strspn(text, "0123456789") >= len;
-}
-
-/* 1 or more, up to the end of the word or of the text. */
-static bool read_modifier(const struct reading *r, const char *word, size_t len)
-{
-    size_t name = strcspn(word, "=,:");
-    name = name < len ? name : len;
-    bool valued = name < len && word[name] == '=';
-    char *cut = arena_copy(r->l->arena, word, name), hint[128];
-    for (size_t i = 0; i < N_MODIFIERS; i++) {
-        if (strcasecmp(modifiers[i], cut) != 0)
-            continue;
-        bool number = strcmp(modifiers[i], "PE") == 0;
-        bool value = number || strcmp(modifiers[i], "FILE") == 0;
-        if (number && !(valued && is_number(word + name + 1, len - name - 1)))
-            load_fault(r->l, r->at, r->node, "PE takes a number of cores, as in PE=2");
-        else if (value != valued || (valued && name + 1 == len))
-            load_fault(r->l,
-                       r->at,
-                       r->node,
-                       value ? "%s takes a value: %s=..." : "%s takes no value",
-                       modifiers[i],
-                       modifiers[i]);
-        else
+    const struct word *known = words_find(&words_job, "mapping");
+    for (size_t i = 0; known->choices[i] != NULL; i++) {
+        if (strcmp(known->choices[i], text) == 0)
             return true;
-        return false;
     }
-    load_fault(r->l,
-               r->at,
-               r->node,
-               "unknown modifier '%.80s' in '%.80s'%s",
-               cut,
-               r->text,
-               load_hint(cut, modifiers, N_MODIFIERS, hint));
     return false;
 }
 
-static bool read_modifiers(const struct reading *r, const char *p)
+/* Neither one of our words nor anything that Open MPI maps by. */
+static void unknown_word(struct load *l,
+                         const struct fault_path *at,
+                         const struct doc_node *node,
+                         const char *text)
 {
-    bool fine = true;
-    while (*p == ':' || *p == ',') {
-        size_t len = strcspn(p + 1, ":,");
-        if (len == 0) {
-            load_fault(r->l, r->at, r->node, "a modifier is missing in '%.80s'", r->text);
-            return false;
-        }
-        fine = read_modifier(r, p + 1, len) && fine;
-        p += 1 + len;
-    }
-    return fine;
-}
-
-/* The part of "ppr:N:" before its object; NULL: told. */
-static const char *skip_ppr(const struct reading *r)
-{
-    const char *number = r->text + 3, *p = number;
-    if (*p == ':') {
-        number++;
-        p = number + strcspn(number, ":");
-    }
-    if (*p == ':' && is_number(number, (size_t)(p - number)))
-        return p + 1;
-    load_fault(r->l,
-               r->at,
-               r->node,
-               "'%.80s': ppr takes a number and an object, as in ppr:2:node",
-               r->text);
-    return NULL;
-}
-
-/* "pe-list=0,2-3": the ids up to the next colon. */
-static bool read_pe_list(const struct reading *r, const char *p)
-{
-    size_t len = *p == '=' ? strspn(p + 1, "0123456789,-") : 0;
-    if (len == 0 || (p[1 + len] != '\0' && p[1 + len] != ':')) {
-        load_fault(r->l,
-                   r->at,
-                   r->node,
-                   "'%.80s': pe-list takes ids of cores, as in pe-list=0,2-3",
-                   r->text);
-        return false;
-    }
-    return read_modifiers(r, p + 1 + len);
-}
-
-static void unknown_object(const struct reading *r, const char *word, size_t n_objects)
-{
-    const struct word *mapping = words_find(&words_job, "mapping");
-    const char *names[N_OBJECTS + 16];
+    const struct word *known = words_find(&words_job, "mapping");
+    const char *names[40];
     size_t n = 0;
     AUTO_STR all = {0};
     char hint[128];
-    for (; mapping->choices[n] != NULL; n++) {
-        str_printf(&all, "%s%s", n > 0 ? ", " : "", mapping->choices[n]);
-        names[n] = mapping->choices[n];
+    for (; known->choices[n] != NULL; n++) {
+        str_printf(&all, "%s%s", n > 0 ? ", " : "", known->choices[n]);
+        names[n] = known->choices[n];
     }
-    for (size_t i = 0; i < n_objects; i++)
-        names[n++] = objects[i];
-    (void)load_hint(word, names, n, hint);
-    if (strcmp(word, r->text) == 0)
-        load_fault(r->l,
-                   r->at,
-                   r->node,
-                   "must be one of %s, or a map-by word of Open MPI such as core, "
-                   "ppr:2:node or slot:PE=2, not '%.80s'%s",
-                   str_text(&all),
-                   word,
-                   hint);
-    else
-        load_fault(r->l,
-                   r->at,
-                   r->node,
-                   "unknown object '%.80s' in '%.80s'%s",
-                   word,
-                   r->text,
-                   hint);
+    for (size_t i = 0; mapwords_object(i) != NULL; i++)
+        names[n++] = mapwords_object(i);
+    load_fault(l,
+               at,
+               node,
+               "must be one of %s, or a map-by word of Open MPI such as core, "
+               "ppr:2:node or slot:PE=2, not '%.80s'%s",
+               str_text(&all),
+               text,
+               load_hint(text, names, n, hint));
 }
 
-static bool read_map_by(const struct reading *r)
+/* Open MPI's words at their places: map-by, rank-by, bind-to; NULL: not said. */
+struct said {
+    const struct fault_path *at[3];
+    const struct doc_node *node[3];
+    const char *text[3];
+};
+
+static void keep_words(struct load *l, const struct said *s, const struct doc_node *whole)
 {
-    size_t first = strcspn(r->text, ":=");
-    bool per = first == 3 && strncmp(r->text, "ppr", 3) == 0;
-    const char *p = per ? skip_ppr(r) : r->text;
-    if (p == NULL)
-        return false;
-    size_t len = strcspn(p, ":,=");
-    const char *word = arena_copy(r->l->arena, p, len);
-    size_t n = per ? N_LEVELS : N_OBJECTS;
-    bool known = false;
-    for (size_t i = 0; i < n; i++)
-        known = known || strcmp(objects[i], word) == 0;
-    if (!known) {
-        unknown_object(r, word, n);
-        return false;
+    struct jobspec *spec = l->spec;
+    struct mapwords w;
+    struct gm_error err = {0};
+    unsigned at = 0;
+    if (mapwords_parse(s->text[0], s->text[1], s->text[2], &w, &at, &err) != 0) {
+        load_fault(
+            l, s->at[at], s->node[at] != NULL ? s->node[at] : whole, "%s", err.text);
+        return;
     }
-    if (strcmp(word, "pe-list") == 0)
-        return read_pe_list(r, p + len);
-    if (p[len] == '=') {
-        load_fault(r->l, r->at, r->node, "'%.80s' takes no value", word);
-        return false;
+    spec->map_by = true;
+    spec->mapping = s->text[0] != NULL ? arena_strdup(l->arena, s->text[0])
+                                       : mapwords_default(s->text[2]);
+    if (s->text[1] != NULL)
+        spec->rank_by = arena_strdup(l->arena, s->text[1]);
+    if (s->text[2] != NULL)
+        spec->bind_to = arena_strdup(l->arena, s->text[2]);
+    if (w.cannot[0] != '\0')
+        load_cannot(l, s->at[0], s->node[0] != NULL ? s->node[0] : whole, "%s", w.cannot);
+}
+
+/* {map-by: ..., rank-by: ..., bind-to: ...} */
+static void
+read_words(struct load *l, const struct fault_path *at, const struct doc_node *node)
+{
+    const struct words *known = words_find(&words_job, "mapping")->keys;
+    struct fault_path here[3];
+    struct said s = {.at = {at, at, at}};
+    bool fine = load_check_keys(l, at, node, known);
+    for (unsigned i = 0; i < known->n; i++) {
+        const char *key = known->items[i].name;
+        here[i] = (struct fault_path){.up = at, .key = key};
+        s.at[i] = &here[i];
+        s.node[i] = doc_get(node, key);
+        if (s.node[i] != NULL)
+            fine = load_text(l, &here[i], s.node[i], &s.text[i]) && fine;
     }
-    if (strcmp(word, "dist") == 0 && p[len] == ':') /* a device's name comes first */
-        len += 1 + strcspn(p + len + 1, ":,");
-    return read_modifiers(r, p + len);
+    if (fine && node->n == 0)
+        load_fault(l, at, node, "must name one of map-by, rank-by, bind-to");
+    else if (fine)
+        keep_words(l, &s, node);
 }
 
 void placing_mapping(struct load *l,
                      const struct fault_path *at,
                      const struct doc_node *node)
 {
-    const struct word *known = words_find(&words_job, "mapping");
-    const char *text;
-    bool word = false, now = false;
-    if (!load_text(l, at, node, &text))
+    struct said s = {.at = {at, at, at}, .node = {node, node, node}};
+    if (node->kind == DOC_MAP) {
+        read_words(l, at, node);
         return;
-    for (size_t i = 0; known->choices[i] != NULL; i++)
-        word = word || strcmp(known->choices[i], text) == 0;
-    struct reading r = {.l = l, .at = at, .node = node, .text = text};
-    if (!word && !read_map_by(&r))
+    }
+    if (!load_text(l, at, node, &s.text[0]))
         return;
-    l->spec->mapping = arena_strdup(l->arena, text);
-    for (size_t i = 0; i < sizeof(runnable) / sizeof(runnable[0]); i++)
-        now = now || strcmp(runnable[i], text) == 0;
-    if (!now)
-        load_cannot(l,
-                    at,
-                    node,
-                    "'%.80s': this version can check it but not run it yet; write "
-                    "auto, pack or spread",
-                    text);
+    if (is_word(s.text[0]))
+        l->spec->mapping = arena_strdup(l->arena, s.text[0]);
+    else if (s.text[0][strcspn(s.text[0], ":,=")] == '\0' &&
+             !mapwords_is_object(s.text[0]))
+        unknown_word(l, at, node, s.text[0]);
+    else
+        keep_words(l, &s, node);
 }
 
 /* The texts of a list, joined by commas; false: told. */

@@ -17,13 +17,19 @@
 #define RESULTS_PATTERN  "[^/]$" /* no folder */
 #define KERNEL_PATTERN   "^([^/#]+|[^#]+#[A-Za-z0-9._-]{1,100})$"
 #define MAP_BY_WORDS                                                                     \
-    "SPAN|NOLOCAL|HWTCPUS|CORECPUS|ORDERED|(NO)?(OVERSUBSCRIBE|INHERIT)"                 \
-    "|span|nolocal|hwtcpus|corecpus|ordered|(no)?(oversubscribe|inherit)"
+    "SPAN|NOLOCAL|HWTCPUS|CORECPUS|ORDERED|SHARED|(NO)?(OVERSUBSCRIBE|INHERIT)"          \
+    "|span|nolocal|hwtcpus|corecpus|ordered|shared|(no)?(oversubscribe|inherit)"
 #define MAP_BY_PATTERN                                                                   \
     "^((ppr:[1-9][0-9]{0,5}:)?"                                                          \
-    "(slot|hwthread|core|l[123]cache|numa|socket|package|board|node)"                    \
+    "(slot|hwthread|core|l[123]cache|numa|socket|package|board|node|device=[^:,]+)"      \
     "|seq|rankfile|pe-list=[0-9,-]+|dist(:[^:,]+)?)"                                     \
-    "([:,](" MAP_BY_WORDS "|(PE|pe)=[1-9][0-9]{0,5}|(FILE|file)=[^:,]+))*$"
+    "([:,](" MAP_BY_WORDS "|(PE|pe|NDEV|ndev)=[1-9][0-9]{0,5}"                           \
+    "|(INTERLEAVE|interleave)(=(package|socket|numa|l[123]cache))?"                      \
+    "|(FILE|file)=[^:,]+))*$"
+#define RANK_BY_PATTERN "^(slot|node|fill|span)$"
+#define BIND_TO_PATTERN                                                                  \
+    "^(none|hwthread|core|l[123]cache|numa|socket|package)?"                             \
+    "(:(overload-allowed|no-overload|if-supported))*$"
 #define NEED_PATTERN "^[A-Za-z][A-Za-z0-9_.-]*:.+$"
 
 static const struct word text_item = {.help = "a text", .types = WORD_TEXT};
@@ -57,6 +63,22 @@ static const struct words per_rank_keys = {per_rank_words, N(per_rank_words), fa
 
 static const char *const mappings[] = {
     "auto", "pack", "spread", "gpu-near", "numa", "inherited", NULL};
+
+static const struct word mapping_words[] = {
+    {.name = "map-by",
+     .help = "what ranks are dealt to: core, ppr:2:numa (default: what is bound to)",
+     .types = WORD_TEXT,
+     .pattern = MAP_BY_PATTERN},
+    {.name = "rank-by",
+     .help = "their numbers: slot, node, fill or span (default: of map-by)",
+     .types = WORD_TEXT,
+     .pattern = RANK_BY_PATTERN},
+    {.name = "bind-to",
+     .help = "what each may run on: none, core, numa ... (default: of map-by)",
+     .types = WORD_TEXT,
+     .pattern = BIND_TO_PATTERN},
+};
+static const struct words mapping_keys = {mapping_words, N(mapping_words), false};
 
 static const char *const verifies[] = {"strict", "warn", "off", NULL};
 static const char *const patterns[] = {"ring", "tree", NULL};
@@ -298,9 +320,10 @@ static const struct word job_words[] = {
      .keys = &per_rank_keys},
     {.name = "mapping",
      .help = "how ranks stand on the machine, or Open MPI's map-by words (default: auto)",
-     .types = WORD_TEXT,
+     .types = WORD_TEXT | WORD_MAP,
      .choices = mappings,
-     .pattern = MAP_BY_PATTERN},
+     .pattern = MAP_BY_PATTERN,
+     .keys = &mapping_keys},
     {.name = "pattern",
      .help = "who speaks to whom: those stand near each other (default: not known)",
      .types = WORD_TEXT | WORD_MAP,

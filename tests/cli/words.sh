@@ -105,15 +105,15 @@ cannot() # SET REGEX
     expect 2 "${MPIRUN[@]}" -n 1 "$RUNNER" notify.yaml --set "$1"
     says "$2"
 }
-cannot mapping=numa "mapping: 'numa': this version can check it but not run it yet; write auto, pack"
-cannot mapping=ppr:2:socket 'mapping: .*not run it yet'
+cannot mapping=rankfile:FILE=r "mapping: 'rankfile' cannot be placed: write an object such as core"
+cannot mapping=ppr:2:board "mapping: 'board' cannot be placed"
 cannot 'results={compress: gzip}' "compress: 'gzip': .*not run it yet; write none"
 cannot 'results={pack: sharded}' "pack: 'sharded': .*not run it yet; write single"
 cannot 'results={writers: host}' "writers: 'host': .*not run it yet; write rank"
 cannot 'hosts=[a, b]' 'hosts: .*not run it yet; write constraints'
-printf 'mapping: inherited\ncommand: [a]\n' >at.yaml
+printf 'mapping: dist:mlx4_0\ncommand: [a]\n' >at.yaml
 expect 2 "$GRIDMILL" run at.yaml
-says "at.yaml:1:10: mapping: 'inherited'"
+says "at.yaml:1:10: mapping: 'dist' cannot be placed"
 expect 0 "$GRIDMILL" check notify.yaml --set telemetry.every=1s
 says 'warning: .*takes no samples yet'
 exit 0

@@ -90,6 +90,11 @@ static void expect_same_job(const struct jobspec *a, const struct jobspec *b)
     cr_expect_str_eq(b->name, a->name);
     cr_expect_str_eq(b->results, a->results);
     cr_expect_str_eq(b->mapping, a->mapping);
+    cr_expect_eq(b->map_by, a->map_by);
+    cr_expect_str_eq(b->rank_by != NULL ? b->rank_by : "",
+                     a->rank_by != NULL ? a->rank_by : "");
+    cr_expect_str_eq(b->bind_to != NULL ? b->bind_to : "",
+                     a->bind_to != NULL ? a->bind_to : "");
     cr_expect(a->ranks == b->ranks && a->nodes == b->nodes && a->gpus == b->gpus);
     cr_expect(a->ranks_per_node == b->ranks_per_node && a->memory == b->memory);
     cr_expect((a->cores > 0 ? a->cores : 1) == (b->cores > 0 ? b->cores : 1) ||

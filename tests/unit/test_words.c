@@ -112,8 +112,10 @@ Test(words, that_cannot_be_obeyed_yet_are_told_at_their_place)
     static const struct {
         const char *text, *want;
     } cases[] = {
-        {"command: [a]\nmapping: numa", "/job/x.yaml:2:10: mapping: 'numa'"},
-        {"mapping: slot:PE=2\ncommand: [a]", "/job/x.yaml:1:10: mapping: 'slot:PE=2'"},
+        {"command: [a]\nmapping: seq", "/job/x.yaml:2:10: mapping: 'seq'"},
+        {"mapping: slot:SPAN\ncommand: [a]", "/job/x.yaml:1:10: mapping: SPAN goes"},
+        {"mapping: {map-by: device=mlx5_0}\ncommand: [a]",
+         "/job/x.yaml:1:19: mapping.map-by: ranks are placed by GPUs alone"},
         {"hosts: a\ncommand: [a]", "/job/x.yaml:1:8: hosts: "},
         {"results: {compress: gzip}\ncommand: [a]",
          "/job/x.yaml:1:21: results.compress: 'gzip'"},
