@@ -1,6 +1,7 @@
 /* gridmill run: one job, from its file to its summary. Standard output gets the summary
  * (or JSON) and nothing else; all that is said on the way goes to standard error. */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -17,12 +18,20 @@
 #include <signal.h>
 #include <stdlib.h>
 
+/* The machine of the last job: the next one often runs on the same hosts. */
+struct place {
+    struct engine_machine machine;
+    char *hosts;  /* as the job names them; or NULL */
+    char *folder; /* of its results */
+    bool known;
+};
+
 /* What the jobs of a file have in common. */
 struct shared {
     const struct cli *cli;
-    const struct restree *tree;
-    const struct engine_phase *before;
-    unsigned n_before, n_jobs;
+    struct place *place;
+    double loaded_s; /* spent on the jobspec */
+    unsigned n_jobs;
 };
 
 struct run {
@@ -120,21 +129,66 @@ static int finish(struct run *r, int code, const struct gm_error *err)
     return code;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static void place_forget(struct place *p)
+{
+    engine_machine_free(&p->machine);
+    free(p->hosts);
+    free(p->folder);
+    *p = (struct place){0};
+}
+
+/* The hosts that a job runs on, asked again only where they, or the folder that they must
+ * share, are others. */
+static int
+find_place(const struct shared *all, const struct jobspec *spec, struct gm_error *err)
+{
+    struct place *p = all->place;
+    const struct args *args = &all->cli->args;
+    AUTO_FREE(char) folder = file_dirname(spec->results);
+    if (p->known && same_text(p->hosts, spec->hosts) && strcmp(p->folder, folder) == 0)
+        return 0;
+    place_forget(p);
+    struct engine_machine_options opt = {.hosts = args_value(args, "hosts"),
+                                         .hostfile = args_value(args, "hostfile"),
+                                         .launcher = args_value(args, "launcher"),
+                                         .folder = folder};
+    int rc = engine_machine(spec, &opt, &p->machine, err);
+    if (rc < 0)
+        return rc;
+    p->known = true;
+    p->hosts = spec->hosts != NULL ? xstrdup(spec->hosts) : NULL;
+    p->folder = steal(&folder);
+    return 0;
+}
+
 /* One job to its end. *ret_json: its summary, yours to free; NULL: there is none. */
 static int run_one(const struct shared *all, const struct jobspec *spec, char **ret_json)
 {
     struct gm_error err = {0};
     const struct cli *cli = all->cli;
-    struct run r = {
-        .cli = cli, .spec = spec, .tree = all->tree, .several = all->n_jobs > 1};
+    double start = clock_monotonic();
+    int rc = find_place(all, spec, &err);
+    if (rc < 0)
+        return say_failure(cli, engine_exit_for(rc), &err);
+    struct engine_phase before[] = {{"jobspec", all->loaded_s},
+                                    {"topology", clock_monotonic() - start}};
+    struct run r = {.cli = cli,
+                    .spec = spec,
+                    .tree = all->place->machine.tree,
+                    .several = all->n_jobs > 1};
     r.progress = (struct progress){.terminal = &cli->terminal,
                                    .quiet = cli->verbosity < LOG_NORMAL};
     struct engine_options opt = {.force = args_has(&cli->args, "force"),
                                  .verbosity = cli->verbosity,
-                                 .before = all->before,
-                                 .n_before = all->n_before};
+                                 .before = before,
+                                 .n_before = N_OF(before)};
     struct engine_events events = {.ctx = &r, .event = on_event};
-    int code = engine_run(spec, all->tree, &launch_mpirun, &opt, &events, &err);
+    int code = engine_run(spec, &all->place->machine, &opt, &events, &err);
     code = finish(&r, code, &err);
     *ret_json = r.json;
     str_free(&r.text);
@@ -286,7 +340,6 @@ static int load(const struct cli *cli, struct job_file *f, struct order **ret)
 
 static int run(const struct cli *cli)
 {
-    AUTO(restree) tree = NULL;
     AUTO(order) order = NULL;
     struct job_file f = {0};
     struct gm_error err = {0};
@@ -296,20 +349,16 @@ static int run(const struct cli *cli)
     if (alloc_check_alone(&alloc, "gridmill run", &err) != 0)
         return alloc_speaks(&alloc) ? say_failure(cli, ENGINE_USAGE, &err) : ENGINE_USAGE;
     int code = load(cli, &f, &order);
-    double loaded = clock_monotonic();
-    if (code == ENGINE_DONE && restree_load_host(&tree, &err) != 0)
-        code = say_failure(cli, ENGINE_INTERNAL, &err);
     if (code == ENGINE_DONE) {
-        struct engine_phase before[] = {{"jobspec", loaded - start},
-                                        {"topology", clock_monotonic() - loaded}};
+        struct place place = {0};
         struct shared all = {.cli = cli,
-                             .tree = tree,
-                             .before = before,
-                             .n_before = N_OF(before),
+                             .place = &place,
+                             .loaded_s = clock_monotonic() - start,
                              .n_jobs = order->n};
         stop_reset();
         catch_signals();
         code = run_order(&all, order);
+        place_forget(&place);
     }
     job_file_free(&f);
     return code;
@@ -318,6 +367,9 @@ static int run(const struct cli *cli)
 static const struct option_spec options[] = {
     OPTION_RANKS,
     OPTION_RESULTS,
+    OPTION_HOSTS,
+    OPTION_HOSTFILE,
+    OPTION_LAUNCHER,
     {"force", 0, NULL, "move results that are there already to FILE.old"},
     OPTION_OVERSUBSCRIBE,
     OPTION_MAP_BY,
@@ -339,8 +391,9 @@ const struct command cmd_run = {
     .usage = "[OPTIONS] FILE | [OPTIONS] -- COMMAND...",
     .summary = "run a job and wait for its end",
     .help =
-        "Places the job's ranks on this machine, starts them with mpirun, and leaves\n"
-        "one HDF5 file. Ctrl-C drains: what is committed stays readable, exit code 5; a\n"
+        "Places the job's ranks on this machine (or on --hosts, or on the hosts of the\n"
+        "Slurm allocation it is called in), starts them, and leaves one HDF5 file.\n"
+        " Ctrl-C drains: what is committed stays readable, exit code 5; a\n"
         "second Ctrl-C ends the ranks at once. FILE - is standard input.\n"
         "\n"
         "The jobs of a file of several documents run one after another, each when its\n"

@@ -50,6 +50,27 @@ extern const struct command cmd_run, cmd_plan, cmd_check, cmd_init, cmd_topo, cm
     {                                                                                    \
         "ranks", 0, "N", "start N ranks, whatever the jobspec says"                      \
     }
+/* What a rank gets, as the jobspec's keys of these names say. */
+#define OPTIONS_PER_RANK                                                                 \
+    {"nodes", 0, "N", "hosts to run on"},                                                \
+        {"ranks-per-node", 0, "N", "ranks on each of them"},                             \
+        {"cores", 0, "N", "cores a rank"}, {"threads", 0, "N", "threads a rank"},        \
+        {"gpus", 0, "N", "GPUs a rank"}, {"memory", 0, "SIZE", "memory a rank: 2GiB"},   \
+    {                                                                                    \
+        "mapping", 0, "WORD", "auto, pack, spread, numa, gpu-near, or map-by words"      \
+    }
+#define OPTION_HOSTS                                                                     \
+    {                                                                                    \
+        "hosts", 0, "LIST", "run on these hosts: a,b[1-3]:2 (each with :SLOTS or not)"   \
+    }
+#define OPTION_HOSTFILE                                                                  \
+    {                                                                                    \
+        "hostfile", 0, "FILE", "run on the hosts of an Open MPI host file"               \
+    }
+#define OPTION_LAUNCHER                                                                  \
+    {                                                                                    \
+        "launcher", 0, "NAME", "start the ranks with mpirun, ompi4, ompi5 or slurm"      \
+    }
 #define OPTION_RESULTS                                                                   \
     {                                                                                    \
         "results", 0, "FILE", "write the results to FILE"                                \

@@ -79,6 +79,36 @@ const struct gm_kernel *const *engine_kernels(unsigned *ret_n);
  * once installed (given: that one, if it is there); yours to free. */
 int engine_find_runner(const char *given, char **ret, struct gm_error *err);
 
+/* Where jobs run: on the hosts that the user names (--hosts, --hostfile, the key
+ * `hosts`), else on those of Slurm's allocation, else on this host. */
+struct engine_machine_options {
+    const char *hosts, *hostfile; /* of the command line; or NULL */
+    const char *launcher;         /* as launch_find; NULL: the one that fits */
+    const char *folder; /* of the results, that all hosts must see; NULL: not looked at */
+    const char *runner; /* path of gridmill-runner; NULL: beside this program */
+};
+struct engine_machine {
+    struct restree *tree;
+    const struct launch_backend *backend;
+    bool elsewhere;    /* its hosts are reached by the launcher */
+    bool runner_binds; /* what the launcher would bind is not to be had there */
+};
+/* Several hosts are probed (probe.h). spec: whose key `hosts` counts, or NULL. -EINVAL
+ * and others: the sentence names the host, or the file and its line. */
+int engine_machine(const struct jobspec *spec,
+                   const struct engine_machine_options *o,
+                   struct engine_machine *ret,
+                   struct gm_error *err);
+void engine_machine_free(struct engine_machine *m); /* what is inside */
+
+/* The plan's line. Where the launcher cannot bind as planned (-ENOTSUP), or shall not,
+ * the plan says from now on that the runner does. */
+int engine_line(struct plan *plan,
+                const struct engine_machine *m,
+                const char *runner,
+                struct launch_line **ret,
+                struct gm_error *err);
+
 /* Places the job on the tree and makes its plan (nothing is written). */
 int engine_plan(const struct jobspec *spec,
                 const struct restree *tree,
@@ -118,8 +148,7 @@ struct engine_options {
 /* Runs one job to its end. The outcome is what the commit records say. Returns an exit
  * code of enum engine_exit; err has the sentence when it is not 0. */
 int engine_run(const struct jobspec *spec,
-               const struct restree *tree,
-               const struct launch_backend *backend,
+               const struct engine_machine *machine,
                const struct engine_options *opt,
                const struct engine_events *events,
                struct gm_error *err);

@@ -1,21 +1,26 @@
-/* What several hosts are, found by one rank a host: `gridmill-runner --probe` under the
- * launcher. Each says its name, its build, its topology's digest, and whether it sees a
- * token in the folder of the results; one XML a distinct digest travels. */
+/* What several hosts are, found by one process a host: `gridmill-runner --probe` under
+ * the launcher. Each says its name, its build, its topology's digest, and whether it sees
+ * a token in the folder of the results; one XML a distinct digest travels. */
 #ifndef ENGINE_PROBE_H
 #define ENGINE_PROBE_H
 
 #include "launch/alloc.h"
+#include "launch/launch.h"
 #include "topo/restree.h"
+
+#define PROBE_LIMIT 30.0 /* seconds that all hosts have to answer */
 
 struct probe_request {
     const struct alloc_hosts *hosts;
-    const char *launcher; /* as launch_find */
-    const char *runner;   /* path of gridmill-runner; the same on all hosts */
-    const char *folder;   /* that all must share; NULL: not looked at */
+    const struct launch_backend *backend;
+    const char *runner; /* path of gridmill-runner; the same on all hosts */
+    const char *folder; /* that all must share; NULL: not looked at */
+    double limit;       /* s; 0: PROBE_LIMIT */
 };
 
-/* Errors name the host: it cannot be reached, has no gridmill-runner or another build,
- * does not see the folder. The tree has the hosts in their order, with their slots. */
+/* -EINVAL, errors name the host: it cannot be reached, has no gridmill-runner or another
+ * build, does not see the folder, calls itself otherwise. The tree has the hosts in their
+ * order, with their slots. Nothing that was started is left. */
 int probe_hosts(const struct probe_request *req,
                 struct restree **ret,
                 struct gm_error *err);

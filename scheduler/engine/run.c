@@ -66,13 +66,12 @@ static void tell(struct run *r,
 /* Everything that can be refused is, before anything is written; then the folder is
  * taken. */
 static int prepare(struct run *r,
-                   const struct restree *tree,
-                   const struct launch_backend *backend,
+                   const struct engine_machine *machine,
                    enum engine_exit *ret_code,
                    struct gm_error *err)
 {
     double start = clock_monotonic();
-    int rc = engine_plan(r->spec, tree, backend->name, &r->plan, err);
+    int rc = engine_plan(r->spec, machine->tree, machine->backend->name, &r->plan, err);
     *ret_code = engine_exit_for(rc);
     if (rc != 0)
         return rc;
@@ -83,7 +82,7 @@ static int prepare(struct run *r,
     if (rc == 0)
         rc = engine_find_runner(r->opt->runner, &runner, err);
     if (rc == 0)
-        rc = backend->line(r->plan, runner, &r->line, err);
+        rc = engine_line(r->plan, machine, runner, &r->line, err);
     if (rc != 0)
         return rc;
     double planned = clock_monotonic();
@@ -306,8 +305,7 @@ static enum engine_exit run(struct run *r, double start, struct gm_error *err)
 }
 
 int engine_run(const struct jobspec *spec,
-               const struct restree *tree,
-               const struct launch_backend *backend,
+               const struct engine_machine *machine,
                const struct engine_options *opt,
                const struct engine_events *events,
                struct gm_error *err)
@@ -325,7 +323,7 @@ int engine_run(const struct jobspec *spec,
     stop_reset();
     double start = clock_monotonic();
     enum engine_exit code = ENGINE_INTERNAL;
-    if (prepare(r, tree, backend, &code, err) == 0) {
+    if (prepare(r, machine, &code, err) == 0) {
         tell(r, ENGINE_PLANNED, NULL, NULL);
         code = run(r, start, err);
     } else if (r->folder != NULL) {

@@ -5,11 +5,11 @@
 #include <string.h>
 
 static const struct launch_backend *const backends[] = {
-    &launch_mpirun, &launch_ompi4, &launch_ompi5, &launch_dryrun};
+    &launch_mpirun, &launch_ompi4, &launch_ompi5, &launch_srun, &launch_dryrun};
 
 enum { N_BACKENDS = sizeof(backends) / sizeof(backends[0]) };
 
-static const char *const names[] = {"mpirun", "ompi4", "ompi5", "dryrun", NULL};
+static const char *const names[] = {"mpirun", "ompi4", "ompi5", "slurm", "dryrun", NULL};
 
 _Static_assert(sizeof(names) / sizeof(names[0]) == N_BACKENDS + 1, "a name each");
 

@@ -8,13 +8,16 @@
  *
  * Invariant: nothing is left for mpirun to choose: a bound rank's PUs stand in the
  * rankfile (rankfile.h). */
+#include "mpirun.h"
 #include "alloc.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "base/strmap.h"
 #include "base/version.h"
 #include "line.h"
 #include "rankfile.h"
 #include "topo/restree.h"
+#include "which.h"
 
 #include <limits.h>
 
@@ -22,11 +25,11 @@ enum when {
     ALWAYS,
     AS_ROOT,
     ONE_HOST,
-    SEVERAL_HOSTS,
-    BOUND,      /* by the rankfile */
-    UNBOUND,    /* by nobody here, which is one of the two below */
-    CROWDED,    /* more ranks than cores */
-    SELF_BOUND, /* ranks share a slot's cores: the runner binds */
+    SEVERAL_HOSTS, /* or one that is not this one */
+    BOUND,         /* by the rankfile */
+    UNBOUND,       /* by nobody here, which is one of the two below */
+    CROWDED,       /* more ranks than cores */
+    SELF_BOUND,    /* ranks share a slot's cores: the runner binds */
 };
 
 /* In the texts %f is the plan's folder, %n the number of ranks, %h the hosts with their
@@ -114,7 +117,7 @@ struct facts {
     const struct plan *plan;
     unsigned major;
     bool as_root, several_hosts, bound, self_bound;
-    char hosts[4096]; /* "n0:4,n1:4" */
+    const char *hosts; /* "n0:4,n1:4" */
 };
 
 /* The version that this was built against; 4 when it cannot be told: what this was
@@ -168,33 +171,20 @@ static void add_rule(struct line *l, const struct rule *r, const struct facts *f
     str_free(&all);
 }
 
-static bool is_executable(const char *path)
-{
-    return strchr(path, '/') != NULL ? access(path, X_OK) == 0 : false;
-}
-
-/* The mpirun to start, as a path; allocated in the arena. */
-static int find_mpirun(struct arena *a, const char **ret, struct gm_error *err)
+int mpirun_find(struct arena *a, const char **ret, struct gm_error *err)
 {
     const char *named = alloc_mpirun();
     if (named != NULL && strchr(named, '/') != NULL) {
-        if (!is_executable(named))
+        if (access(named, X_OK) != 0)
             return gm_fail(
                 err, -ENOENT, "GRIDMILL_MPIRUN: %s: %s", named, strerror(errno));
         *ret = named;
         return 0;
     }
-    const char *name = named != NULL ? named : "mpirun", *path = getenv("PATH");
-    for (const char *p = path != NULL ? path : "/usr/local/bin:/usr/bin:/bin";
-         *p != '\0';) {
-        size_t n = strcspn(p, ":");
-        char *full = arena_printf(a, "%.*s/%s", (int)n, n > 0 ? p : ".", name);
-        if (is_executable(full)) {
-            *ret = full;
-            return 0;
-        }
-        p += n + (p[n] == ':');
-    }
+    const char *name = named != NULL ? named : "mpirun";
+    *ret = which_find(a, name);
+    if (*ret != NULL)
+        return 0;
     return gm_fail(
         err,
         -ENOENT,
@@ -203,44 +193,40 @@ static int find_mpirun(struct arena *a, const char **ret, struct gm_error *err)
         name);
 }
 
-/* Ranks of the plan that stand on a host. */
-static unsigned ranks_on(const struct plan *plan, const char *host)
+/* "n0:4,n1:4": the plan's hosts in order, each with its ranks. */
+static const char *hosts_text(struct arena *a, const struct plan *plan, unsigned *ret_n)
 {
-    unsigned n = 0;
-    for (unsigned r = 0; r < plan->n_ranks; r++)
-        n += strcmp(plan->ranks[r].host, host) == 0;
-    return n;
+    AUTO(strmap) index = strmap_make_for(plan->n_hosts);
+    AUTO_FREE(unsigned) ranks = xcalloc(plan->n_hosts + 1, sizeof(*ranks));
+    AUTO_STR text = {0};
+    for (unsigned h = 0; h < plan->n_hosts; h++)
+        strmap_put(index, plan->hosts[h].name, h);
+    for (unsigned r = 0; r < plan->n_ranks; r++) {
+        size_t at;
+        if (strmap_get(index, plan->ranks[r].host, &at))
+            ranks[at]++;
+    }
+    *ret_n = 0;
+    for (unsigned h = 0; h < plan->n_hosts; h++) {
+        if (ranks[h] > 0)
+            str_printf(&text,
+                       "%s%s:%u",
+                       (*ret_n)++ > 0 ? "," : "",
+                       plan->hosts[h].name,
+                       ranks[h]);
+    }
+    return arena_strdup(a, str_text(&text));
 }
 
-static int find_facts(const struct plan *plan,
-                      unsigned major,
-                      struct facts *ret,
-                      struct gm_error *err)
+static struct facts find_facts(struct arena *a, const struct plan *plan, unsigned major)
 {
-    struct facts f = {.plan = plan, .major = major};
+    unsigned n = 0;
+    struct facts f = {.plan = plan, .major = major, .hosts = hosts_text(a, plan, &n)};
     f.as_root = geteuid() == 0;
     f.bound = plan->binder == PLAN_BOUND_BY_LAUNCHER && !plan->oversubscribe;
     f.self_bound = plan->binder == PLAN_BOUND_BY_RUNNER;
-    size_t used = 0;
-    unsigned n_used = 0;
-    for (unsigned h = 0; h < plan->n_hosts; h++) {
-        unsigned n = ranks_on(plan, plan->hosts[h].name);
-        if (n == 0)
-            continue;
-        int len = snprintf(f.hosts + used,
-                           sizeof(f.hosts) - used,
-                           "%s%s:%u",
-                           n_used > 0 ? "," : "",
-                           plan->hosts[h].name,
-                           n);
-        used += (size_t)len;
-        if (len < 0 || used >= sizeof(f.hosts))
-            return gm_fail(err, -E2BIG, "too many hosts for one mpirun line");
-        n_used++;
-    }
-    f.several_hosts = n_used > 1;
-    *ret = f;
-    return 0;
+    f.several_hosts = n > 1 || plan->elsewhere;
+    return f;
 }
 
 /* Whole cores among a rank's PUs; the PUs themselves where the plan's topology is not
@@ -339,9 +325,9 @@ static int write_line(const struct plan *plan,
                       const char **ret_rankfile,
                       struct gm_error *err)
 {
-    struct facts facts;
-    int rc = find_facts(plan, major, &facts, err);
-    if (rc == 0 && facts.bound)
+    struct facts facts = find_facts(line_arena(l), plan, major);
+    int rc = 0;
+    if (facts.bound)
         rc = rankfile_write(plan,
                             major >= 5 ? RANKFILE_LOGICAL : RANKFILE_KERNEL,
                             line_arena(l),
@@ -371,7 +357,7 @@ static int installed_line(const struct plan *plan,
 {
     AUTO(line) l = line_make();
     const char *mpirun = NULL, *rankfile = NULL;
-    int rc = find_mpirun(line_arena(l), &mpirun, err);
+    int rc = mpirun_find(line_arena(l), &mpirun, err);
     if (rc == 0)
         rc = write_line(plan, mpirun, runner, built_against(), l, &rankfile, err);
     if (rc == 0)

@@ -1,6 +1,6 @@
 /* See rankfile.h. Invariant: the numbers name the very PUs of the plan. Where all ranks
- * stand on one host it is called localhost: Open MPI cuts a host's own name at its first
- * dot, unless told otherwise. */
+ * stand on this host alone it is called localhost: Open MPI cuts a host's own name at its
+ * first dot, unless told otherwise. */
 #include "rankfile.h"
 #include "base/idset.h"
 #include "base/memory.h"
@@ -85,8 +85,10 @@ static int logical(const struct plan *plan,
     return 0;
 }
 
-static bool one_host(const struct plan *plan)
+static bool all_here(const struct plan *plan)
 {
+    if (plan->elsewhere)
+        return false;
     for (unsigned r = 1; r < plan->n_ranks; r++) {
         if (strcmp(plan->ranks[r].host, plan->ranks[0].host) != 0)
             return false;
@@ -102,7 +104,7 @@ int rankfile_write(const struct plan *plan,
 {
     AUTO_STR text = {0};
     struct order order = {.topology = UINT_MAX};
-    bool here = one_host(plan);
+    bool here = all_here(plan);
     int rc = 0;
     for (unsigned r = 0; r < plan->n_ranks && rc == 0; r++) {
         str_printf(

@@ -2,7 +2,6 @@
  * is kept is one of the table's words, or Open MPI's words that mapwords.h takes apart.
  */
 #include "base/hostslots.h"
-#include "base/hostlist.h"
 #include "load.h"
 #include "mapwords.h"
 
@@ -138,6 +137,7 @@ void placing_hosts(struct load *l,
 {
     AUTO_STR joined = {0};
     AUTO(hostlist) hosts = NULL;
+    AUTO_FREE(unsigned) slots = NULL;
     struct gm_error err = {0};
     const char *text = NULL;
     if (node->kind == DOC_LIST ? !join(l, at, node, &joined)
@@ -145,20 +145,12 @@ void placing_hosts(struct load *l,
         return;
     if (text == NULL)
         text = str_text(&joined);
-    if (hostlist_parse(text, &hosts, &err) != 0) {
+    if (hostslots_parse(text, &hosts, &slots, &err) != 0)
         load_fault(l, at, node, "%s", err.text);
-        return;
-    }
-    if (hosts->n == 0) {
+    else if (hosts->n == 0)
         load_fault(l, at, node, "names no host");
-        return;
-    }
-    l->spec->hosts = arena_strdup(l->arena, text);
-    load_cannot(l,
-                at,
-                node,
-                "this version can check it but not run it yet; write constraints: "
-                "{hostlist: [...]}, or give the launcher the hosts");
+    else
+        l->spec->hosts = arena_strdup(l->arena, text);
 }
 
 void placing_constraints(struct load *l,

@@ -58,6 +58,8 @@ struct plan {
     const char *folder;    /* results + ".gm" */
     const char *mapping;   /* the one chosen: "pack" | "spread" | "inherited" */
     bool oversubscribe;
+    bool elsewhere; /* its hosts are reached by the launcher, this one may be none of
+                       them; the launch alone asks, so it is not written */
     enum plan_binder binder;
     enum plan_verify verify; /* never AUTO: the binder said what that is */
     const char *launcher;    /* "mpirun", "foreign" */

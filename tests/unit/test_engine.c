@@ -100,8 +100,9 @@ static int run(const char *text, struct heard *h, struct gm_error *err)
 {
     struct engine_events events = {.ctx = h, .event = hear};
     struct engine_options opt = {.runner = "/bin/true"};
+    struct engine_machine machine = {.tree = job.tree, .backend = &backend};
     script = text;
-    return engine_run(job.spec, job.tree, &backend, &opt, &events, err);
+    return engine_run(job.spec, &machine, &opt, &events, err);
 }
 
 static void heard_free(struct heard *h)
