@@ -37,6 +37,7 @@ static const char *const passed_over[] = {
     "<info name=\"SyntheticDescription\"",
     "<info name=\"SysImageGUID\"",
     "<info name=\"hwlocVersion\"",
+    "<indexes ", /* of a matrix: gp_index again */
     "<info name=\"NVIDIASerial\"",
     "<info name=\"NVIDIAUUID\"",
     "<info name=\"AMDSerial\"",
@@ -60,10 +61,31 @@ static uint128 add(uint128 hash, const char *text, size_t n)
     return hash;
 }
 
-/* The length of `name="digits"` at p with the number in *ret, or 0. */
-static size_t attribute(const char *p, const char *name, unsigned long long *ret)
+/* Attributes passed over: numbers in the order of discovery, and the speed that a PCI
+ * link has at the moment (GPUs slow theirs down when they idle). */
+static const char *const numbers[] = {" gp_index=\"",
+                                      " target_obj_gp_index=\"",
+                                      " initiator_obj_gp_index=\"",
+                                      " pci_link_speed=\""};
+
+/* The length of the attribute at p (up to n characters), when it is one of these; 0. */
+static size_t passed_over_attribute(const char *p, size_t n)
 {
-    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        size_t name = strlen(numbers[i]);
+        if (n < name || strncmp(p, numbers[i], name) != 0)
+            continue;
+        const char *end = memchr(p + name, '"', n - name);
+        return end != NULL ? (size_t)(end - p) + 1 : 0;
+    }
+    return 0;
+}
+
+/* The length of ` local_memory="digits"` at p with the number in *ret, or 0. */
+static size_t memory_attribute(const char *p, unsigned long long *ret)
+{
+    static const char name[] = " local_memory=\"";
+    size_t n = sizeof(name) - 1;
     if (strncmp(p, name, n) != 0)
         return 0;
     char *end;
@@ -75,18 +97,18 @@ static uint128 add_line(uint128 hash, const char *line, size_t n)
 {
     size_t from = 0;
     for (size_t i = 0; i < n; i++) {
-        unsigned long long value;
-        size_t gp = attribute(line + i, " gp_index=\"", &value);
-        size_t memory = attribute(line + i, " local_memory=\"", &value);
-        if (gp + memory == 0)
+        unsigned long long bytes;
+        size_t dropped = line[i] == ' ' ? passed_over_attribute(line + i, n - i) : 0;
+        size_t memory = line[i] == ' ' ? memory_attribute(line + i, &bytes) : 0;
+        if (dropped + memory == 0)
             continue;
         hash = add(hash, line + from, i - from);
         if (memory > 0) {
             char gib[32];
-            int len = snprintf(gib, sizeof(gib), " GiB=%llu", value >> 30);
+            int len = snprintf(gib, sizeof(gib), " GiB=%llu", bytes >> 30);
             hash = add(hash, gib, (size_t)len);
         }
-        from = i + gp + memory;
+        from = i + dropped + memory;
         i = from - 1;
     }
     return add(hash, line + from, n - from);

@@ -192,11 +192,7 @@ static int read_set(const struct check *c, struct slice s, hwloc_bitmap_t *ret)
 static int check_pu(struct check *c, const struct attributes *a, hwloc_bitmap_t pus)
 {
     unsigned long index;
-    if (++c->n_pus > XMLCHECK_PUS)
-        return gm_fail(c->err,
-                       -EINVAL,
-                       "more than %u PUs in one host, beyond what is read here",
-                       (unsigned)XMLCHECK_PUS);
+    c->n_pus++;
     if (!number(a->os_index, IDSET_MAX - 1, &index))
         return bad(c, "no number of a PU is", a->os_index);
     if (hwloc_bitmap_isset(c->seen, (unsigned)index))
@@ -319,6 +315,16 @@ static int check_text(struct check *c)
     return rc;
 }
 
+/* Before anything else: so many take long to look at as well. */
+static size_t count_pus(const char *text)
+{
+    static const char word[] = "type=\"PU\"";
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, word)) != NULL; p += sizeof(word) - 1)
+        n++;
+    return n;
+}
+
 int xmlcheck(const char *text, size_t len, struct gm_error *err)
 {
     if (len > XMLCHECK_BYTES)
@@ -327,6 +333,13 @@ int xmlcheck(const char *text, size_t len, struct gm_error *err)
                        "%zu MiB of XML are more than the %u that are read here",
                        len >> 20,
                        (unsigned)XMLCHECK_BYTES >> 20);
+    size_t pus = count_pus(text);
+    if (pus > XMLCHECK_PUS)
+        return gm_fail(err,
+                       -EINVAL,
+                       "%zu PUs in one host are more than the %u that are read here",
+                       pus,
+                       (unsigned)XMLCHECK_PUS);
     struct check c = {.p = text, .line = 1, .seen = hwloc_bitmap_alloc(), .err = err};
     if (c.seen == NULL)
         return gm_fail(err, -ENOMEM, "out of memory");

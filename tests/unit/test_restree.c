@@ -207,6 +207,7 @@ Test(restree, the_digest_passes_over_names_but_not_over_shape)
         {"local_memory=\"1073741824\"", "local_memory=\"1073741900\"", true},
         {"local_memory=\"1073741824\"", "local_memory=\"3221225472\"", false},
         {"cache_size=\"16777216\"", "cache_size=\"33554432\"", false},
+        {"gp_index=\"3\"", "gp_index=\"33\"", true},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         AUTO_FREE(char) xml = replaced(tree->shapes[0].xml, rows[i].from, rows[i].to);
@@ -479,6 +480,23 @@ Test(restree, bad_xml_is_refused_with_the_name_and_nothing_on_stderr)
     cr_expect_eq(lseek(STDERR_FILENO, 0, SEEK_CUR), 0, "hwloc printed");
     (void)dup2(kept, STDERR_FILENO);
     close(kept);
+}
+
+Test(restree, a_million_pus_are_refused_without_a_try)
+{
+    enum { N = 1000000 };
+    AUTO_STR xml = {0};
+    str_add(&xml, "<topology version=\"2.0\">\n<object type=\"Machine\">\n");
+    for (unsigned i = 0; i < N; i++)
+        str_printf(&xml, "<object type=\"PU\" os_index=\"%u\"/>\n", i);
+    str_add(&xml, "</object></topology>\n");
+    struct restree *tree = NULL;
+    struct gm_error err = {0};
+    cr_expect_eq(restree_load_xml(xml.text, xml.len, "big", NULL, &tree, &err), -EINVAL);
+    cr_expect_str_eq(err.text,
+                     "big: 1000000 PUs in one host are more than the 16384 that are read "
+                     "here");
+    cr_expect_null(tree);
 }
 
 Test(restree, joined_hosts_share_equal_shapes)
