@@ -2,6 +2,7 @@
  * on an otherwise empty machine. */
 #include "mapping.h"
 #include "byword.h"
+#include "neighbours.h"
 #include "seats.h"
 
 struct place_request mapping_request(const struct jobspec *spec)
@@ -15,7 +16,7 @@ struct place_request mapping_request(const struct jobspec *spec)
         .gpus = spec->gpus,
         .memory = spec->memory,
         .mapping = spec->mapping,
-        .grouped = jobspec_grouped(spec),
+        .grouped = jobspec_grouped(spec) || spec->pattern != NULL,
         .oversubscribe = spec->oversubscribe,
     };
 }
@@ -66,7 +67,8 @@ static int map_farmed(const struct jobspec *spec,
     if (words != NULL)
         req.mapping = words;
     int rc;
-    if (words != NULL ? !words_known(words) : spec->map_by)
+    bool theirs = words != NULL ? !words_known(words) : spec->map_by;
+    if (theirs)
         rc = byword_map(spec, tree, occ, words, &m->at, err);
     else if (strcmp(req.mapping, "inherited") == 0)
         rc = byword_inherit(tree, occ, &req, &m->at, err);
@@ -78,7 +80,8 @@ static int map_farmed(const struct jobspec *spec,
                         spec->file,
                         tree->n_hosts - (unsigned)held,
                         tree->n_hosts);
-    return rc;
+    bool fixed = theirs || strcmp(req.mapping, "inherited") == 0;
+    return rc == 0 ? neighbours_settle(spec, tree, fixed, m, err) : rc;
 }
 
 static int map_seated(const struct jobspec *spec,
@@ -113,6 +116,7 @@ void mapping_clear(struct mapping *m)
 {
     if (m->seats == NULL)
         placement_free(m->at);
+    comm_graph_free(m->comm);
     seats_free(m->seats);
     *m = (struct mapping){0};
 }

@@ -5,6 +5,10 @@
 #include "spec/pattern.h"
 #include "load.h"
 
+#define ONE_OF                                                                           \
+    "must be ring, tree, {stencil-2d: [ROWS, COLUMNS]}, {all-to-all: RANKS} or "         \
+    "{matrix: FILE}"
+
 static int check_stencil(const struct pattern *p, unsigned n_ranks, struct gm_error *err)
 {
     uint64_t product = (uint64_t)p->rows * p->columns;
@@ -157,11 +161,7 @@ static bool read_map(struct load *l,
     if (!load_check_keys(l, at, node, known))
         return false;
     if (node->n != 1) {
-        load_fault(l,
-                   at,
-                   node,
-                   "must be one pattern: ring, tree, {stencil-2d: [ROWS, "
-                   "COLUMNS]}, {all-to-all: RANKS} or {matrix: FILE}");
+        load_fault(l, at, node, ONE_OF);
         return false;
     }
     const struct doc_node *item = node->as.items;
@@ -176,7 +176,16 @@ static bool read_map(struct load *l,
 void pattern_key(struct load *l, const struct fault_path *at, const struct doc_node *node)
 {
     struct pattern *p = arena_alloc(l->arena, 1, sizeof(*p));
-    if (node->kind == DOC_MAP ? read_map(l, at, node, p) : read_word(l, at, node, p))
+    p->line = node->line;
+    p->col = node->line > 0 ? node->col : 0;
+    bool fine = false;
+    if (node->kind == DOC_MAP)
+        fine = read_map(l, at, node, p);
+    else if (node->kind == DOC_STRING)
+        fine = read_word(l, at, node, p);
+    else
+        load_fault(l, at, node, ONE_OF ", not %s", doc_kind_name(node->kind));
+    if (fine)
         l->spec->pattern = p;
 }
 

@@ -39,7 +39,8 @@ struct pattern {
     const char *written;    /* MATRIX: as the jobspec names it */
     const struct pattern_pair *pairs; /* MATRIX, once it is read; else NULL */
     size_t n_pairs;
-    unsigned n_ranks; /* how many the pattern is for; 0: any number */
+    unsigned n_ranks;   /* how many the pattern is for; 0: any number */
+    unsigned line, col; /* in the jobspec */
 };
 
 struct arena;
@@ -53,7 +54,7 @@ int pattern_read(const char *path,
                  struct pattern *ret,
                  struct gm_error *err);
 
-/* -EINVAL: the pattern is not one of so many ranks. */
+/* -EINVAL: the pattern is not one of so many ranks ("pattern: ..."). */
 int pattern_check(const struct pattern *p, unsigned n_ranks, struct gm_error *err);
 
 #endif

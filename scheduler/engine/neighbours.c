@@ -1,0 +1,48 @@
+/* See neighbours.h. Invariant: where ranks stand is the same set of seats before and
+ * after. */
+#include "neighbours.h"
+
+/* The largest group: its tree is the deepest. 1: all tasks are of one rank. */
+static unsigned group_of(const struct jobspec *spec)
+{
+    unsigned most = 1;
+    for (unsigned i = 0; i < spec->n_stages; i++) {
+        unsigned own = spec->stages[i].group;
+        if (own == 0)
+            return 0;
+        most = own > most ? own : most;
+    }
+    return most;
+}
+
+/* A plan's job comes without the matrix itself. */
+static int complete(struct arena *a, struct pattern *p, struct gm_error *err)
+{
+    if (p->kind != PATTERN_MATRIX || p->pairs != NULL)
+        return 0;
+    return pattern_read(p->file, a, p, err);
+}
+
+int neighbours_settle(const struct jobspec *spec,
+                      const struct restree *tree,
+                      bool fixed,
+                      struct mapping *m,
+                      struct gm_error *err)
+{
+    AUTO(arena) a = arena_make();
+    struct pattern p = {.kind = PATTERN_TREE, .group = group_of(spec)};
+    if (spec->pattern != NULL)
+        p = *spec->pattern;
+    else if (p.group == 1)
+        return 0;
+    int rc = complete(a, &p, err);
+    if (rc == 0)
+        rc = comm_graph_make(&p, m->at->n_ranks, &m->comm, err);
+    if (rc != 0 && p.line > 0)
+        (void)gm_prefix(err, "%s:%u:%u", spec->file, p.line, p.col);
+    else if (rc != 0)
+        (void)gm_prefix(err, "%s", spec->file);
+    if (rc == 0 && !fixed)
+        comm_assign(tree, m->comm, m->at);
+    return rc;
+}
