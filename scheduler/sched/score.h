@@ -1,9 +1,11 @@
 /* How good a placement is, term by term: docs/design/placement.md has the formulas. Each
- * term is 0 for the best that any placement of this request could do on the empty machine
- * and grows with what is lost; the total is their weighted sum. Pure. */
+ * term is 0 where nothing is lost against the empty machine and grows with what is lost
+ * (by bounds that no placement can be below, and not each request can reach); the total
+ * is their weighted sum. Pure. */
 #ifndef SCHED_SCORE_H
 #define SCHED_SCORE_H
 
+#include "base/str.h"
 #include "comm.h"
 #include "place.h"
 
@@ -32,5 +34,8 @@ void score_placement(const struct restree *tree,
                      struct score *ret);
 const char *score_term_name(enum score_term t); /* "straddle" */
 const char *score_term_help(enum score_term t); /* one line */
+double score_term_weight(enum score_term t);
+/* "1.250 = memory 2 x 0.500 + fragment 0.25 x 1.000" */
+void score_explain(const struct score *s, struct str *out);
 
 #endif

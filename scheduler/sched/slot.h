@@ -17,8 +17,7 @@ struct slot_request {
     unsigned within; /* the node of the host's shape to stay below; 0: the whole host */
 };
 
-/* Slots that a host has room for beside what is held in occ (NULL: on the empty host);
- * memory aside. */
+/* Slots that a host has room for beside what is held in occ (NULL: on the empty host). */
 unsigned slot_room(const struct restree *tree,
                    const struct occupancy *occ,
                    unsigned host,
@@ -33,6 +32,9 @@ void slot_take(struct occupancy *occ,
                const struct slot_request *req,
                unsigned *placed,
                struct place_seat *ret);
+
+/* The NUMA nodes (OS numbers) that are nearest to some PUs; yours to free. */
+struct idset *slot_mems(const struct topo_shape *shape, const struct idset *pus);
 
 /* "package 0, NUMA 1, L3 2": the domains from the host down to `node`. */
 void slot_where(const struct topo_shape *shape, unsigned node, struct str *out);
