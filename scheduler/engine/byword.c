@@ -86,6 +86,38 @@ static int check_memory(const struct restree *tree,
     return 0;
 }
 
+/* What the job says of a rank, as modifiers behind the words. */
+static int extend(const struct jobspec *spec,
+                  const char *words,
+                  struct str *out,
+                  struct mapwords *ret,
+                  struct gm_error *err)
+{
+    struct mapwords w;
+    unsigned at;
+    int rc = mapwords_parse(words, NULL, NULL, &w, &at, err);
+    if (rc == 0)
+        rc = check(spec, words, &w, err);
+    if (rc != 0)
+        return rc;
+    str_add(out, words);
+    if (spec->cores > 1 && w.pe == 0)
+        str_printf(out, ":PE=%u", spec->cores);
+    if (spec->oversubscribe && !w.oversubscribe && !w.no_oversubscribe)
+        str_add(out, ":OVERSUBSCRIBE");
+    *ret = w;
+    return 0;
+}
+
+int byword_text(const struct jobspec *spec,
+                const char *words,
+                struct str *out,
+                struct gm_error *err)
+{
+    struct mapwords w;
+    return extend(spec, words, out, &w, err);
+}
+
 int byword_map(const struct jobspec *spec,
                const struct restree *tree,
                struct occupancy *occ,
@@ -96,22 +128,14 @@ int byword_map(const struct jobspec *spec,
     AUTO_STR text = {0};
     struct mapwords w;
     struct mapby_app app = {.n_ranks = spec->ranks, .gpus = spec->gpus};
-    unsigned at;
     if (words == NULL) {
         words = spec->mapping;
         app.words.rank_by = spec->rank_by;
         app.words.bind_to = spec->bind_to;
     }
-    int rc = mapwords_parse(words, NULL, NULL, &w, &at, err);
-    if (rc == 0)
-        rc = check(spec, words, &w, err);
+    int rc = extend(spec, words, &text, &w, err);
     if (rc != 0)
         return rc;
-    str_add(&text, words);
-    if (spec->cores > 1 && w.pe == 0)
-        str_printf(&text, ":PE=%u", spec->cores);
-    if (spec->oversubscribe && !w.oversubscribe && !w.no_oversubscribe)
-        str_add(&text, ":OVERSUBSCRIBE");
     if (w.no_local)
         hold_local(tree, occ);
     app.words.map_by = text.text;

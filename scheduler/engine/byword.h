@@ -2,6 +2,7 @@
 #ifndef ENGINE_BYWORD_H
 #define ENGINE_BYWORD_H
 
+#include "base/str.h"
 #include "sched/place.h"
 #include "spec/jobspec.h"
 
@@ -14,6 +15,11 @@ int byword_map(const struct jobspec *spec,
                const char *words,
                struct placement **ret,
                struct gm_error *err);
+/* The map-by text with all that goes along as modifiers: "slot:PE=2:OVERSUBSCRIBE". */
+int byword_text(const struct jobspec *spec,
+                const char *words,
+                struct str *out,
+                struct gm_error *err);
 /* `mapping: inherited`: ranks on hosts as `auto` has them, bound by nobody: each may run
  * wherever its host lets this job run. */
 int byword_inherit(const struct restree *tree,
