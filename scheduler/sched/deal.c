@@ -315,13 +315,12 @@ static bool deal_to_one(const struct room_job *j, uint64_t ranks, struct deal *r
     return give(&p, ranks, ret);
 }
 
-static bool
-deal_to_nodes(const struct room_job *j, uint64_t ranks, unsigned turn, struct deal *ret)
+/* One at a time, so that none of the hosts is left without. */
+static bool deal_to_nodes(const struct room_job *j, uint64_t ranks, struct deal *ret)
 {
     struct pool p = choose_nodes(j, ranks);
     if (p.n < j->req->nodes || p.room < ranks)
         return refuse(&p);
-    set_turns(j, &p, turn);
     if (ranks > 0)
         deal_evenly(&p, ranks);
     else
@@ -346,7 +345,7 @@ bool deal_make(
     const struct room_job *j, uint64_t ranks, bool apart, unsigned turn, struct deal *ret)
 {
     if (j->req->nodes > 0)
-        return deal_to_nodes(j, ranks, turn, ret);
+        return deal_to_nodes(j, ranks, ret);
     if (ranks > 0 && !apart)
         return deal_to_one(j, ranks, ret) || deal_to_whole(j, ranks, ret) ||
                deal_to_roomiest(j, ranks, ret);
