@@ -1,6 +1,7 @@
 /* See mapping.h. Invariant: what comes out is placed on what constraints and hosts allow,
  * on an otherwise empty machine. */
 #include "mapping.h"
+#include "bound.h"
 #include "byword.h"
 #include "neighbours.h"
 #include "seats.h"
@@ -17,6 +18,8 @@ struct place_request mapping_request(const struct jobspec *spec)
         .memory = spec->memory,
         .mapping = spec->mapping,
         .grouped = jobspec_grouped(spec) || spec->pattern != NULL,
+        .group = spec->pattern == NULL ? neighbours_group(spec) : 0,
+        .traits = bound_of(spec),
         .oversubscribe = spec->oversubscribe,
     };
 }
@@ -81,7 +84,11 @@ static int map_farmed(const struct jobspec *spec,
                         tree->n_hosts - (unsigned)held,
                         tree->n_hosts);
     bool fixed = theirs || strcmp(req.mapping, "inherited") == 0;
-    return rc == 0 ? neighbours_settle(spec, tree, fixed, m, err) : rc;
+    if (rc == 0)
+        rc = neighbours_settle(spec, tree, fixed, m, err);
+    if (rc == 0)
+        score_placement(tree, occ, &req, m->comm, m->at, &m->score);
+    return rc;
 }
 
 static int map_seated(const struct jobspec *spec,

@@ -2,8 +2,7 @@
  * after. */
 #include "neighbours.h"
 
-/* The largest group: its tree is the deepest. 1: all tasks are of one rank. */
-static unsigned group_of(const struct jobspec *spec)
+unsigned neighbours_group(const struct jobspec *spec)
 {
     unsigned most = 1;
     for (unsigned i = 0; i < spec->n_stages; i++) {
@@ -30,7 +29,7 @@ int neighbours_settle(const struct jobspec *spec,
                       struct gm_error *err)
 {
     AUTO(arena) a = arena_make();
-    struct pattern p = {.kind = PATTERN_TREE, .group = group_of(spec)};
+    struct pattern p = {.kind = PATTERN_TREE, .group = neighbours_group(spec)};
     if (spec->pattern != NULL)
         p = *spec->pattern;
     else if (p.group == 1)

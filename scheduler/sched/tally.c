@@ -189,7 +189,8 @@ static void count_pu(struct tally *t, unsigned place, int sign, unsigned *touche
 static double gpu_cost(const struct tally *t, const struct place_seat *seat)
 {
     double cores = 0, pairs = 0;
-    unsigned n = idset_count(seat->gpus), pus = idset_count(seat->pus);
+    unsigned n = seat->gpus != NULL ? idset_count(seat->gpus) : 0;
+    unsigned pus = idset_count(seat->pus);
     if (n == 0 || pus == 0)
         return 0;
     for (int64_t g = idset_next(seat->gpus, 0); g >= 0;

@@ -163,6 +163,8 @@ double terms_gpus_apart(const struct restree *tree,
                         const struct place_seat *b)
 {
     double sum = 0;
+    if (a->gpus == NULL || b->gpus == NULL)
+        return 0;
     unsigned n = idset_count(a->gpus) * idset_count(b->gpus);
     if (n == 0 || a->host != b->host)
         return n == 0 ? 0 : 3; /* no link, and not in one machine */
