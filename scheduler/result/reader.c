@@ -2,7 +2,7 @@
  * packed file, which may come from anywhere, was opened in a child process before it is
  * opened here. */
 #include "reader.h"
-#include "apart.h"
+#include "base/apart.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -51,8 +51,9 @@ static int open_folder(struct reader *r, struct gm_error *err)
     return shards_open(r->path, &r->head, &r->shards, err);
 }
 
-static int try_packed(const char *path, uint64_t *ret, struct gm_error *err)
+static int try_packed(const void *what, uint64_t *ret, struct gm_error *err)
 {
+    const char *path = what;
     struct reader *r = xcalloc(1, sizeof(*r));
     r->file = -1;
     r->path = xstrdup(path);
@@ -77,9 +78,9 @@ int reader_open(const char *path, struct reader **ret, struct gm_error *err)
     str_printf(&folder, "%s.gm", path);
     bool shards = is_folder(path) || (!file_exists(path) && is_folder(folder.text));
     r->path = xstrdup(shards && !is_folder(path) ? folder.text : path);
+    const struct apart packed = {try_packed, path, path, "HDF5", LOOK_SECONDS};
     uint64_t unused;
-    int rc = shards ? open_folder(r, err)
-                    : apart_call(try_packed, path, LOOK_SECONDS, &unused, err);
+    int rc = shards ? open_folder(r, err) : apart_call(&packed, &unused, err);
     if (rc == 0 && !shards)
         rc = open_packed(r, err);
     if (rc == 0)

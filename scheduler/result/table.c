@@ -1,7 +1,7 @@
 /* reader_table: rows of a dataset in any HDF5 file. Invariant: the file is anyone's. It
  * is read through once in a child process (reader_table_rows) before any rank reads rows
  * of it; types, extents and storage are looked at before a byte is read. */
-#include "apart.h"
+#include "base/apart.h"
 #include "base/auto.h"
 #include "base/memory.h"
 #include "h5.h"
@@ -155,8 +155,9 @@ read_through(const struct table *t, uint64_t piece, void *buf, struct gm_error *
 }
 
 /* Reads all of it once: truncated and damaged data shows here. */
-static int look(const char *path, uint64_t *ret_rows, struct gm_error *err)
+static int look(const void *what, uint64_t *ret_rows, struct gm_error *err)
 {
+    const char *path = what;
     struct table t;
     int rc = open_table(path, &t, err);
     if (rc != 0)
@@ -180,7 +181,8 @@ static int look(const char *path, uint64_t *ret_rows, struct gm_error *err)
 
 int reader_table_rows(const char *path, uint64_t *ret_rows, struct gm_error *err)
 {
-    return apart_call(look, path, LOOK_SECONDS, ret_rows, err);
+    const struct apart a = {look, path, path, "HDF5", LOOK_SECONDS};
+    return apart_call(&a, ret_rows, err);
 }
 
 static int take_rows(const struct table *t,

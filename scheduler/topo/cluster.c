@@ -90,7 +90,7 @@ static int load_topology(const struct reader *r,
     AUTO_FREE(char) xml = NULL;
     size_t len;
     int rc = file_read(path, XMLCHECK_BYTES, &xml, &len, err);
-    return rc == 0 ? restree_load_xml(xml, len, path, NULL, ret, err) : rc;
+    return rc == 0 ? restree_load_foreign(xml, len, path, ret, err) : rc;
 }
 
 /* The shape of a topology text, read when it is first met; false: told why not. */

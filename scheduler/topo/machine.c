@@ -32,7 +32,7 @@ static int load_xml(const char *path, struct restree **ret, struct gm_error *err
         return rc;
     AUTO_FREE(char) name = name_of(path);
     AUTO(restree) tree = NULL;
-    rc = restree_load_xml(text, len, path, NULL, &tree, err);
+    rc = restree_load_foreign(text, len, path, &tree, err);
     if (rc != 0)
         return rc;
     free(tree->hosts[0].name);

@@ -4,6 +4,7 @@
  * Invariant: no two shapes of a tree have the same digest; each host's shape is in range.
  */
 #include "restree.h"
+#include "base/apart.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/strmap.h"
@@ -220,6 +221,35 @@ int restree_load_xml(const char *xml,
     return rc;
 }
 
+enum { TRY_SECONDS = 20 }; /* 16,384 PUs take 2 */
+
+struct foreign {
+    const char *xml, *host;
+    size_t len;
+};
+
+static int try_xml(const void *what, uint64_t *ret, struct gm_error *err)
+{
+    const struct foreign *f = what;
+    AUTO(restree) tree = NULL;
+    int rc = restree_load_xml(f->xml, f->len, f->host, NULL, &tree, err);
+    *ret = 0;
+    return rc;
+}
+
+int restree_load_foreign(const char *xml,
+                         size_t len,
+                         const char *host,
+                         struct restree **ret,
+                         struct gm_error *err)
+{
+    const struct foreign f = {xml, host, len};
+    const struct apart a = {try_xml, &f, host, "hwloc", TRY_SECONDS};
+    uint64_t unused;
+    int rc = apart_call(&a, &unused, err);
+    return rc != 0 ? rc : restree_load_xml(xml, len, host, NULL, ret, err);
+}
+
 static void name_hosts(struct restree *tree, unsigned n)
 {
     tree->hosts = xrealloc(tree->hosts, n, sizeof(*tree->hosts));
@@ -240,10 +270,8 @@ int restree_load_synthetic(const char *text, struct restree **ret, struct gm_err
     rc = start(&t, SHAPE_MISC, err);
     if (rc == 0 && (hwloc_topology_set_synthetic(t, str_text(&s.text)) != 0 ||
                     hwloc_topology_load(t) != 0))
-        rc = gm_fail(err,
-                     -EINVAL,
-                     "'%.80s' describes no machine (\"pack:2 core:4\" does)",
-                     text);
+        rc = gm_fail(
+            err, -EINVAL, "'%.80s' describes no machine (\"pack:2 core:4\" does)", text);
     if (rc == 0) {
         rc = synthetic_add_gpus(t, &s, err);
         if (rc != 0)

@@ -104,6 +104,14 @@ int restree_load_xml(const char *xml,
                      const struct idset *cpus,
                      struct restree **ret,
                      struct gm_error *err);
+/* The same for text of unknown origin: a child process reads it first, since what hwloc
+ * makes of a damaged text may be a crash. Not after MPI_Init. -EINVAL: also "HOST:
+ * damaged: hwloc crashes on it". */
+int restree_load_foreign(const char *xml,
+                         size_t len,
+                         const char *host,
+                         struct restree **ret,
+                         struct gm_error *err);
 /* hwloc's synthetic description, "pack:2 numa:1 core:4 pu:2" ("pu:1" at the end may be
  * left out), with two words of ours:
  *

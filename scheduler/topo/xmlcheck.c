@@ -29,6 +29,8 @@ struct check {
     unsigned line;
     struct open_tag open[XMLCHECK_DEPTH];
     unsigned depth, n_pus, n_topologies;
+    bool v1;
+    unsigned bare_line;  /* where the first object without its sets ends; 0: none */
     hwloc_bitmap_t seen; /* PUs */
     struct gm_error *err;
 };
@@ -36,6 +38,7 @@ struct check {
 /* The attributes of a tag that matter here; at NULL: not there. */
 struct attributes {
     struct slice type, os_index, cpuset, nbobjs, version, length;
+    struct slice complete_cpuset, nodeset, complete_nodeset;
 };
 
 static bool is(struct slice s, const char *word)
@@ -106,6 +109,9 @@ static void keep(struct attributes *a, struct slice name, struct slice value)
         {"nbobjs", &a->nbobjs},
         {"version", &a->version},
         {"length", &a->length},
+        {"complete_cpuset", &a->complete_cpuset},
+        {"nodeset", &a->nodeset},
+        {"complete_nodeset", &a->complete_nodeset},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (is(name, rows[i].name))
@@ -153,6 +159,7 @@ static int check_version(struct check *c, struct slice version)
 {
     unsigned long ours = hwloc_get_api_version() >> 16;
     unsigned long theirs = version.at != NULL ? strtoul(version.at, NULL, 10) : 1;
+    c->v1 = theirs < 2;
     if (theirs > ours)
         return gm_fail(c->err,
                        -EINVAL,
@@ -213,11 +220,26 @@ static hwloc_bitmap_t set_around(const struct check *c)
     return NULL;
 }
 
+/* Devices and notes have no sets. */
+static bool has_sets(struct slice type)
+{
+    static const char *const without[] = {"Bridge", "PCIDev", "OSDev", "Misc"};
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+        if (is(type, without[i]))
+            return false;
+    }
+    return true;
+}
+
 static int
 check_object(struct check *c, const struct attributes *a, hwloc_bitmap_t *ret_pus)
 {
     hwloc_bitmap_t around = set_around(c);
     int rc = 0;
+    if (c->bare_line == 0 && !c->v1 && has_sets(a->type) &&
+        (a->cpuset.n == 0 || a->complete_cpuset.n == 0 || a->nodeset.n == 0 ||
+         a->complete_nodeset.n == 0))
+        c->bare_line = c->line;
     if (a->cpuset.at != NULL)
         rc = read_set(c, a->cpuset, ret_pus);
     if (rc == 0 && *ret_pus != NULL && around != NULL &&
@@ -312,6 +334,12 @@ static int check_text(struct check *c)
         rc = cut_off(c);
     if (rc == 0 && c->n_pus == 0)
         rc = gm_fail(c->err, -EINVAL, "this machine has no PU (no <object type=\"PU\">)");
+    if (rc == 0 && c->bare_line > 0)
+        rc = gm_fail(c->err,
+                     -EINVAL,
+                     "line %u: an object lacks cpuset, complete_cpuset, nodeset or "
+                     "complete_nodeset",
+                     c->bare_line);
     return rc;
 }
 

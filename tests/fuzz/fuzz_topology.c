@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(restree) tree = NULL;
     struct gm_error err = {0};
-    int rc = restree_load_xml((const char *)data, size, "m", NULL, &tree, &err);
+    int rc = restree_load_foreign((const char *)data, size, "m", &tree, &err);
     if (rc != 0) {
         fuzz_refused(rc, -EINVAL, &err, "XML");
         return 0;

@@ -457,7 +457,7 @@ Test(restree, bad_xml_is_refused_with_the_name_and_nothing_on_stderr)
          "the object around has not"},
         {"<topology version=\"2.0\"><object><object type=\"PU\" os_index=\"1\" "
          "cpuset=\"0x2\"/></object></topology>",
-         "hwloc cannot read it"},
+         "line 1: an object lacks cpuset"},
         {"<?xml version=\"1.0\"?>\n<topology version=\"3.0\">\n</topology>",
          "hwloc 3 wrote this XML, and hwloc 2 here reads versions 1 to 2: write it "
          "again, "

@@ -24,7 +24,7 @@ static void limit(int what, rlim_t most)
     (void)setrlimit(what, &l);
 }
 
-_Noreturn static void child(apart_fn *fn, const char *path, unsigned seconds, int out)
+_Noreturn static void child(const struct apart *what, int out)
 {
     static const int fatal[] = {
         SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGTERM};
@@ -35,9 +35,9 @@ _Noreturn static void child(apart_fn *fn, const char *path, unsigned seconds, in
     if (null >= 0)
         (void)dup2(null, STDERR_FILENO);
     limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_CPU, seconds);
+    limit(RLIMIT_CPU, what->seconds);
     struct answer a = {0};
-    a.rc = fn(path, &a.value, &a.err);
+    a.rc = what->fn(what->what, &a.value, &a.err);
     ssize_t n = write(out, &a, sizeof(a));
     _exit(n == (ssize_t)sizeof(a) ? 0 : 1);
 }
@@ -57,42 +57,42 @@ static bool receive(int in, struct answer *ret)
     return true;
 }
 
-static int died(const char *path, int status, struct gm_error *err)
+static int died(const struct apart *a, int status, struct gm_error *err)
 {
     bool hung = WIFSIGNALED(status) &&
                 (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL);
-    return gm_fail(
-        err, -EINVAL, "%s: damaged: HDF5 %s on it", path, hung ? "hangs" : "crashes");
+    return gm_fail(err,
+                   -EINVAL,
+                   "%s: damaged: %s %s on it",
+                   a->path,
+                   a->library,
+                   hung ? "hangs" : "crashes");
 }
 
-int apart_call(apart_fn *fn,
-               const char *path,
-               unsigned seconds,
-               uint64_t *ret_value,
-               struct gm_error *err)
+int apart_call(const struct apart *a, uint64_t *ret_value, struct gm_error *err)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
         int code = -errno;
-        return gm_fail(err, code, "%s: %s", path, strerror(-code));
+        return gm_fail(err, code, "%s: %s", a->path, strerror(-code));
     }
     pid_t pid = fork();
     if (pid == 0)
-        child(fn, path, seconds, ends[1]);
+        child(a, ends[1]);
     int code = pid < 0 ? -errno : 0;
     (void)close(ends[1]);
-    struct answer a;
-    bool whole = pid > 0 && receive(ends[0], &a);
+    struct answer answer;
+    bool whole = pid > 0 && receive(ends[0], &answer);
     (void)close(ends[0]);
     int status = 0;
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     if (pid < 0)
-        return gm_fail(err, code, "%s: %s", path, strerror(-code));
+        return gm_fail(err, code, "%s: %s", a->path, strerror(-code));
     if (!whole)
-        return died(path, status, err);
-    if (a.rc != 0)
-        return gm_fail(err, a.rc, "%s", a.err.text);
-    *ret_value = a.value;
+        return died(a, status, err);
+    if (answer.rc != 0)
+        return gm_fail(err, answer.rc, "%s", answer.err.text);
+    *ret_value = answer.value;
     return 0;
 }
