@@ -12,7 +12,7 @@
 #include "gather.h"
 #include "spec/doc.h"
 #include "token.h"
-#include "topo/bind.h"
+#include "verify.h"
 #include <fcntl.h>
 #include <inttypes.h>
 
@@ -151,7 +151,10 @@ int planning_make(const struct rank *r,
     struct gather *machine = NULL;
     AUTO_FREE(char) text = NULL;
     size_t len = 0;
-    int rc = req->plan == NULL ? gather_make(r, &machine, err) : 0;
+    int rc = verify_build(r, err);
+    if (rc < 0)
+        return rc;
+    rc = req->plan == NULL ? gather_make(r, &machine, err) : 0;
     if (rc == 0 && r->world == 0)
         rc = rank0_text(r, req, machine, &p, &text, &len, err);
     gather_free(machine);
@@ -165,31 +168,6 @@ int planning_make(const struct rank *r,
     else
         *ret = p;
     return rc;
-}
-
-static int
-check_binding(const struct rank *r, const struct planning *p, struct gm_error *err)
-{
-    const struct plan_rank *mine = &p->plan->ranks[r->world];
-    if (strcmp(mine->host, r->host) != 0)
-        return gm_fail(err,
-                       -EINVAL,
-                       "planned on host %s, but the launcher started it on %s",
-                       mine->host,
-                       r->host);
-    if (p->plan->binder == PLAN_BOUND_BY_RUNNER)
-        return bind_set_all(p->planned, err);
-    if (p->plan->binder != PLAN_BOUND_BY_LAUNCHER ||
-        idset_equal(p->planned, r->inherited))
-        return 0;
-    AUTO_FREE(char) planned = idset_format(p->planned);
-    AUTO_FREE(char) inherited = idset_format(r->inherited);
-    return gm_fail(
-        err,
-        -EINVAL,
-        "planned on cpus %s, but the launcher bound it to %s (seen at its start)",
-        planned,
-        inherited);
 }
 
 /* A network file system may show a new file late: 5 s are given. */
@@ -211,12 +189,13 @@ static int see_token(const struct plan *plan, struct gm_error *err)
     }
 }
 
-int planning_settle(const struct rank *r, const struct planning *p, struct gm_error *err)
+int planning_settle(const struct rank *r, struct planning *p, struct gm_error *err)
 {
-    int rc = check_binding(r, p, err);
-    if (rc == 0 && r->world == 0)
-        rc = token_write(p->plan, err);
-    rc = rank_agree(r, rc, true, err);
+    int rc = verify_start(r, p->plan, p->spec, p->planned, &p->found, err);
+    rc = rank_agree(r, rc, false, err);
+    if (rc < 0)
+        return rc;
+    rc = rank_agree(r, r->world == 0 ? token_write(p->plan, err) : 0, true, err);
     if (rc < 0 || r->n_ranks == 1)
         return rc;
     return rank_agree(r, see_token(p->plan, err), true, err);
@@ -235,5 +214,6 @@ void planning_free(struct planning *p)
     plan_free(p->plan);
     folder_close(p->folder);
     idset_free(p->planned);
+    str_free(&p->found);
     *p = (struct planning){0};
 }

@@ -3,6 +3,7 @@
 #ifndef RUNNER_PLANNING_H
 #define RUNNER_PLANNING_H
 
+#include "base/str.h"
 #include "engine/folder.h"
 #include "rank.h"
 #include "spec/plan.h"
@@ -21,6 +22,7 @@ struct planning {
     struct jobspec *spec;
     struct folder *folder; /* rank 0 under a foreign launcher: the lock is ours */
     struct idset *planned; /* this rank's cpus */
+    struct str found;      /* what is not as planned here */
 };
 
 /* On every rank, or on none: the sentence of the lowest failing rank. Faults of a jobspec
@@ -29,10 +31,9 @@ int planning_make(const struct rank *r,
                   const struct planning_request *req,
                   struct planning *ret,
                   struct gm_error *err);
-/* The binding: inherited must be what was planned where our launcher bound; unbound ranks
- * are bound here where the plan says so. And the token: every rank sees the job folder.
+/* What each rank got is what was planned (verify.h), and every rank sees the job folder.
  */
-int planning_settle(const struct rank *r, const struct planning *p, struct gm_error *err);
+int planning_settle(const struct rank *r, struct planning *p, struct gm_error *err);
 void planning_free(struct planning *p);
 /* The same where nothing was committed: the folder that was made here goes. */
 void planning_drop(struct planning *p);

@@ -17,6 +17,8 @@ int rank_prepare(struct rank *ret, struct gm_error *err)
     alloc_read(&ret->alloc);
     if (gethostname(ret->host, sizeof(ret->host) - 1) != 0)
         return gm_fail(err, -errno, "gethostname: %s", strerror(errno));
+    ret->gpus = visible_read(ret->alloc.job_id != NULL);
+    (void)bind_read_memory(&ret->mems, &ret->mems_strict, NULL);
     return bind_read_all(0, &ret->inherited, err);
 }
 
@@ -106,7 +108,8 @@ void rank_close(struct rank *r)
     if (inited != 0)
         (void)MPI_Finalize();
     idset_free(r->inherited);
-    r->inherited = NULL;
+    idset_free(r->mems);
+    r->inherited = r->mems = NULL;
 }
 
 /* Waits for a collective without holding the core: rank 0 may be busy with a file for
@@ -158,6 +161,23 @@ int rank_agree(const struct rank *r, int code, bool name_rank, struct gm_error *
     if (err != NULL)
         *err = theirs;
     return theirs.code;
+}
+
+int rank_count(const struct rank *r,
+               bool mine,
+               unsigned *ret_before,
+               unsigned *ret_all,
+               struct gm_error *err)
+{
+    unsigned one = mine, before = 0;
+    MPI_Request request;
+    if (MPI_Iexscan(&one, &before, 1, MPI_UNSIGNED, MPI_SUM, MPI_COMM_WORLD, &request) !=
+        MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Iexscan failed");
+    int rc = wait_asleep(&request, err);
+    *ret_before = r->world > 0 ? before : 0;
+    *ret_all = *ret_before + one; /* on the last rank */
+    return rc == 0 ? rank_share(r->n_ranks - 1, ret_all, sizeof(*ret_all), err) : rc;
 }
 
 int rank_share_text(const struct rank *r, char **text, size_t *len, struct gm_error *err)

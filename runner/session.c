@@ -10,6 +10,7 @@
 #include "engine/summary.h"
 #include "result/pack.h"
 #include "token.h"
+#include "verify.h"
 #include "worker.h"
 #include <fcntl.h>
 #include <sys/file.h>
@@ -76,15 +77,7 @@ static int open_results(struct session *s, struct gm_error *err)
                           err);
     if (rc < 0)
         return rc;
-    AUTO_FREE(char) planned = idset_format(p->planned);
-    AUTO_FREE(char) inherited = idset_format(r->inherited);
-    writer_rank(s->writer,
-                &(struct result_rank){.host = r->host,
-                                      .device = "cpu",
-                                      .planned = planned,
-                                      .inherited = inherited,
-                                      .seen = "",
-                                      .pid = (uint64_t)getpid()});
+    verify_record(r, p->planned, "", &p->found, s->writer);
     return 0;
 }
 
@@ -112,16 +105,16 @@ static int start_threads(struct session *s, struct gm_error *err)
 static int compute(struct session *s, struct gm_error *err)
 {
     const struct rank *r = s->req->rank;
-    const struct planning *p = s->req->planning;
+    struct planning *p = s->req->planning;
     struct worker_setup setup = {.spec = p->spec,
                                  .plan = p->plan,
                                  .rank = (unsigned)r->world,
                                  .pulse = s->pulse,
                                  .writer = s->writer,
                                  .comm = s->comm,
+                                 .who = r,
                                  .planned = p->planned,
-                                 .inherited = r->inherited,
-                                 .host = r->host,
+                                 .found = &p->found,
                                  .seat = {.size = sizeof(struct gm_seat),
                                           .n_threads = p->plan->ranks[r->world].threads,
                                           .device = "cpu",
@@ -199,7 +192,11 @@ static int run_tasks(struct session *s, struct session_end *ret_end, struct gm_e
         (void)writer_finish(s->writer, NULL);
         return rc;
     }
+    size_t told = s->req->planning->found.len;
     rc = close_threads(s, compute(s, err), ret_end, err);
+    if (rc == 0)
+        rc = verify_tell_more(
+            s->req->rank, s->req->planning->plan, &s->req->planning->found, told, err);
     tell_phase(s->req->tell, "tasks", clock_monotonic() - began);
     return rc;
 }

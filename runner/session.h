@@ -8,7 +8,7 @@
 
 struct session_request {
     const struct rank *rank;
-    const struct planning *planning;
+    struct planning *planning;
     struct tell *tell;
     const volatile atomic_int *stop_signal; /* set by a signal handler; 0: none */
 };

@@ -49,13 +49,18 @@ static unsigned local_id(const struct plan *plan, unsigned rank)
     return n;
 }
 
-/* A seated task's place among the others, and its GPUs by the order that ours have. */
+/* A seated task's place among the others. */
 static void put_seat(struct env *e, const struct attempt *a)
 {
-    const struct plan_rank *r = &a->plan->ranks[a->rank];
     put(e, arena_printf(e->arena, "GRIDMILL_TASK_RANK=%u", a->rank));
     put(e, arena_printf(e->arena, "GRIDMILL_TASK_COUNT=%u", a->plan->n_ranks));
     put(e, arena_printf(e->arena, "GRIDMILL_LOCAL_ID=%u", local_id(a->plan, a->rank)));
+}
+
+/* The rank's GPUs by the plan, in the order that ours have. */
+static void put_gpus(struct env *e, const struct attempt *a)
+{
+    const struct plan_rank *r = &a->plan->ranks[a->rank];
     if (r->gpus[0] == '\0')
         return;
     AUTO(idset) gpus = NULL;
@@ -89,6 +94,7 @@ const char *const *surroundings_env(const struct attempt *a,
     put(&e, arena_printf(arena, "OPENBLAS_NUM_THREADS=%u", a->seat->n_threads));
     if (jobspec_seated(a->spec))
         put_seat(&e, a);
+    put_gpus(&e, a);
     for (size_t i = 0; i < n_stage; i++)
         put(&e, command->env[i]);
     for (unsigned i = 0; i < stage->n_env; i++) {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "topo/bind.h"
+#include "verify.h"
 #include <inttypes.h>
 
 struct worker {
@@ -32,24 +33,12 @@ static void look(void *ctx, const struct idset *child)
         idset_unite(w->seen, child);
     }
     AUTO_FREE(char) seen = idset_format(w->seen);
-    AUTO_FREE(char) planned = idset_format(s->planned);
-    AUTO_FREE(char) inherited = idset_format(s->inherited);
-    struct result_rank about = {.host = s->host,
-                                .device = s->seat.device,
-                                .planned = planned,
-                                .inherited = inherited,
-                                .seen = seen,
-                                .pid = (uint64_t)getpid()};
-    writer_rank(s->writer, &about);
-    if (!idset_equal(w->seen, s->planned) && s->plan->binder != PLAN_UNBOUND &&
-        w->binding.code == 0) {
-        (void)gm_fail(&w->binding,
-                      -EINVAL,
-                      "planned on cpus %s, but the kernel shows %s while its task runs",
-                      planned,
-                      seen);
+    bool fine = verify_working(s->who, s->plan, s->planned, w->seen, s->found);
+    if (!fine && s->plan->verify == PLAN_VERIFY_STRICT && w->binding.code == 0) {
+        (void)gm_fail(&w->binding, -EINVAL, "%s", str_text(s->found));
         pulse_give_up(s->pulse);
     }
+    verify_record(s->who, s->planned, seen, s->found, s->writer);
 }
 
 static bool

@@ -5,6 +5,7 @@
 
 #include "comm.h"
 #include "pulse.h"
+#include "rank.h"
 #include "spec/plan.h"
 #include "writer.h"
 
@@ -16,8 +17,9 @@ struct worker_setup {
     struct writer *writer;
     struct comm *comm;
     struct gm_seat seat;
-    const struct idset *planned, *inherited;
-    const char *host;
+    const struct rank *who;
+    const struct idset *planned;
+    struct str *found; /* what is not as planned; more may come */
 };
 
 /* Runs until the farm says stop. The failure is a binding that is not the planned one,

@@ -56,6 +56,9 @@ static void job_free(struct job *j)
     free((char *)j->about.planned);
     free((char *)j->about.inherited);
     free((char *)j->about.seen);
+    free((char *)j->about.memory);
+    free((char *)j->about.gpus);
+    free((char *)j->about.mismatch);
     free(j);
 }
 
@@ -289,6 +292,9 @@ void writer_rank(struct writer *w, const struct result_rank *about)
     j->about.planned = copied(about->planned);
     j->about.inherited = copied(about->inherited);
     j->about.seen = copied(about->seen);
+    j->about.memory = copied(about->memory);
+    j->about.gpus = copied(about->gpus);
+    j->about.mismatch = copied(about->mismatch);
     enqueue(w, j, sizeof(*j));
 }
 

@@ -184,13 +184,12 @@ void commits_rank_said(struct commits_ranks *r,
     unsigned ends = 0;
     for (size_t i = 0; i < len; i++)
         ends += text[i] == '\0';
-    if (ends != 5)
+    if (ends != RESULT_RANK_TEXTS)
         return;
     struct commits_rank_row *row = row_of(r, rank);
     free(row->said);
     row->said = xcalloc(len + 1, 1);
     memcpy(row->said, text, len);
-    row->len = len;
 }
 
 void commits_rank(const struct commits_ranks *r, unsigned rank, struct reader_rank *ret)
@@ -202,10 +201,16 @@ void commits_rank(const struct commits_ranks *r, unsigned rank, struct reader_ra
     ret->busy_s = row->busy_s;
     if (row->said == NULL)
         return;
-    const char **fields[] = {
-        &ret->host, &ret->device, &ret->planned, &ret->inherited, &ret->seen};
+    const char **fields[RESULT_RANK_TEXTS] = {&ret->host,
+                                              &ret->device,
+                                              &ret->planned,
+                                              &ret->inherited,
+                                              &ret->seen,
+                                              &ret->memory,
+                                              &ret->gpus,
+                                              &ret->mismatch};
     const char *at = row->said;
-    for (unsigned i = 0; i < 5; i++, at += strlen(at) + 1)
+    for (unsigned i = 0; i < RESULT_RANK_TEXTS; i++, at += strlen(at) + 1)
         *fields[i] = at;
     ret->pid = strtoull(at, NULL, 10);
 }

@@ -37,8 +37,7 @@ void commits_free(struct commits *c); /* what is inside */
 struct commits_rank_row {
     uint64_t tasks;
     double busy_s;
-    char *said; /* host, device, planned, inherited, seen, pid: each ended by a 0 */
-    size_t len;
+    char *said; /* the texts of a struct result_rank and the pid, each ended by a 0 */
 };
 
 struct commits_ranks { /* all zero: empty */
@@ -47,7 +46,7 @@ struct commits_ranks { /* all zero: empty */
 };
 
 void commits_rank_ran(struct commits_ranks *r, uint32_t rank, double seconds);
-/* `text` is copied; one that does not have the six fields is passed over. */
+/* `text` is copied; one that does not have as many fields is passed over. */
 void commits_rank_said(struct commits_ranks *r,
                        uint32_t rank,
                        const char *text,

@@ -321,16 +321,26 @@ int packing_ranks(struct packing *p, struct gm_error *err)
         {"planned", "PUs by the plan, an idset"},
         {"inherited", "PUs it was started on, an idset"},
         {"seen", "PUs the kernel named while its first task ran, an idset"},
+        {"memory", "NUMA nodes its memory could come from at the start, an idset"},
+        {"gpus", "GPUs its environment showed at the start; all: it named none"},
+        {"mismatch", "what is not as planned, in sentences"},
     };
     unsigned n = shards_n_ranks(p->shards);
     AUTO_FREE(const char *) texts = xcalloc(n + 1u, sizeof(*texts));
     AUTO_ID at = -1;
     int rc = h5_group(p->file, "ranks", "one row a rank", &at, err);
-    for (unsigned k = 0; rc == 0 && k < 5; k++) {
+    for (unsigned k = 0; rc == 0 && k < RESULT_RANK_TEXTS; k++) {
         for (unsigned i = 0; i < n; i++) {
             struct reader_rank r;
             shards_rank(p->shards, i, &r);
-            const char *fields[] = {r.host, r.device, r.planned, r.inherited, r.seen};
+            const char *fields[RESULT_RANK_TEXTS] = {r.host,
+                                                     r.device,
+                                                     r.planned,
+                                                     r.inherited,
+                                                     r.seen,
+                                                     r.memory,
+                                                     r.gpus,
+                                                     r.mismatch};
             texts[i] = fields[k];
         }
         rc = column_put_texts(at, names[k][0], texts, n, names[k][1], err);

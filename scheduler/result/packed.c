@@ -141,13 +141,16 @@ static int load_stage_rows(struct packed *p, unsigned s, struct gm_error *err)
 
 static int load_ranks(struct packed *p, struct gm_error *err)
 {
-    static const char *const names[] = {"host", "device", "planned", "inherited", "seen"};
-    const char *const *texts[5] = {NULL};
+    static const char *const names[RESULT_RANK_TEXTS] = {
+        "host", "device", "planned", "inherited", "seen", "memory", "gpus", "mismatch"};
+    const char *const *texts[RESULT_RANK_TEXTS] = {NULL};
     struct arena *a = p->head->arena;
     AUTO_ID at = -1;
     size_t n = 0, n0 = 0;
     int rc = h5_open_group(p->file, "ranks", &at, err);
-    for (unsigned i = 0; rc == 0 && i < 5; i++) {
+    for (unsigned i = 0; rc == 0 && i < RESULT_RANK_TEXTS; i++) {
+        if (i >= RESULT_RANK_TEXTS_OLD && H5Lexists(at, names[i], H5P_DEFAULT) <= 0)
+            continue; /* a file of an earlier version */
         rc = column_get_texts(at, names[i], a, &texts[i], &n, err);
         n0 = i == 0 ? n : n0;
         if (rc == 0 && n != n0)
@@ -163,14 +166,18 @@ static int load_ranks(struct packed *p, struct gm_error *err)
     p->ranks = arena_alloc(a, n, sizeof(*p->ranks));
     p->n_ranks = (unsigned)n;
     for (size_t i = 0; i < n; i++)
-        p->ranks[i] = (struct reader_rank){.host = texts[0][i],
-                                           .device = texts[1][i],
-                                           .planned = texts[2][i],
-                                           .inherited = texts[3][i],
-                                           .seen = texts[4][i],
-                                           .tasks = numbers[i],
-                                           .pid = numbers[n + i],
-                                           .busy_s = busy[i]};
+        p->ranks[i] =
+            (struct reader_rank){.host = texts[0][i],
+                                 .device = texts[1][i],
+                                 .planned = texts[2][i],
+                                 .inherited = texts[3][i],
+                                 .seen = texts[4][i],
+                                 .memory = texts[5] != NULL ? texts[5][i] : "",
+                                 .gpus = texts[6] != NULL ? texts[6][i] : "",
+                                 .mismatch = texts[7] != NULL ? texts[7][i] : "",
+                                 .tasks = numbers[i],
+                                 .pid = numbers[n + i],
+                                 .busy_s = busy[i]};
     return 0;
 }
 

@@ -54,7 +54,7 @@ struct reader_rank {
     const char *host, *device, *planned, *seen; /* "" where nothing is known */
     uint64_t tasks; /* attempts that this rank led and committed */
     double busy_s;
-    const char *inherited;
+    const char *inherited, *memory, *gpus, *mismatch;
     uint64_t pid;
 };
 unsigned reader_n_ranks(const struct reader *r);

@@ -45,10 +45,15 @@ struct result_record {
     uint64_t nbytes;
 };
 
+enum { RESULT_RANK_TEXTS = 8, RESULT_RANK_TEXTS_OLD = 5 /* up to seen */ };
+
 struct result_rank {                        /* what a rank knows of itself */
     const char *host, *device;              /* "gn0", "cpu" */
     const char *planned, *inherited, *seen; /* PUs as idsets: by the plan, at the start,
                                                by the kernel while the first task ran */
+    const char *memory; /* NUMA nodes that its memory could come from, an idset */
+    const char *gpus;   /* that its environment showed it, "all" where it said nothing */
+    const char *mismatch; /* what is not as planned, "" */
     uint64_t pid;
 };
 

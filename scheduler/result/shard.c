@@ -320,10 +320,16 @@ int shard_rank(struct shard *s, const struct result_rank *rank, struct gm_error 
     int rc = broken(s, err);
     if (rc != 0)
         return rc;
-    const char *fields[] = {
-        rank->host, rank->device, rank->planned, rank->inherited, rank->seen};
+    const char *fields[RESULT_RANK_TEXTS] = {rank->host,
+                                             rank->device,
+                                             rank->planned,
+                                             rank->inherited,
+                                             rank->seen,
+                                             rank->memory,
+                                             rank->gpus,
+                                             rank->mismatch};
     AUTO_STR text = {0};
-    for (unsigned i = 0; i < 5; i++)
+    for (unsigned i = 0; i < RESULT_RANK_TEXTS; i++)
         str_add_n(&text,
                   fields[i] != NULL ? fields[i] : "",
                   fields[i] != NULL ? strlen(fields[i]) + 1 : 1);

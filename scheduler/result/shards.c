@@ -459,8 +459,14 @@ unsigned shards_n_ranks(const struct shards *s)
 
 void shards_rank(const struct shards *s, unsigned rank, struct reader_rank *ret)
 {
-    *ret = (struct reader_rank){
-        .host = "", .device = "", .planned = "", .inherited = "", .seen = ""};
+    *ret = (struct reader_rank){.host = "",
+                                .device = "",
+                                .planned = "",
+                                .inherited = "",
+                                .seen = "",
+                                .memory = "",
+                                .gpus = "",
+                                .mismatch = ""};
     if (rank < s->head->n_ranks) {
         ret->host = s->head->rank_hosts[rank];
         ret->planned = s->head->rank_planned[rank];

@@ -313,6 +313,9 @@ static inline int fixture_rank(struct shard *s, unsigned rank, struct gm_error *
                             .planned = "0-1",
                             .inherited = "0-3",
                             .seen = "0-1",
+                            .memory = "0",
+                            .gpus = "all",
+                            .mismatch = rank == 1 ? "elsewhere" : "",
                             .pid = 4000 + rank};
     return shard_rank(s, &r, err);
 }

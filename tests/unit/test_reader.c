@@ -91,10 +91,38 @@ Test(reader, shards_and_the_packed_file_give_the_same_answers)
         cr_expect_str_eq(a.host, b.host);
         cr_expect_str_eq(a.seen, "0-1");
         cr_expect_str_eq(b.inherited, "0-3");
+        cr_expect_str_eq(a.memory, "0");
+        cr_expect_str_eq(b.memory, "0");
+        cr_expect_str_eq(b.gpus, "all");
+        cr_expect_str_eq(b.mismatch, i == 1 ? "elsewhere" : "");
         cr_expect_eq(a.tasks, b.tasks);
         cr_expect_eq(a.pid, b.pid);
         cr_expect_float_eq(a.busy_s, b.busy_s, 1e-12);
     }
+    fixture_drop(&f);
+}
+
+/* What earlier versions wrote: no memory, no GPUs, no mismatch. */
+Test(reader, ranks_of_an_earlier_version_are_read)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    AUTO(reader) r = NULL;
+    struct reader_rank rank;
+    fixture_make(&f, NULL, 4, 4);
+    ok(fixture_run(&f, 4, &err), &err);
+    pack(&f);
+    hid_t file = H5Fopen(f.file, H5F_ACC_RDWR, H5P_DEFAULT);
+    cr_assert_geq(file, 0);
+    cr_assert_geq(H5Ldelete(file, "ranks/memory", H5P_DEFAULT), 0);
+    cr_assert_geq(H5Ldelete(file, "ranks/gpus", H5P_DEFAULT), 0);
+    cr_assert_geq(H5Ldelete(file, "ranks/mismatch", H5P_DEFAULT), 0);
+    cr_assert_geq(H5Fclose(file), 0);
+    ok(reader_open(f.file, &r, &err), &err);
+    ok(reader_rank(r, 1, &rank, &err), &err);
+    cr_expect_str_eq(rank.seen, "0-1");
+    cr_expect_str_eq(rank.memory, "");
+    cr_expect_str_eq(rank.mismatch, "");
     fixture_drop(&f);
 }
 
