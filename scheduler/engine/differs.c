@@ -2,6 +2,7 @@
  * says changes no plan. */
 #include "differs.h"
 #include "asking.h"
+#include "base/memory.h"
 #include "byword.h"
 #include "launch/mpimap.h"
 #include "launch/mpirun.h"
@@ -77,9 +78,9 @@ static void compare(const struct mpimap_question *q,
     for (unsigned r = 0; r < plan->n_ranks; r++) {
         const struct plan_rank *p = &plan->ranks[r];
         const char *host = q->tree->hosts[theirs[r].host].name;
-        AUTO_FREE(char) cpus = idset_format(theirs[r].pus);
-        bool same_host = strcmp(p->host, host) == 0;
-        if (same_host && strcmp(p->cpus, cpus) == 0)
+        bool told = theirs[r].pus != NULL, same_host = strcmp(p->host, host) == 0;
+        AUTO_FREE(char) cpus = told ? idset_format(theirs[r].pus) : xstrdup("");
+        if (same_host && (!told || strcmp(p->cpus, cpus) == 0))
             continue;
         if (n++ >= MOST_TOLD)
             continue;
@@ -87,7 +88,7 @@ static void compare(const struct mpimap_question *q,
         if (same_host)
             str_printf(&list, "%s (plan: %s)", cpus, p->cpus);
         else
-            str_printf(&list, "%s %s (plan: %s %s)", host, cpus, p->host, p->cpus);
+            str_printf(&list, "%s (plan: %s)", host, p->host);
     }
     if (n == 0)
         return;

@@ -118,13 +118,13 @@ int mpimap_line(const struct mpimap_question *q,
     add_words(l, apart);
     line_word(l, "-n");
     line_word(l, arena_printf(line_arena(l), "%u", q->ranks));
-    for (unsigned h = 0; h < q->tree->n_hosts; h++)
-        str_printf(&hosts,
-                   "%s198.18.%u.%u:%u",
-                   h > 0 ? "," : "",
-                   h / 128,
-                   h % 128 + 1,
-                   slots_of(q->tree, h));
+    for (unsigned h = 0; h < q->tree->n_hosts; h++) {
+        if (h == 0)
+            str_add(&hosts, "localhost");
+        else
+            str_printf(&hosts, ",198.18.%u.%u", h / 128, h % 128 + 1);
+        str_printf(&hosts, ":%u", slots_of(q->tree, h));
+    }
     line_word(l, "-H");
     line_word(l, arena_strdup(line_arena(l), str_text(&hosts)));
     add_asked(l, q);
@@ -173,7 +173,8 @@ static const char *read_range(const char *p, unsigned ret[2])
 
 /* Open MPI 4: "socket 0[core 16[hwt 0-1]], ..."; PRRTE: "package[0][core:L0-15]",
  * "package[0][core:L3 hwt:L0]", "[hwt:L6-7]", ranges joined by commas. */
-static struct idset *read_bound(const struct topo_shape *s, const char *text)
+static struct idset *
+read_bound(const struct topo_shape *s, const char *text, bool *ret_bound)
 {
     struct idset *pus = idset_make();
     const char *end = text + strcspn(text, "\n");
@@ -197,17 +198,36 @@ static struct idset *read_bound(const struct topo_shape *s, const char *text)
     }
     for (unsigned i = 0; !bound && i < s->n_pus; i++)
         idset_add(pus, s->pus[i]);
+    *ret_bound = bound;
     return pus;
 }
 
-/* "198.18.0.3" -> 2; n_hosts: none of ours. */
+/* "198.18.0.3" -> 2; this host's own name -> 0. n_hosts: none of ours. */
 static unsigned read_host(const struct restree *tree, const char *name)
 {
     unsigned high, low;
-    if (sscanf(name, "198.18.%u.%u", &high, &low) != 2 || low == 0)
+    if (strncmp(name, "198.18.", 7) != 0)
+        return 0;
+    if (sscanf(name + 7, "%u.%u", &high, &low) != 2 || low == 0 || high > 127)
         return tree->n_hosts;
     unsigned host = 128 * high + low - 1;
     return host < tree->n_hosts ? host : tree->n_hosts;
+}
+
+/* N/A on another host says nothing where the first host's ranks are bound. */
+static void forget_untold(const struct mpimap_question *q,
+                          struct mpimap_rank *ranks,
+                          const bool *bound)
+{
+    bool first = false;
+    for (unsigned r = 0; r < q->ranks; r++)
+        first = first || (ranks[r].host == 0 && bound[r]);
+    for (unsigned r = 0; first && q->version < 5 && r < q->ranks; r++) {
+        if (ranks[r].host == 0 || bound[r])
+            continue;
+        idset_free(ranks[r].pus);
+        ranks[r].pus = NULL;
+    }
 }
 
 /* The first paragraph between its dashes. */
@@ -238,6 +258,7 @@ int mpimap_read(const struct mpimap_question *q,
     static const char node[] = "Data for node: ", rank[] = "Process rank: ",
                       bound[] = "Bound: ";
     struct mpimap_rank *ranks = xcalloc(q->ranks, sizeof(*ranks));
+    AUTO_FREE(bool) bounds = xcalloc(q->ranks, sizeof(*bounds));
     unsigned host = q->tree->n_hosts, n = 0;
     for (const char *p = text; *p != '\0'; p += strcspn(p, "\n"), p += *p == '\n') {
         size_t len = strcspn(p, "\n");
@@ -249,13 +270,15 @@ int mpimap_read(const struct mpimap_question *q,
         if (at == NULL || to == NULL || host == q->tree->n_hosts)
             continue;
         unsigned long r = strtoul(at + sizeof(rank) - 1, NULL, 10);
-        if (r >= q->ranks || ranks[r].pus != NULL)
+        if (r >= q->ranks || ranks[r].there)
             continue;
+        const struct topo_shape *shape = restree_shape(q->tree, host);
         ranks[r] = (struct mpimap_rank){
-            host, read_bound(restree_shape(q->tree, host), to + sizeof(bound) - 1)};
+            true, host, read_bound(shape, to + sizeof(bound) - 1, &bounds[r])};
         n++;
     }
     if (n == q->ranks) {
+        forget_untold(q, ranks, bounds);
         *ret = ranks;
         return 0;
     }

@@ -19,9 +19,10 @@ struct mpimap_question {
 
 /* Where a rank would be. */
 struct mpimap_rank {
-    unsigned host; /* of the tree */
-    struct idset
-        *pus; /* OS numbers; not bound: all of the host. NULL: it was not named */
+    bool there;
+    unsigned host;     /* of the tree */
+    struct idset *pus; /* OS numbers; not bound: all of the host. NULL: not told, since
+                          mpirun 4 leaves some bindings to the other hosts' daemons */
 };
 
 /* `mpirun --version`, and the text that it says: "mpirun (Open MPI) 4.1.4" -> "4.1.4" in
