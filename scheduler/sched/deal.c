@@ -395,15 +395,19 @@ static int by_host(const void *a, const void *b)
 
 bool deal_shared(const struct room_job *j, uint64_t ranks, struct deal *ret)
 {
+    if (ranks == 0)
+        ranks = j->req->nodes > 0 ? j->req->nodes : 1;
     struct pool p =
         j->req->nodes > 0 ? choose_nodes(j, ranks) : gather(j, 1, UINT64_MAX, UINT64_MAX);
     if (p.n < j->req->nodes || p.room < ranks)
         return refuse(&p);
-    for (unsigned i = 0; i < p.n; i++)
+    for (unsigned i = 0; i < p.n; i++) {
         p.items[i].key = occupancy_free_cores(j->occ, p.items[i].host, 0);
+        p.items[i].dealt = j->req->nodes > 0; /* none of these is left without */
+    }
     for (unsigned i = p.n; i-- > 0;)
         sift(&p, i);
-    for (uint64_t r = 0; r < ranks; r++) {
+    for (uint64_t r = j->req->nodes; r < ranks; r++) {
         p.items[0].dealt++;
         sift(&p, 0);
     }
@@ -418,7 +422,7 @@ bool deal_fits(const struct room_job *j, uint64_t ranks)
     struct deal d = {0};
     shared.share = true;
     bool fits = deal_make(j, ranks, false, 1, &d) ||
-                (room_may_share(j) && deal_shared(&shared, ranks > 0 ? ranks : 1, &d));
+                (room_may_share(j) && deal_shared(&shared, ranks, &d));
     deal_clear(&d);
     return fits;
 }

@@ -23,8 +23,8 @@ bool deal_make(const struct room_job *j,
                bool apart,
                unsigned turn,
                struct deal *ret);
-/* The same for ranks that share cores: so many that each has the same, as far as can be.
- */
+/* The same for ranks that share cores, so that each has the same, as far as can be;
+ * ranks 0: one, or one a node. */
 bool deal_shared(const struct room_job *j, uint64_t ranks, struct deal *ret);
 /* One way or the other. */
 bool deal_fits(const struct room_job *j, uint64_t ranks);

@@ -108,7 +108,7 @@ static bool lower(const struct remedy *m,
                   enum field f,
                   struct change *ret)
 {
-    uint64_t old = value_of(m->req, f), low = least_of(m->req, f), high = old;
+    uint64_t old = value_of(base, f), low = least_of(base, f), high = old;
     if (old <= low || !fits_with(m, base, f, low))
         return false;
     while (high - low > 1) { /* low fits, high does not */
@@ -185,9 +185,27 @@ static bool lower_both(const struct remedy *m,
     return lower(m, &base, second, &ret[1]);
 }
 
+/* Another mapping, and one number. */
+static bool remap(const struct remedy *m, enum field f, struct change *ret)
+{
+    struct place_request base = *m->req;
+    if (strcmp(base.mapping, "auto") == 0)
+        return false;
+    apply(&base, MAPPING, 0);
+    ret[0] = (struct change){.field = MAPPING, .size = 1};
+    return lower(m, &base, f, &ret[1]);
+}
+
 static bool smallest_pair(const struct remedy *m, struct change *ret)
 {
     double best = 3;
+    for (enum field f = RANKS; f <= MEMORY; f++) {
+        struct change pair[2];
+        if (!remap(m, f, pair) || pair[0].size + pair[1].size >= best)
+            continue;
+        best = pair[0].size + pair[1].size;
+        memcpy(ret, pair, sizeof(pair));
+    }
     for (enum field a = RANKS; a <= MEMORY; a++) {
         for (enum field b = RANKS; b <= MEMORY; b++) {
             struct change pair[2];

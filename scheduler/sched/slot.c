@@ -87,6 +87,10 @@ void slot_take(struct occupancy *occ,
     slot_choose_unit(&s, within);
     if (req->numa)
         within = choose_numa(&s);
+    if (req->numa && within == 0) { /* no node has them apart, or of one class */
+        slot_count(&s, req->threads > 0 ? SLOT_PUS : SLOT_CORES, -1);
+        within = choose_numa(&s);
+    }
     if (s.need == 0)
         s.need = s.room[within];
     assert(s.room[within] >= s.need && s.need > 0);
