@@ -137,13 +137,11 @@ int mpimap_line(const struct mpimap_question *q,
 
 /* ---- the answer ---- */
 
-/* The PUs of one core (hwt from to last: of them alone) by logical numbers; hwt from
- * NULL: all. `cores` false: `from` numbers PUs of the machine. */
+/* The PUs of these cores, or these PUs, by their numbers in tree order. */
 static void add_units(const struct topo_shape *s,
                       bool cores,
                       unsigned from,
                       unsigned last,
-                      const unsigned *hwt,
                       struct idset *ret)
 {
     unsigned number = 0;
@@ -151,12 +149,8 @@ static void add_units(const struct topo_shape *s,
         const struct topo_node *n = &s->nodes[i];
         if (n->kind != (cores ? GM_CORE : GM_PU))
             continue;
-        if (number >= from && number <= last) {
-            for (unsigned k = 0; k < n->n_pus; k++) {
-                if (hwt == NULL || (k >= hwt[0] && k <= hwt[1]))
-                    idset_add(ret, s->pus[n->first_pu + k]);
-            }
-        }
+        for (unsigned k = 0; number >= from && number <= last && k < n->n_pus; k++)
+            idset_add(ret, s->pus[n->first_pu + k]);
         number++;
     }
 }
@@ -171,34 +165,57 @@ static const char *read_range(const char *p, unsigned ret[2])
     return end;
 }
 
-/* Open MPI 4: "socket 0[core 16[hwt 0-1]], ..."; PRRTE: "package[0][core:L0-15]",
- * "package[0][core:L3 hwt:L0]", "[hwt:L6-7]", ranges joined by commas. */
+/* Open MPI 4's map behind the list, "[BB/..][../..]": a letter a PU, in tree order. (The
+ * list is cut off where it is long.) NULL: the map is not of this machine. */
+static struct idset *
+read_letters(const struct topo_shape *s, const char *p, const char *end)
+{
+    AUTO(idset) pus = idset_make();
+    unsigned n = 0;
+    for (; p < end; p++) {
+        if (*p != 'B' && *p != '.')
+            continue;
+        if (*p == 'B' && n < s->n_pus)
+            idset_add(pus, s->pus[n]);
+        n++;
+    }
+    return n == s->n_pus ? steal(&pus) : NULL;
+}
+
+/* PRRTE: "package[0][core:L0-15]", "package[1][hwt:L6-7]", runs joined by commas.
+ * NULL: there is none. */
+static struct idset *read_runs(const struct topo_shape *s, const char *p, const char *end)
+{
+    AUTO(idset) pus = idset_make();
+    for (; p < end; p++) {
+        unsigned at[2];
+        bool cores = strncmp(p, "core:L", 6) == 0;
+        if (!cores && strncmp(p, "[hwt:L", 6) != 0)
+            continue;
+        p += 5;
+        do {
+            p = read_range(p + 1, at);
+            add_units(s, cores, at[0], at[1], pus);
+        } while (*p == ',' && isdigit((unsigned char)p[1]));
+    }
+    return idset_next(pus, 0) >= 0 ? steal(&pus) : NULL;
+}
+
+/* What stands behind "Bound: ". NULL: it cannot be told. */
 static struct idset *
 read_bound(const struct topo_shape *s, const char *text, bool *ret_bound)
 {
-    struct idset *pus = idset_make();
     const char *end = text + strcspn(text, "\n");
-    bool bound = false;
-    for (const char *p = text; p < end && strncmp(p, "]:[", 3) != 0; p++) {
-        unsigned at[2], hwt[2];
-        bool four = strncmp(p, "core ", 5) == 0;
-        bool five = strncmp(p, "core:L", 6) == 0, pus5 = strncmp(p, "[hwt:L", 6) == 0;
-        if (!four && !five && !pus5)
-            continue;
-        bound = true;
-        p = read_range(p + (four ? 5 : 6), at);
-        bool some = four && strncmp(p, "[hwt ", 5) == 0;
-        if (some)
-            p = read_range(p + 5, hwt);
-        add_units(s, !pus5, at[0], at[1], some ? hwt : NULL, pus);
-        while (*p == ',' && isdigit((unsigned char)p[1])) {
-            p = read_range(p + 1, at);
-            add_units(s, !pus5, at[0], at[1], NULL, pus);
-        }
-    }
-    for (unsigned i = 0; !bound && i < s->n_pus; i++)
+    const char *map = memmem(text, (size_t)(end - text), ":[", 2);
+    *ret_bound =
+        text < end && strncmp(text, "N/A", 3) != 0 && strncmp(text, "UNBOUND", 7) != 0;
+    if (map != NULL)
+        return read_letters(s, map + 1, end);
+    if (*ret_bound)
+        return read_runs(s, text, end);
+    struct idset *pus = idset_make();
+    for (unsigned i = 0; i < s->n_pus; i++)
         idset_add(pus, s->pus[i]);
-    *ret_bound = bound;
     return pus;
 }
 

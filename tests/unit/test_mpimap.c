@@ -96,9 +96,9 @@ Test(mpimap, a_map_is_read_whichever_version_prints_it)
         " Data for JOB [21797,1] offset 0 Total slots allocated 16\n"
         "\n Data for node: vm\tNum slots: 8\tMax slots: 0\n"
         " \tProcess OMPI jobid: [1,1] App: 0 Process rank: 0 Bound: socket "
-        "0[core 0[hwt 0-1]], socket 0[core 1[hwt 0-1]]:[BB/BB/../..]\n"
+        "0[core 0[hwt 0-1]], socket 0[core :[BB/BB][../..]\n"
         " \tProcess OMPI jobid: [1,1] App: 0 Process rank: 1 Bound: socket "
-        "1[core 3[hwt 1]]:[../../../.B]\n"
+        "1[core 3[hwt 1]]:[../..][../.B]\n"
         "\n Data for node: 198.18.0.2\tNum slots: 8\tMax slots: 0\n"
         " \tProcess OMPI jobid: [1,1] App: 0 Process rank: 2 Bound: N/A\n";
     static const char prrte[] =
