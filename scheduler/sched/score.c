@@ -12,8 +12,6 @@ static unsigned *by_host(const struct restree *tree, const struct placement *p)
     unsigned *order = xcalloc(p->n_ranks, sizeof(*order));
     for (unsigned r = 0; r < p->n_ranks; r++)
         first[p->seats[r].host + 2]++;
-    for (unsigned h = 0; h < tree->n_hosts; h++)
-        first[h + 1] += first[h];
     for (unsigned h = 1; h <= tree->n_hosts; h++)
         first[h + 1] += first[h];
     for (unsigned r = 0; r < p->n_ranks; r++)
