@@ -33,7 +33,7 @@ struct building {
     struct index *indices; /* [n_shapes] */
     struct key *keys;
     struct comm_tree *out;
-    double network; /* no less than what any host costs */
+    double network; /* more than what any host costs */
 };
 
 static double cost_of(const struct comm_costs *c, const struct topo_node *n)
@@ -52,6 +52,18 @@ static double cost_of(const struct comm_costs *c, const struct topo_node *n)
     }
 }
 
+/* What a domain costs that is larger than one of this cost, whatever its kind: a NUMA
+ * node around two packages is more than a package. */
+static double next_above(const struct comm_costs *c, double cost)
+{
+    const double steps[] = {c->l2, c->l3, c->numa, c->package, c->host};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (steps[i] > cost)
+            return steps[i];
+    }
+    return 1.5 * cost;
+}
+
 static void
 index_shape(const struct topo_shape *s, const struct comm_costs *costs, struct index *ret)
 {
@@ -64,9 +76,13 @@ index_shape(const struct topo_shape *s, const struct comm_costs *costs, struct i
             ret->node_of[s->pus[s->nodes[i].first_pu + k]] = i;
     }
     for (unsigned i = s->n_nodes; i-- > 0;) {
-        double own = cost_of(costs, &s->nodes[i]), *up = &ret->cost[s->nodes[i].parent];
+        const struct topo_node *n = &s->nodes[i], *up = &s->nodes[n->parent];
+        double own = cost_of(costs, n), *outer = &ret->cost[n->parent];
         ret->cost[i] = own > ret->cost[i] ? own : ret->cost[i];
-        *up = ret->cost[i] > *up ? ret->cost[i] : *up;
+        own = ret->cost[i];
+        if (n->kind < GM_CORE && n->n_pus < up->n_pus && cost_of(costs, up) <= own)
+            own = next_above(costs, own);
+        *outer = own > *outer ? own : *outer;
     }
 }
 
@@ -76,7 +92,8 @@ static const struct index *index_of(struct building *b, unsigned host)
     struct index *x = &b->indices[shape];
     if (x->cost == NULL)
         index_shape(&b->tree->shapes[shape], b->costs, x);
-    b->network = x->cost[0] > b->network ? x->cost[0] : b->network;
+    if (x->cost[0] >= b->network)
+        b->network = 1.5 * x->cost[0];
     return x;
 }
 

@@ -5,8 +5,9 @@
  * all equally far from each other and from anything else: who of them has which makes no
  * difference.
  *
- * Costs never fall on the way up, whatever the order in which a machine nests its levels,
- * so that distances are those of an ultrametric: no way round is shorter. */
+ * Costs grow on the way up, whatever the order in which a machine nests its levels (a
+ * NUMA node around packages costs more than a package), so that distances are those of
+ * an ultrametric: no way round is shorter. */
 #ifndef SCHED_COMM_TREE_H
 #define SCHED_COMM_TREE_H
 
