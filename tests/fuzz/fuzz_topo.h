@@ -41,19 +41,29 @@ static inline void fuzz_check_shape(const struct topo_shape *s)
     }
 }
 
-/* Its XML is read again as the same machine. */
+/* Its XML is read again as a machine of the same size. hwloc leaves out what it makes no
+ * sense of (a node that is in a set alone) one time later than we do, so the text settles
+ * only then: from the second time on it is the same machine to the letter. */
 static inline void fuzz_check_again(const struct topo_shape *s)
 {
-    AUTO(restree) back = NULL;
-    struct gm_error err = {0};
-    int rc = restree_load_xml(s->xml, strlen(s->xml), "again", NULL, &back, &err);
-    FUZZ_CHECK(rc == 0, "%s\n%s", err.text, s->xml);
-    FUZZ_CHECK(back->shapes[0].n_nodes == s->n_nodes &&
-                   back->shapes[0].n_pus == s->n_pus &&
-                   back->shapes[0].n_gpus == s->n_gpus,
-               "another machine\n%s",
-               s->xml);
-    FUZZ_CHECK(strcmp(back->shapes[0].digest, s->digest) == 0, "digest\n%s", s->xml);
+    struct restree *trees[2] = {NULL, NULL};
+    const struct topo_shape *before = s;
+    for (unsigned i = 0; i < 2; i++) {
+        struct gm_error err = {0};
+        int rc = restree_load_xml(
+            before->xml, strlen(before->xml), "again", NULL, &trees[i], &err);
+        FUZZ_CHECK(rc == 0, "%s\n%s", err.text, before->xml);
+        const struct topo_shape *now = &trees[i]->shapes[0];
+        FUZZ_CHECK(now->n_pus == s->n_pus && now->n_gpus == s->n_gpus,
+                   "another machine\n%s",
+                   before->xml);
+        FUZZ_CHECK(i == 0 || strcmp(now->digest, before->digest) == 0,
+                   "digest\n%s",
+                   before->xml);
+        before = now;
+    }
+    restree_free(trees[0]);
+    restree_free(trees[1]);
 }
 
 #endif
