@@ -366,6 +366,7 @@ static int run(const struct cli *cli)
 
 static const struct option_spec options[] = {
     OPTION_RANKS,
+    OPTIONS_PER_RANK,
     OPTION_RESULTS,
     OPTION_HOSTS,
     OPTION_HOSTFILE,

@@ -1,137 +1,120 @@
-/* gridmill topo: this machine, as this process may use it. */
+/* gridmill topo: this machine, as this process may use it, or another one. */
+#include "base/hostlist.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "command.h"
 #include "engine/engine.h"
-#include "say.h"
+#include "machine.h"
+#include "plan_svg.h"
 #include "topo/draw.h"
-
-static const char *kind_name(uint32_t kind)
-{
-    switch (kind) {
-    case GM_HOST:
-        return "host";
-    case GM_PACKAGE:
-        return "package";
-    case GM_NUMA:
-        return "numa";
-    case GM_CACHE:
-        return "cache";
-    case GM_CORE:
-        return "core";
-    case GM_PU:
-        return "pu";
-    case GM_GPU:
-        return "gpu";
-    default:
-        return "other";
-    }
-}
-
-static uint64_t memory_of(const struct topo_shape *s)
-{
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < s->n_nodes; i++)
-        bytes += s->nodes[i].kind == GM_NUMA ? s->nodes[i].bytes : 0;
-    return bytes;
-}
-
-static void put_nodes(struct json *j, const struct topo_shape *s)
-{
-    json_key(j, "nodes");
-    json_begin(j, '[');
-    for (unsigned i = 0; i < s->n_nodes; i++) {
-        const struct topo_node *n = &s->nodes[i];
-        json_begin(j, '{');
-        json_put_string(j, "kind", kind_name(n->kind));
-        json_put_int(j, "os_index", n->os_index);
-        json_put_int(j, "parent", n->parent);
-        if (n->kind == GM_CACHE)
-            json_put_int(j, "level", n->level);
-        if (n->bytes > 0)
-            json_put_int(j, "bytes", (int64_t)n->bytes);
-        json_put_int(j, "cores", n->n_cores);
-        json_put_int(j, "pus", n->n_pus);
-        json_put_int(j, "gpus", n->n_gpus);
-        json_end(j, '}');
-    }
-    json_end(j, ']');
-}
-
-static void print_json(const struct restree *tree)
-{
-    AUTO_JSON j = {.pretty = true};
-    json_begin(&j, '{');
-    json_put_string(&j, "schema", "gridmill.topology/1");
-    json_key(&j, "hosts");
-    json_begin(&j, '[');
-    for (unsigned i = 0; i < tree->n_hosts; i++) {
-        const struct topo_shape *s = &tree->shapes[tree->hosts[i].shape];
-        json_begin(&j, '{');
-        json_put_string(&j, "name", tree->hosts[i].name);
-        json_put_string(&j, "cpu", s->cpu_model);
-        json_put_string(&j, "digest", s->digest);
-        json_put_int(&j, "packages", s->n_packages);
-        json_put_int(&j, "numas", s->n_numas);
-        json_put_int(&j, "cores", s->n_cores);
-        json_put_int(&j, "pus", s->n_pus);
-        json_put_int(&j, "gpus", s->n_gpus);
-        json_put_int(&j, "memory", (int64_t)memory_of(s));
-        put_nodes(&j, s);
-        json_end(&j, '}');
-    }
-    json_end(&j, ']');
-    json_end(&j, '}');
-    terminal_print(j.out.text);
-}
+#include "topo/svg.h"
+#include "topo_json.h"
 
 static void counted(struct str *out, unsigned n, const char *what)
 {
     str_printf(out, ", %u %s%s", n, what, n == 1 ? "" : "s");
 }
 
-static void print_text(const struct cli *cli, const struct restree *tree)
+/* "n[0-3]: AMD EPYC, 2 packages, ...": the hosts of a shape in one line. */
+static void add_names(const struct restree *tree, unsigned shape, struct str *out)
+{
+    AUTO_FREE(char *) names = xcalloc(tree->n_hosts + 1, sizeof(*names));
+    size_t n = 0;
+    for (unsigned h = 0; h < tree->n_hosts; h++) {
+        if (tree->hosts[h].shape == shape)
+            names[n++] = tree->hosts[h].name;
+    }
+    AUTO_FREE(char) text = hostlist_format(&(struct hostlist){.names = names, .n = n});
+    str_add(out, text);
+}
+
+static void add_shape(const struct restree *tree, unsigned shape, struct str *out)
+{
+    const struct topo_shape *s = &tree->shapes[shape];
+    uint64_t bytes = 0;
+    char size[32];
+    AUTO_STR links = {0};
+    for (unsigned i = 0; i < s->n_nodes; i++)
+        bytes += s->nodes[i].kind == GM_NUMA ? s->nodes[i].bytes : 0;
+    add_names(tree, shape, out);
+    str_printf(out, ": %s", *s->cpu_model != '\0' ? s->cpu_model : "n/a");
+    counted(out, s->n_packages, "package");
+    counted(out, s->n_numas, "NUMA node");
+    counted(out, s->n_cores, "core");
+    if (s->n_kinds > 1)
+        str_printf(out, " of %u kinds", s->n_kinds);
+    counted(out, s->n_pus, "PU");
+    counted(out, s->n_gpus, "GPU");
+    str_printf(out, ", %s memory\n", str_bytes(bytes, size));
+    for (unsigned i = 0; i < s->n_gpus && s->gpus != NULL; i++) {
+        const struct topo_gpu *g = &s->gpus[i];
+        bool named = g->name != NULL && *g->name != '\0';
+        if (named || g->pci[0] != '\0')
+            str_printf(out, "  GPU %u  %s  %s\n", i, g->pci, named ? g->name : "");
+    }
+    draw_links(s, &links);
+    if (links.len > 0)
+        str_printf(out, "  GPU links: %s\n", links.text);
+}
+
+static int show_text(const struct cli *cli, const struct machine *m)
 {
     AUTO_STR out = {0};
-    draw_tree(tree, NULL, 0, cli->terminal.utf8, &out);
-    for (unsigned i = 0; i < tree->n_hosts; i++) {
-        const struct topo_shape *s = &tree->shapes[tree->hosts[i].shape];
-        char size[32];
-        str_printf(&out,
-                   "%s: %s",
-                   tree->hosts[i].name,
-                   *s->cpu_model != '\0' ? s->cpu_model : "n/a");
-        counted(&out, s->n_packages, "package");
-        counted(&out, s->n_numas, "NUMA node");
-        counted(&out, s->n_cores, "core");
-        counted(&out, s->n_pus, "PU");
-        counted(&out, s->n_gpus, "GPU");
-        str_printf(&out, ", %s memory\n", str_bytes(memory_of(s), size));
-    }
+    draw_tree(m->at.tree, NULL, 0, cli->terminal.utf8, &out);
+    for (unsigned i = 0; i < m->at.tree->n_shapes; i++)
+        add_shape(m->at.tree, i, &out);
     terminal_print(out.text);
+    return ENGINE_DONE;
+}
+
+static int show_json(const struct machine *m)
+{
+    AUTO_JSON j = {.pretty = true};
+    topo_json(&j, m->at.tree, m->name);
+    terminal_print(j.out.text);
+    return ENGINE_DONE;
+}
+
+static int show_svg(const struct cli *cli, const struct machine *m)
+{
+    AUTO_STR title = {0};
+    AUTO_STR out = {0};
+    machine_hosts(m->at.tree, &title);
+    svg_tree(m->at.tree, NULL, 0, title.text, &out);
+    return plan_write_svg(cli, out.text);
 }
 
 static int run(const struct cli *cli)
 {
-    AUTO(restree) tree = NULL;
-    struct gm_error err = {0};
-    if (restree_load_host(&tree, &err) != 0)
-        return say_failure(cli, ENGINE_INTERNAL, &err);
-    if (cli->json)
-        print_json(tree);
+    struct machine m;
+    const char *named = args_value(&cli->args, "machine");
+    if (cli->args.n_words > 0)
+        named = cli->args.words[0];
+    int code = machine_choose(cli, NULL, named, &m);
+    if (code != ENGINE_DONE)
+        return code;
+    if (args_has(&cli->args, "svg"))
+        code = show_svg(cli, &m);
     else
-        print_text(cli, tree);
-    return ENGINE_DONE;
+        code = cli->json ? show_json(&m) : show_text(cli, &m);
+    machine_free(&m);
+    return code;
 }
 
-static const struct option_spec options[] = {OPTION_JSON};
+static const struct option_spec options[] = {
+    OPTION_SVG, OPTION_MACHINE, OPTION_HOSTS, OPTION_HOSTFILE, OPTION_JSON};
 
 const struct command cmd_topo = {
     .name = "topo",
-    .usage = "[--json]",
-    .summary = "draw this machine: packages, NUMA nodes, caches, cores",
-    .help = "As this process may use it: its cgroup and affinity mask count.\n",
-    .words = "",
+    .usage = "[OPTIONS] [MACHINE]",
+    .summary = "draw this machine: packages, NUMA nodes, caches, cores, GPUs",
+    .help = "As this process may use it: its cgroup and affinity mask count.\n"
+            "\n"
+            "MACHINE is another one: hwloc XML (lstopo FILE.xml), a cluster file\n"
+            "(FILE.yaml), or a text such as 'host:4 pack:2 numa:1 core:16 pu:2 gpu:2'.\n",
+    .words = "@file",
     .options = options,
     .n_options = N_OF(options),
+    .max_words = 1,
     .run = run,
 };

@@ -61,11 +61,11 @@ extern const struct command cmd_run, cmd_plan, cmd_check, cmd_init, cmd_topo, cm
     }
 #define OPTION_HOSTS                                                                     \
     {                                                                                    \
-        "hosts", 0, "LIST", "run on these hosts: a,b[1-3]:2 (each with :SLOTS or not)"   \
+        "hosts", 0, "LIST", "on these hosts: a,b[1-3]:2 (:SLOTS or none)"                \
     }
 #define OPTION_HOSTFILE                                                                  \
     {                                                                                    \
-        "hostfile", 0, "FILE", "run on the hosts of an Open MPI host file"               \
+        "hostfile", 0, "FILE", "on the hosts of an Open MPI host file"                   \
     }
 #define OPTION_LAUNCHER                                                                  \
     {                                                                                    \

@@ -57,6 +57,45 @@ bool job_is_command(const struct cli *cli)
            (dashed && a->dashed == 0 && args_has(a, "ranks") && !args_has(a, "document"));
 }
 
+/* Options that are a key of the jobspec by another name. A command has its shape
+ * instead, of which some are a part. */
+static const struct stand_in {
+    const char *option, *key;
+    bool in_shape;
+} stand_ins[] = {
+    {"ranks", "ranks", true},
+    {"nodes", "nodes", false},
+    {"ranks-per-node", "ranks-per-node", false},
+    {"cores", "per-rank.cores", true},
+    {"gpus", "per-rank.gpus", true},
+    {"memory", "per-rank.memory", false},
+    {"threads", "per-rank.threads", false},
+    {"mapping", "mapping", false},
+};
+
+/* Adds "per-rank.cores=2" for what is given. */
+static int add_stand_ins(const struct cli *cli,
+                         struct arena *a,
+                         const char **sets,
+                         unsigned *n,
+                         struct gm_error *err)
+{
+    bool command = job_is_command(cli);
+    for (size_t i = 0; i < N_OF(stand_ins); i++) {
+        const struct stand_in *o = &stand_ins[i];
+        const char *value = args_value(&cli->args, o->option);
+        if (value != NULL && command && !o->in_shape)
+            return gm_fail(err,
+                           -EINVAL,
+                           "--%s: a command is placed by its shape alone: --shape "
+                           "'slot=2/core=4'",
+                           o->option);
+        if (value != NULL && !command)
+            sets[(*n)++] = arena_printf(a, "%s=%s", o->key, value);
+    }
+    return 0;
+}
+
 /* --set in their order, then what has an option of its own. */
 static int make_sets(const struct cli *cli,
                      struct arena *a,
@@ -74,10 +113,10 @@ static int make_sets(const struct cli *cli,
     }
     const char *ranks = args_value(args, "ranks"), *results = args_value(args, "results");
     int rc = ranks != NULL ? check_ranks(ranks, err) : 0;
+    if (rc == 0)
+        rc = add_stand_ins(cli, a, sets, &n, err);
     if (rc != 0)
         return rc;
-    if (ranks != NULL && !job_is_command(cli))
-        sets[n++] = arena_printf(a, "ranks=%s", ranks);
     if (results != NULL)
         sets[n++] = results_set(a, results);
     if (mapping != NULL)
@@ -141,6 +180,20 @@ static int read_options(const struct cli *cli,
     return 0;
 }
 
+/* "slot=4/core", "slot=4/[core=2;gpu=1]": so many ranks, each with what was asked. */
+static const char *shape_of_ranks(const struct args *args, struct arena *a)
+{
+    const char *cores = args_value(args, "cores"), *gpus = args_value(args, "gpus");
+    AUTO_STR text = {0};
+    str_printf(&text, "slot=%s/", args_value(args, "ranks"));
+    str_printf(&text, "%score", gpus != NULL ? "[" : "");
+    if (cores != NULL)
+        str_printf(&text, "=%s", cores);
+    if (gpus != NULL)
+        str_printf(&text, ";gpu=%s]", gpus);
+    return arena_strdup(a, text.text);
+}
+
 /* The document of a command: of --shape, or of so many ranks of one core. */
 static int format_command(const struct cli *cli,
                           struct arena *a,
@@ -152,8 +205,13 @@ static int format_command(const struct cli *cli,
     const char *shape = args_value(args, "shape"), *ranks = args_value(args, "ranks");
     AUTO_FREE(char) cwd = file_absolute(NULL, ".");
     struct request r = {.shape = shape, .cwd = cwd, .name = name};
-    if (shape != NULL && ranks != NULL)
-        return gm_fail(err, -EINVAL, "--ranks stands beside --shape, which says it all");
+    for (size_t i = 0; shape != NULL && i < N_OF(stand_ins); i++) {
+        if (args_has(args, stand_ins[i].option))
+            return gm_fail(err,
+                           -EINVAL,
+                           "--%s stands beside --shape, which says it all",
+                           stand_ins[i].option);
+    }
     if (args->dashed >= args->n_words)
         return gm_fail(err,
                        -EINVAL,
@@ -170,7 +228,7 @@ static int format_command(const struct cli *cli,
     if (name == NULL)
         r.name = request_name(a, r.command[0]);
     if (shape == NULL)
-        r.shape = arena_printf(a, "slot=%s/core", ranks);
+        r.shape = shape_of_ranks(args, a);
     int rc = time != NULL ? units_duration(time, &r.time, err) : 0;
     if (rc != 0)
         return gm_prefix(err, "--time"), rc;

@@ -1,6 +1,6 @@
 /* topo/svg.h and the layout below it: boxes stand within their parents and beside each
  * other, labels fit, every CPU is drawn once, and names cannot break the markup. That the
- * whole is XML is checked by Python in tests/cli/plan_svg.sh. */
+ * whole is XML is checked by Python in tests/cli/plan.sh and topo.sh. */
 #include "base/file.h"
 #include "topo/svg.h"
 #include "topo/svg_layout.h"
