@@ -1,33 +1,31 @@
-/* See gather.h. The lowest rank of a host speaks for it. Invariant: seats[i] is world
- * rank i, and host numbers follow the first rank on each. */
+/* See gather.h. The lowest rank of a host speaks for it. Rank 0 alone holds what all
+ * said; what the others must know of it is a byte each. Invariant: seats[i] is world rank
+ * i, and host numbers follow the first rank on each. */
 #include "gather.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "engine/engine.h"
 #include "engine/seats.h"
+#include "roles.h"
 #include "sched/place.h"
+#include "topo/fleet.h"
 #include "topo/restree.h"
-#include <assert.h>
 #include <inttypes.h>
 
 enum { TAG_XML = 7 };
 
-/* What every rank says of itself. A list of CPUs is as long as it is (every second one of
- * 512 takes 1,900 characters): all get the room of the longest. */
-struct card {
-    char host[256];
-    const char *cpus; /* in the sheet that came with the cards */
+/* Rank 0: what every rank said of itself, a text each; all get the room of the longest.
+ */
+struct sheet {
+    char *text;
+    const char **of; /* [rank] */
 };
 
-struct cards {
-    struct card *of; /* by world rank */
-    char *sheet;
-};
-
-static void cards_free(struct cards *c)
+static void sheet_free(struct sheet *s)
 {
-    free(c->of);
-    free(c->sheet);
+    free(s->text);
+    free(s->of);
+    *s = (struct sheet){0};
 }
 
 struct seat {
@@ -52,190 +50,193 @@ void gather_free(struct gather *g)
     free(g);
 }
 
-/* Every rank's n bytes, one after the other, in ret. */
-static int gather_bytes(const void *mine, size_t n, void *ret, struct gm_error *err)
-{
-    if (n > INT32_MAX ||
-        MPI_Allgather(mine, (int)n, MPI_BYTE, ret, (int)n, MPI_BYTE, MPI_COMM_WORLD) !=
-            MPI_SUCCESS)
-        return gm_fail(err, -EIO, "MPI_Allgather of %zu bytes failed", n);
-    return 0;
-}
-
-static int exchange_cards(const struct rank *r, struct cards *ret, struct gm_error *err)
+/* Collective: every rank's text, on rank 0. A list of CPUs is as long as it is (every
+ * second one of 512 takes 1,900 characters). */
+static int
+collect(const struct rank *r, const char *mine, struct sheet *ret, struct gm_error *err)
 {
     size_t n = (size_t)r->n_ranks;
-    AUTO_FREE(char) cpus = idset_format(r->inherited);
-    uint64_t mine = strlen(cpus) + 1, room;
-    if (MPI_Allreduce(&mine, &room, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD) !=
+    uint64_t len = strlen(mine) + 1, room;
+    if (MPI_Allreduce(&len, &room, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD) !=
         MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Allreduce failed");
+    if (room > INT32_MAX)
+        return gm_fail(err, -EFBIG, "%" PRIu64 " bytes of one rank", room);
     AUTO_FREE(char) line = xcalloc(room, 1);
-    AUTO_FREE(char) hosts = xcalloc(n, sizeof(r->host));
-    ret->of = xcalloc(n, sizeof(*ret->of));
-    ret->sheet = xcalloc(n, room);
-    memcpy(line, cpus, mine);
-    int rc = gather_bytes(r->host, sizeof(r->host), hosts, err);
-    if (rc == 0)
-        rc = gather_bytes(line, room, ret->sheet, err);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        memcpy(ret->of[i].host, hosts + i * sizeof(r->host), sizeof(r->host));
-        ret->of[i].cpus = ret->sheet + i * room;
+    memcpy(line, mine, len);
+    if (r->world == 0) {
+        ret->text = xcalloc(n, room);
+        ret->of = xcalloc(n, sizeof(*ret->of));
     }
-    return rc;
-}
-
-/* The lowest rank on the host of rank i. */
-static int speaker(const struct card *cards, int i)
-{
-    assert(cards != NULL);
-    for (int k = 0; k < i; k++) {
-        if (strcmp(cards[k].host, cards[i].host) == 0)
-            return k;
-    }
-    return i;
-}
-
-/* The PUs that any rank of this host may use. */
-static int allowed_on(const struct card *cards,
-                      int n,
-                      const char *host,
-                      struct idset **ret,
-                      struct gm_error *err)
-{
-    AUTO(idset) all = idset_make();
-    for (int i = 0; i < n; i++) {
-        AUTO(idset) one = NULL;
-        if (strcmp(cards[i].host, host) != 0)
-            continue;
-        int rc = idset_parse(cards[i].cpus, &one, err);
-        if (rc < 0)
-            return rc;
-        idset_unite(all, one);
-    }
-    *ret = steal(&all);
+    if (MPI_Gather(line,
+                   (int)room,
+                   MPI_BYTE,
+                   ret->text,
+                   (int)room,
+                   MPI_BYTE,
+                   0,
+                   MPI_COMM_WORLD) != MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Gather of %" PRIu64 " bytes failed", room);
+    for (size_t i = 0; r->world == 0 && i < n; i++)
+        ret->of[i] = ret->text + i * room;
     return 0;
 }
 
-struct digest {
-    char hex[65];
+/* Collective: rank 0 has a byte for each rank. */
+static int deal(const char *all, bool *ret, struct gm_error *err)
+{
+    char mine = 0;
+    if (MPI_Scatter(all, 1, MPI_BYTE, &mine, 1, MPI_BYTE, 0, MPI_COMM_WORLD) !=
+        MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Scatter failed");
+    *ret = mine != 0;
+    return 0;
+}
+
+/* What rank 0 knows of all while it puts the machine together. */
+struct books {
+    struct sheet hosts, cpus, digests; /* by rank */
+    struct roles *roles;
+    const char **digest; /* by host */
+    unsigned *sender;    /* by host: whose XML is its own, too */
+    char *byte;          /* by rank: what is dealt */
 };
 
-/* The XML of the host that rank `from` speaks for, on rank 0; yours to free. */
-static char *fetch_xml(int from, const char *mine)
+static void books_free(struct books *b)
 {
-    if (from == 0)
-        return xstrdup(mine);
+    sheet_free(&b->hosts);
+    sheet_free(&b->cpus);
+    sheet_free(&b->digests);
+    roles_free(b->roles);
+    free(b->digest);
+    free(b->sender);
+    free(b->byte);
+}
+
+/* Collective: whether this rank speaks for its host. */
+static int
+choose_speakers(const struct rank *r, struct books *b, bool *ret, struct gm_error *err)
+{
+    if (r->world == 0) {
+        b->roles = roles_make(b->hosts.of, (unsigned)r->n_ranks);
+        b->byte = xcalloc((size_t)r->n_ranks, 1);
+        for (unsigned h = 0; h < b->roles->n_hosts; h++)
+            b->byte[b->roles->speaker[h]] = 1;
+    }
+    return deal(b->byte, ret, err);
+}
+
+/* Collective: whether this rank sends its XML to rank 0. */
+static int
+choose_senders(const struct rank *r, struct books *b, bool *ret, struct gm_error *err)
+{
+    if (r->world == 0) {
+        unsigned n = b->roles->n_hosts;
+        b->digest = xcalloc(n, sizeof(*b->digest));
+        for (unsigned h = 0; h < n; h++)
+            b->digest[h] = b->digests.of[b->roles->speaker[h]];
+        (void)roles_senders(b->roles, b->digest, &b->sender);
+        memset(b->byte, 0, (size_t)r->n_ranks);
+        for (unsigned h = 1; h < n; h++)
+            b->byte[b->roles->speaker[h]] = b->sender[h] == h;
+    }
+    return deal(b->byte, ret, err);
+}
+
+/* The XML of the host that rank `from` speaks for, on rank 0; yours to free. */
+static char *fetch_xml(unsigned from)
+{
     MPI_Status status;
     int n;
-    (void)MPI_Probe(from, TAG_XML, MPI_COMM_WORLD, &status);
+    (void)MPI_Probe((int)from, TAG_XML, MPI_COMM_WORLD, &status);
     (void)MPI_Get_count(&status, MPI_BYTE, &n);
     char *xml = xcalloc((size_t)n + 1, 1);
-    (void)MPI_Recv(xml, n, MPI_BYTE, from, TAG_XML, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    (void)MPI_Recv(
+        xml, n, MPI_BYTE, (int)from, TAG_XML, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     return xml;
 }
 
-static int add_host(struct gather *g,
-                    const struct card *cards,
-                    int n,
-                    const char *host,
-                    const char *xml,
-                    struct gm_error *err)
-{
-    AUTO(idset) allowed = NULL;
-    struct restree *one = NULL;
-    int rc = allowed_on(cards, n, host, &allowed, err);
-    if (rc == 0)
-        rc = restree_load_xml(xml, strlen(xml), host, allowed, &one, err);
-    if (rc < 0)
-        return rc;
-    if (g->tree == NULL)
-        g->tree = one;
-    else
-        restree_join(g->tree, one);
-    return 0;
-}
-
-/* Rank 0 gathers a digest a host, then one XML a distinct digest, and builds the tree. */
-static int build_tree(int n,
-                      const struct card *cards,
-                      const char *xml,
-                      const struct digest *digests,
-                      struct gather *g,
-                      struct gm_error *err)
+static int fill_seats(struct gather *g, const struct books *b, struct gm_error *err)
 {
     int rc = 0;
-    char **xmls = xcalloc((size_t)n, sizeof(*xmls));
-    for (int i = 0; i < n; i++) { /* every XML is received, also after a failure */
-        if (speaker(cards, i) != i)
-            continue;
-        int same = 0;
-        while (same < i &&
-               (xmls[same] == NULL || strcmp(digests[same].hex, digests[i].hex) != 0))
-            same++;
-        if (same == i)
-            xmls[i] = fetch_xml(i, xml);
-        if (rc == 0)
-            rc = add_host(g, cards, n, cards[i].host, xmls[same], err);
+    for (unsigned i = 0; rc == 0 && i < g->n_ranks; i++) {
+        g->seats[i].host = b->roles->host_of[i];
+        rc = idset_parse(b->cpus.of[i], &g->seats[i].inherited, err);
     }
-    for (int i = 0; i < n; i++)
-        free(xmls[i]);
-    free(xmls);
     return rc;
 }
 
-static void send_xml_if_first(const struct rank *r,
-                              const struct card *cards,
-                              const char *xml,
-                              const struct digest *digests)
+/* The PUs that any rank of a host may use, by host; yours to free. */
+static struct idset **allowed_by_host(const struct gather *g, unsigned n_hosts)
 {
-    if (r->world == 0 || speaker(cards, r->world) != r->world)
-        return;
-    for (int k = 0; k < r->world; k++) {
-        if (speaker(cards, k) == k && strcmp(digests[k].hex, digests[r->world].hex) == 0)
-            return;
-    }
-    (void)MPI_Send(xml, (int)strlen(xml), MPI_BYTE, 0, TAG_XML, MPI_COMM_WORLD);
+    struct idset **all = xcalloc(n_hosts, sizeof(struct idset *));
+    for (unsigned h = 0; h < n_hosts; h++)
+        all[h] = idset_make();
+    for (unsigned i = 0; i < g->n_ranks; i++)
+        idset_unite(all[g->seats[i].host], g->seats[i].inherited);
+    return all;
 }
 
-static int fill_seats(struct gather *g, const struct card *cards, struct gm_error *err)
+/* Rank 0: by host, the XML that its speaker sends, or NULL; before anything can fail, as
+ * who sends waits for it. */
+static char **fetch_all(const struct books *b)
 {
-    for (unsigned i = 0; i < g->n_ranks; i++) {
-        for (unsigned h = 0; h < g->tree->n_hosts; h++) {
-            if (strcmp(g->tree->hosts[h].name, cards[i].host) == 0)
-                g->seats[i].host = h;
-        }
-        int rc = idset_parse(cards[i].cpus, &g->seats[i].inherited, err);
-        if (rc < 0)
-            return rc;
+    char **xmls = xcalloc(b->roles->n_hosts, sizeof(*xmls));
+    for (unsigned h = 1; h < b->roles->n_hosts; h++) {
+        if (b->sender[h] == h)
+            xmls[h] = fetch_xml(b->roles->speaker[h]);
     }
-    return 0;
+    return xmls;
+}
+
+/* The tree from one XML a distinct digest; xmls[0]: rank 0's own. */
+static int build_tree(struct gather *g,
+                      const struct books *b,
+                      const char *const *xmls,
+                      struct gm_error *err)
+{
+    unsigned n = b->roles->n_hosts;
+    AUTO(fleet) fleet = fleet_make(n);
+    int rc = fill_seats(g, b, err);
+    struct idset **allowed = rc == 0 ? allowed_by_host(g, n) : NULL;
+    for (unsigned h = 0; allowed != NULL && h < n; h++) {
+        AUTO_FREE(char) cpus = idset_format(allowed[h]);
+        const char *name = b->hosts.of[b->roles->speaker[h]];
+        if (rc == 0)
+            rc = fleet_add(fleet, name, b->digest[h], cpus, xmls[b->sender[h]], err);
+        idset_free(allowed[h]);
+    }
+    free(allowed);
+    if (rc == 0)
+        g->tree = fleet_take(fleet);
+    return rc;
 }
 
 /* The machine, of which each host's speaker knows its part; rank 0 puts it together. */
 static int share_machine(const struct rank *r,
-                         const struct card *cards,
+                         struct books *b,
                          const struct restree *here,
                          struct gather **ret,
                          struct gm_error *err)
 {
-    struct digest mine = {0};
-    if (here != NULL)
-        memcpy(mine.hex, here->shapes[0].digest, sizeof(mine.hex));
-    AUTO_FREE(struct digest) digests = xcalloc((size_t)r->n_ranks, sizeof(*digests));
-    int rc = gather_bytes(&mine, sizeof(mine), digests, err);
-    if (rc < 0)
-        return rc;
+    bool sends = false;
     const char *xml = here != NULL ? here->shapes[0].xml : "";
-    send_xml_if_first(r, cards, xml, digests);
-    if (r->world != 0)
-        return 0;
+    int rc = collect(r, here != NULL ? here->shapes[0].digest : "", &b->digests, err);
+    if (rc == 0)
+        rc = choose_senders(r, b, &sends, err);
+    if (rc == 0 && sends)
+        (void)MPI_Send(xml, (int)strlen(xml), MPI_BYTE, 0, TAG_XML, MPI_COMM_WORLD);
+    if (rc < 0 || r->world != 0)
+        return rc;
     struct gather *g = xcalloc(1, sizeof(*g));
     g->n_ranks = (unsigned)r->n_ranks;
     g->seats = xcalloc(g->n_ranks, sizeof(*g->seats));
-    rc = build_tree(r->n_ranks, cards, xml, digests, g, err);
-    if (rc == 0)
-        rc = fill_seats(g, cards, err);
+    char **xmls = fetch_all(b);
+    xmls[0] = xstrdup(xml);
+    rc = build_tree(g, b, (const char *const *)xmls, err);
+    for (unsigned h = 0; h < b->roles->n_hosts; h++)
+        free(xmls[h]);
+    free(xmls);
     if (rc < 0)
         gather_free(g);
     else
@@ -245,15 +246,22 @@ static int share_machine(const struct rank *r,
 
 int gather_make(const struct rank *r, struct gather **ret, struct gm_error *err)
 {
-    struct cards cards = {0};
+    struct books books = {0};
     AUTO(restree) here = NULL;
-    int rc = rank_agree(r, exchange_cards(r, &cards, err), true, err);
-    if (rc == 0 && speaker(cards.of, r->world) == r->world)
+    AUTO_FREE(char) cpus = idset_format(r->inherited);
+    bool speaks = false;
+    int rc = collect(r, r->host, &books.hosts, err);
+    if (rc == 0)
+        rc = collect(r, cpus, &books.cpus, err);
+    if (rc == 0)
+        rc = choose_speakers(r, &books, &speaks, err);
+    rc = rank_agree(r, rc, true, err);
+    if (rc == 0 && speaks)
         rc = restree_load_machine(&here, err);
     rc = rank_agree(r, rc, true, err);
     if (rc == 0)
-        rc = share_machine(r, cards.of, here, ret, err);
-    cards_free(&cards);
+        rc = share_machine(r, &books, here, ret, err);
+    books_free(&books);
     return rc;
 }
 

@@ -1,5 +1,8 @@
 /* The machine as the ranks of a foreign launcher see it together: each rank's host and
- * inherited cpuset, a topology digest a host, one XML a distinct digest. */
+ * inherited cpuset, a topology digest a host, one XML a distinct digest. n ranks on h
+ * hosts of k kinds: three gathers to rank 0 and two bytes back for each, h topologies
+ * read (each on its own host), k XMLs sent; time and memory O(n + k XMLs) on rank 0, O(1)
+ * on the others (roles.h counts who sends). */
 #ifndef RUNNER_GATHER_H
 #define RUNNER_GATHER_H
 

@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "engine/summary.h"
 #include "options.h"
+#include "probe.h"
 #include "selftest.h"
 #include "session.h"
 #include <inttypes.h>
@@ -133,6 +134,8 @@ int main(int argc, char **argv)
     struct rank r = {0};
     struct gm_error err = {0};
     log_open("gridmill-runner", LOG_NORMAL);
+    if (argc > 1 && strcmp(argv[1], "--probe") == 0) /* no rank: a host speaks */
+        return probe_run(argc - 2, argv + 2);
     if (options_read(argc, argv, &o, &err) < 0) {
         log_error("%s", err.text);
         return ENGINE_USAGE;

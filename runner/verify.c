@@ -140,7 +140,7 @@ static void look(const struct rank *r,
                  struct str *found)
 {
     const struct plan_rank *mine = &plan->ranks[r->world];
-    if (!alloc_same_host(mine->host, r->host)) {
+    if (!alloc_same_host(mine->host, r->host) && !alloc_is_here(mine->host)) {
         add(found,
             "planned on host %s, but the launcher started it on %s",
             mine->host,
