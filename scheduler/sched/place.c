@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "deal.h"
 #include "fill.h"
+#include "refine.h"
 #include "refuse.h"
 #include <assert.h>
 
@@ -276,6 +277,8 @@ int place_map(const struct restree *tree,
     struct room_job j = room_job(tree, occ, req);
     uint64_t ranks = room_ranks(req);
     struct placement *p = try_apart(&j, ranks);
+    if (p != NULL && strcmp(req->mapping, "auto") == 0)
+        refine_placement(tree, occ, req, p);
     if (p == NULL)
         p = try_shared(&j, ranks);
     if (p == NULL)

@@ -36,6 +36,9 @@ void slot_take(struct occupancy *occ,
 /* The NUMA nodes (OS numbers) that are nearest to some PUs; yours to free. */
 struct idset *slot_mems(const struct topo_shape *shape, const struct idset *pus);
 
+/* The smallest node around some PUs. */
+unsigned slot_around(const struct topo_shape *shape, const struct idset *pus);
+
 /* "package 0, NUMA 1, L3 2": the domains from the host down to `node`. */
 void slot_where(const struct topo_shape *shape, unsigned node, struct str *out);
 

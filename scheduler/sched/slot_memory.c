@@ -21,8 +21,7 @@ has_some(const struct topo_shape *shape, unsigned node, const struct idset *pus)
     return false;
 }
 
-/* The smallest node around all of them. */
-static unsigned around(const struct topo_shape *shape, const struct idset *pus)
+unsigned slot_around(const struct topo_shape *shape, const struct idset *pus)
 {
     unsigned node = 0, want = idset_count(pus);
     for (unsigned c = 1; c < shape->nodes[node].end;) {
@@ -47,7 +46,7 @@ struct idset *slot_mems(const struct topo_shape *shape, const struct idset *pus)
             idset_add(mems, shape->nodes[i].os_index);
     }
     /* Cores that are no NUMA node's own: whatever is nearest. */
-    for (unsigned n = around(shape, pus); idset_count(mems) == 0;
+    for (unsigned n = slot_around(shape, pus); idset_count(mems) == 0;
          n = shape->nodes[n].parent) {
         for (unsigned i = n; i < shape->nodes[n].end; i++) {
             if (is_for_ranks(&shape->nodes[i]) && shape->nodes[i].trait != TOPO_FAR)
@@ -98,7 +97,7 @@ void slot_claim_memory(struct slot_search *s, struct place_seat *seat)
         if (is_for_ranks(&nodes[i]) && idset_has(seat->mems, nodes[i].os_index))
             left -= take(s, i, left);
     }
-    for (unsigned n = around(s->shape, seat->pus); left > 0; n = nodes[n].parent) {
+    for (unsigned n = slot_around(s->shape, seat->pus); left > 0; n = nodes[n].parent) {
         for (unsigned i = n; i < nodes[n].end && left > 0; i++) {
             uint64_t part = is_for_ranks(&nodes[i]) ? take(s, i, left) : 0;
             left -= part;
