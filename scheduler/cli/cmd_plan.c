@@ -93,7 +93,7 @@ static const struct option_spec options[] = {
     {"explain", 0, NULL, "why each rank stands there, and what was given up"},
     {"rankfile", 0, NULL, "print Open MPI's rankfile alone"},
     OPTION_SVG,
-    {"launcher", 0, "NAME", "the line for mpirun, ompi4, ompi5 or slurm"},
+    {"launcher", 0, "mpirun|ompi4|ompi5|slurm|dryrun", "whose line, installed or not"},
     OPTION_HOSTS,
     OPTION_HOSTFILE,
     OPTION_MACHINE,

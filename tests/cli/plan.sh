@@ -102,10 +102,15 @@ expect 2 "$GRIDMILL" plan job.yaml "${on[@]}" --launcher dryrun --rankfile
 says 'this launcher takes none'
 
 # Every launcher has a line, each flag with its reason; another name has the list.
-for launcher in mpirun ompi4 ompi5 dryrun; do
+for launcher in mpirun ompi4 ompi5 slurm dryrun; do
     expect 0 "$GRIDMILL" plan job.yaml "${on[@]}" --launcher $launcher --json
     py 'assert v["launch"]["launcher"] == sys.argv[1] and v["launch"]["flags"]' $launcher
 done
+expect 0 "$GRIDMILL" plan job.yaml --mapping pack --machine 'host:2 pack:2 core:4 pu:1' --launcher slurm
+says '^  --distribution=arbitrary +each rank on the host'
+says '^  --cpu-bind=mask_cpu:0x3,0xc,0x30,0xc0 +each rank of a host on the cores'
+expect 0 "$GRIDMILL" plan job.yaml --mapping pack --machine 'host:2 pack:2 core:4 pu:1' --launcher slurm --rankfile
+[ "$(sort out | uniq -c | tr -s ' \n' ' ')" = ' 4 n0 4 n1 ' ] || fail "not srun's host file"
 expect 2 "$GRIDMILL" plan job.yaml "${on[@]}" --launcher ompi6
 says '^gridmill: --launcher ompi6: must be mpirun, ompi4, ompi5, .* or dryrun; did you mean ompi[45]\?'
 
