@@ -119,6 +119,19 @@ static void keep(struct attributes *a, struct slice name, struct slice value)
     }
 }
 
+static bool ends(struct slice s, const char *with)
+{
+    size_t n = strlen(with);
+    return s.n >= n && strncmp(s.at + s.n - n, with, n) == 0;
+}
+
+/* "0x3,,0xff": words of 32 bits, the highest first; no endless one ("0xf...f"). */
+static bool is_set(struct slice s)
+{
+    return s.n > 0 && strspn(s.at, "0123456789abcdefABCDEFx,") >= s.n &&
+           s.n / 9 <= IDSET_MAX / 32;
+}
+
 /* From behind the tag's name to behind its ">". */
 static int read_attributes(struct check *c, struct attributes *ret, bool *ret_empty)
 {
@@ -140,7 +153,10 @@ static int read_attributes(struct check *c, struct attributes *ret, bool *ret_em
             skip_to(c, c->p + strlen(c->p));
             return cut_off(c);
         }
-        keep(ret, name, (struct slice){value, (size_t)(end - value)});
+        struct slice s = {value, (size_t)(end - value)};
+        if ((ends(name, "cpuset") || ends(name, "nodeset")) && !is_set(s))
+            return bad(c, "no set is", s);
+        keep(ret, name, s);
         skip_to(c, end + 1);
     }
 }
@@ -174,12 +190,8 @@ static int check_version(struct check *c, struct slice version)
     return 0;
 }
 
-/* "0x3,,0xff": words of 32 bits, the highest first. */
 static int read_set(const struct check *c, struct slice s, hwloc_bitmap_t *ret)
 {
-    if (s.n == 0 || strspn(s.at, "0123456789abcdefABCDEFx,") < s.n ||
-        s.n / 9 > IDSET_MAX / 32)
-        return bad(c, "no set of PUs is", s);
     AUTO_FREE(char) text = xcalloc(s.n + 1, 1);
     memcpy(text, s.at, s.n);
     hwloc_bitmap_t set = hwloc_bitmap_alloc();
@@ -220,23 +232,43 @@ static hwloc_bitmap_t set_around(const struct check *c)
     return NULL;
 }
 
-/* Devices and notes have no sets. */
-static bool has_sets(struct slice type)
+/* As hwloc writes them; it would read "pu" and "NUMA" as well. Devices and notes have no
+ * sets. */
+static const struct {
+    const char *name;
+    bool has_sets;
+} types[] = {
+    {"Machine", true},  {"System", true},   {"Package", true},  {"Socket", true},
+    {"Die", true},      {"Group", true},    {"Tile", true},     {"Module", true},
+    {"NUMANode", true}, {"MemCache", true}, {"Core", true},     {"PU", true},
+    {"Cache", true},    {"L1Cache", true},  {"L2Cache", true},  {"L3Cache", true},
+    {"L4Cache", true},  {"L5Cache", true},  {"L1iCache", true}, {"L2iCache", true},
+    {"L3iCache", true}, {"Bridge", false},  {"PCIDev", false},  {"OSDev", false},
+    {"Misc", false},
+};
+
+enum { N_TYPES = sizeof(types) / sizeof(types[0]) };
+
+static unsigned type_of(struct slice type)
 {
-    static const char *const without[] = {"Bridge", "PCIDev", "OSDev", "Misc"};
-    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
-        if (is(type, without[i]))
-            return false;
-    }
-    return true;
+    unsigned i = 0;
+    while (i < N_TYPES && !is(type, types[i].name))
+        i++;
+    return i;
 }
 
 static int
 check_object(struct check *c, const struct attributes *a, hwloc_bitmap_t *ret_pus)
 {
     hwloc_bitmap_t around = set_around(c);
+    unsigned type = type_of(a->type);
+    unsigned long index;
     int rc = 0;
-    if (c->bare_line == 0 && !c->v1 && has_sets(a->type) &&
+    if (type == N_TYPES)
+        return bad(c, "no type of an object is", a->type);
+    if (is(a->type, "NUMANode") && !number(a->os_index, XMLCHECK_NODES - 1, &index))
+        return bad(c, "no number of a NUMA node is", a->os_index);
+    if (c->bare_line == 0 && !c->v1 && types[type].has_sets &&
         (a->cpuset.n == 0 || a->complete_cpuset.n == 0 || a->nodeset.n == 0 ||
          a->complete_nodeset.n == 0))
         c->bare_line = c->line;

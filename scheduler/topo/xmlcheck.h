@@ -9,6 +9,7 @@
 
 enum {
     XMLCHECK_PUS = 16384,   /* of a host; Linux has at most 8192 */
+    XMLCHECK_NODES = 65536, /* NUMA nodes are numbered below; Linux has at most 1024 */
     XMLCHECK_DEPTH = 64,    /* elements in elements */
     XMLCHECK_MATRIX = 4096, /* objects of a distance matrix */
     XMLCHECK_BYTES = 64 << 20

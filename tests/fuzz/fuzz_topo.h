@@ -52,13 +52,13 @@ static inline void fuzz_check_again(const struct topo_shape *s)
         struct gm_error err = {0};
         int rc = restree_load_xml(
             before->xml, strlen(before->xml), "again", NULL, &trees[i], &err);
-        FUZZ_CHECK(rc == 0, "%s\n%s", err.text, before->xml);
+        FUZZ_CHECK(rc == 0, "%s\n%.4000s", err.text, before->xml);
         const struct topo_shape *now = &trees[i]->shapes[0];
         FUZZ_CHECK(now->n_pus == s->n_pus && now->n_gpus == s->n_gpus,
-                   "another machine\n%s",
+                   "another machine\n%.4000s",
                    before->xml);
         FUZZ_CHECK(i == 0 || strcmp(now->digest, before->digest) == 0,
-                   "digest\n%s",
+                   "digest\n%.4000s",
                    before->xml);
         before = now;
     }

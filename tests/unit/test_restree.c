@@ -441,9 +441,11 @@ Test(restree, bad_xml_is_refused_with_the_name_and_nothing_on_stderr)
         {"<a/>", "no <topology>"},
         {"<topology version=\"2.0\">", "cut off at line 1: <topology> of line 1"},
         {"<topology version=\"2.0\">\n<object type=\"Mach", "cut off at line 2"},
-        {"<topology version=\"2.0\">\n<object></topology>",
+        {"<topology version=\"2.0\">\n<object type=\"Core\"></topology>",
          "line 2: nothing is closed by"},
         {"<topology version=\"2.0\"><object type=\"Machine\"/></topology>", "no PU"},
+        {"<topology version=\"2.0\"><object type=\"pu\"/></topology>", "no type"},
+        {"<topology version=\"2.0\"><object type=\"NUMANode\"/></topology>", "NUMA node"},
         {"<topology version=\"2.0\"><distances2 nbobjs=\"65536\"/></topology>",
          "'65536'"},
         {"<topology version=\"2.0\"><object type=\"PU\" os_index=\"4000000000\" "
@@ -451,12 +453,13 @@ Test(restree, bad_xml_is_refused_with_the_name_and_nothing_on_stderr)
          "no number of a PU"},
         {"<topology version=\"2.0\"><object type=\"PU\" os_index=\"1\" "
          "cpuset=\"0xf...f\"/></topology>",
-         "no set of PUs"},
-        {"<topology version=\"2.0\"><object cpuset=\"0x1\"><object cpuset=\"0x2\"/>"
+         "no set is"},
+        {"<topology version=\"2.0\"><object type=\"Group\" cpuset=\"0x1\">"
+         "<object type=\"Core\" cpuset=\"0x2\"/>"
          "</object></topology>",
          "the object around has not"},
-        {"<topology version=\"2.0\"><object><object type=\"PU\" os_index=\"1\" "
-         "cpuset=\"0x2\"/></object></topology>",
+        {"<topology version=\"2.0\"><object type=\"Core\"><object type=\"PU\" "
+         "os_index=\"1\" cpuset=\"0x2\"/></object></topology>",
          "line 1: an object lacks cpuset"},
         {"<?xml version=\"1.0\"?>\n<topology version=\"3.0\">\n</topology>",
          "hwloc 3 wrote this XML, and hwloc 2 here reads versions 1 to 2: write it "
