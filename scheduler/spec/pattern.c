@@ -89,9 +89,20 @@ static bool read_word(struct load *l,
                       const struct doc_node *node,
                       struct pattern *p)
 {
-    int choice = load_choice(l, at, node, words_find(&words_job, "pattern"));
-    p->kind = choice == 0 ? PATTERN_RING : PATTERN_TREE;
-    return choice >= 0;
+    static const char *const all[] = {
+        "ring", "tree", "stencil-2d", "all-to-all", "matrix"};
+    char hint[128];
+    p->kind = strcmp(node->as.text, "ring") == 0   ? PATTERN_RING
+              : strcmp(node->as.text, "tree") == 0 ? PATTERN_TREE
+                                                   : PATTERN_NONE;
+    if (p->kind == PATTERN_NONE)
+        load_fault(l,
+                   at,
+                   node,
+                   ONE_OF ", not '%.80s'%s",
+                   node->as.text,
+                   load_hint(node->as.text, all, sizeof(all) / sizeof(all[0]), hint));
+    return p->kind != PATTERN_NONE;
 }
 
 static bool read_stencil(struct load *l,

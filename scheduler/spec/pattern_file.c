@@ -59,7 +59,7 @@ static int read_number(struct reading *r, const char **ret_at, double *ret)
     size_t len = strcspn(at, " \t,\r\n#");
     char *end;
     double v = strtod(at, &end);
-    if (end != at + len || strpbrk(at, "xX") == end - 1)
+    if (len == 0 || end != at + len || strspn(at, "0123456789.+-eE") < len)
         return fail(r, at, "'%.*s' is no number", len < 40 ? (int)len : 40, at);
     if (!isfinite(v) || v > MOST_WEIGHT)
         return fail(
@@ -182,7 +182,11 @@ int pattern_read(const char *path,
     while (rc == 0 && *r.p != '\0')
         rc = read_line(&r);
     if (rc == 0 && (size_t)(r.p - text) < len)
-        rc = fail(&r, r.p, "a zero byte: this is no text");
+        rc = gm_fail(err,
+                     -EINVAL,
+                     "%s: byte %zu is zero: this is no text",
+                     path,
+                     (size_t)(r.p - text) + 1);
     else if (rc == 0 && r.rows == 0)
         rc = gm_fail(err, -EINVAL, "%s: holds no numbers", path);
     else if (rc == 0 && r.columns != 3 && r.rows != r.columns)

@@ -84,6 +84,15 @@ expect_same_stage(const struct jobspec *a, const struct jobspec *b, unsigned i)
         cr_expect_str_eq(y->axes[k].name, x->axes[k].name);
 }
 
+static void expect_same_pattern(const struct pattern *a, const struct pattern *b)
+{
+    cr_assert((a == NULL) == (b == NULL));
+    if (a == NULL)
+        return;
+    cr_expect(a->kind == b->kind && a->group == b->group);
+    cr_expect(a->rows == b->rows && a->columns == b->columns);
+}
+
 static void expect_same_job(const struct jobspec *a, const struct jobspec *b)
 {
     cr_expect_str_eq(b->dir, a->dir);
@@ -100,6 +109,7 @@ static void expect_same_job(const struct jobspec *a, const struct jobspec *b)
     cr_expect((a->cores > 0 ? a->cores : 1) == (b->cores > 0 ? b->cores : 1) ||
               a->resources != NULL);
     cr_expect(a->oversubscribe == b->oversubscribe);
+    expect_same_pattern(a->pattern, b->pattern);
     cr_expect_str_eq(b->verify != NULL ? b->verify : "",
                      a->verify != NULL ? a->verify : "");
     cr_expect(!(a->time < b->time) && !(a->time > b->time));
