@@ -67,6 +67,22 @@ read_memory(struct load *l, const struct fault_path *at, const struct doc_node *
         load_fault(l, at, node, "%s", err.text);
 }
 
+static void read_threads(struct load *l,
+                         const struct fault_path *at,
+                         const struct doc_node *node,
+                         const struct doc_node *cores)
+{
+    if (cores != NULL)
+        load_fault(l,
+                   at,
+                   node,
+                   "a rank has PUs or whole cores: take out this, or cores at %u:%u",
+                   cores->line,
+                   cores->col);
+    else
+        read_count(l, at, node, 1, &l->spec->threads);
+}
+
 static void
 read_per_rank(struct load *l, const struct fault_path *at, const struct doc_node *node)
 {
@@ -77,6 +93,8 @@ read_per_rank(struct load *l, const struct fault_path *at, const struct doc_node
         struct fault_path here = {.up = at, .key = item->key};
         if (strcmp(item->key, "cores") == 0)
             read_count(l, &here, item, 1, &l->spec->cores);
+        else if (strcmp(item->key, "threads") == 0)
+            read_threads(l, &here, item, doc_get(node, "cores"));
         else if (strcmp(item->key, "gpus") == 0)
             read_count(l, &here, item, 0, &l->spec->gpus);
         else if (strcmp(item->key, "memory") == 0)

@@ -182,6 +182,8 @@ static void put_placing(struct json *j, const struct jobspec *s)
         json_put_int(j, "nodes", s->nodes);
     if (!by_nodes && s->ranks_per_node > 0)
         json_put_int(j, "ranks-per-node", s->ranks_per_node);
+    if (s->threads > 0)
+        json_put_int(j, "threads", s->threads);
     if (s->memory > 0) {
         json_key(j, "memory");
         json_uint(j, s->memory);

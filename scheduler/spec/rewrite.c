@@ -41,7 +41,7 @@ bool rewrite_keeps_resources(const struct jobspec *s)
     if (node)
         slot = top->with;
     return count_of(slot, 1, "slot") == (node ? s->ranks_per_node : s->ranks) &&
-           count_of(slot->with, slot->n_with, "core") == s->cores &&
+           (s->threads > 0 || count_of(slot->with, slot->n_with, "core") == s->cores) &&
            count_of(slot->with, slot->n_with, "gpu") == s->gpus;
 }
 

@@ -110,8 +110,11 @@ static bool is_rank(const struct resource *slot)
     return cores == 1 && cores + gpus == slot->n_with && gpus <= 1;
 }
 
-static void
-put_ranks(struct view *v, struct doc_node *per_rank, const struct flux_job *job)
+/* by_threads: the core of the slot is Flux's, the rank has PUs. */
+static void put_ranks(struct view *v,
+                      struct doc_node *per_rank,
+                      const struct flux_job *job,
+                      bool by_threads)
 {
     static const struct fault_path at = {.key = "resources"};
     const struct resource *top = job->resources, *slot = top;
@@ -146,11 +149,11 @@ put_ranks(struct view *v, struct doc_node *per_rank, const struct flux_job *job)
         origin(v, "ranks-per-node", "resources[0].with[0].count");
     else
         origin(v, "ranks", "resources[0].count");
-    for (unsigned i = 0; i < slot->n_with; i++)
-        put_number(v,
-                   per_rank,
-                   is_type(&slot->with[i], "core") ? "cores" : "gpus",
-                   &slot->with[i]);
+    for (unsigned i = 0; i < slot->n_with; i++) {
+        bool core = is_type(&slot->with[i], "core");
+        if (!core || !by_threads)
+            put_number(v, per_rank, core ? "cores" : "gpus", &slot->with[i]);
+    }
 }
 
 static void key_fault(struct view *v, const struct doc_node *item, const char *where)
@@ -170,7 +173,7 @@ static const char *told_by(const struct view *v, const char *key)
     static const struct origin words[] = {
         {"name", "attributes.system.job.name"},
         {"ranks", "resources"},
-        {"per-rank", "resources (and by 'memory' here)"},
+        {"per-rank", "resources (and by 'threads' and 'memory' here)"},
         {"time", "attributes.system.duration"},
         {"needs", "attributes.system.dependencies"},
         {"constraints", "attributes.system.constraints"}};
@@ -192,6 +195,9 @@ put_part(struct view *v, struct doc_node *per_rank, const struct doc_node *part)
         } else if (strcmp(item->key, "memory") == 0) {
             (void)put(v, per_rank, item->key, item);
             origin(v, "per-rank.memory", "attributes.user.gridmill.memory");
+        } else if (strcmp(item->key, "threads") == 0) {
+            (void)put(v, per_rank, item->key, item);
+            origin(v, "per-rank.threads", "attributes.user.gridmill.threads");
         } else {
             (void)put(v, v->root, item->key, item);
         }
@@ -266,7 +272,7 @@ view_make(struct load *l, const struct flux_job *job, const struct doc_node *par
     origin(v, "per-rank.cores", "resources");
     origin(v, "per-rank.gpus", "resources");
     if (job != NULL)
-        put_ranks(v, &per_rank, job);
+        put_ranks(v, &per_rank, job, doc_get(part, "threads") != NULL);
     put_part(v, &per_rank, part);
     if (job != NULL) {
         put_system(v, job);
