@@ -4,6 +4,7 @@
 #include "bound.h"
 #include "byword.h"
 #include "neighbours.h"
+#include "sched/allowed.h"
 #include "seats.h"
 
 struct place_request mapping_request(const struct jobspec *spec)
@@ -25,25 +26,22 @@ struct place_request mapping_request(const struct jobspec *spec)
 }
 
 /* The hosts that the constraints forbid are held by somebody else, so to say. */
-static int
-hold_others(const struct jobspec *spec, const struct restree *tree, struct occupancy *occ)
+static void hold_others(const struct restree *tree,
+                        const struct idset *allowed,
+                        struct occupancy *occ)
 {
-    int held = 0;
-    for (unsigned h = 0; spec->constraints != NULL && h < tree->n_hosts; h++) {
-        struct constraint_host host = {.name = tree->hosts[h].name, .rank = h};
+    for (unsigned h = 0; h < tree->n_hosts; h++) {
         const struct topo_shape *s = restree_shape(tree, h);
+        if (idset_has(allowed, h))
+            continue;
         AUTO(idset) pus = idset_make();
         AUTO(idset) gpus = idset_make();
-        if (constraint_allows(spec->constraints, &host))
-            continue;
         for (unsigned i = 0; i < s->n_pus; i++)
             idset_add(pus, s->pus[i]);
         for (unsigned i = 0; i < s->n_gpus; i++)
             idset_add(gpus, i);
         (void)occupancy_claim(occ, h, pus, gpus, NULL);
-        held++;
     }
-    return held;
 }
 
 /* One of ours; else it is Open MPI's. */
@@ -65,8 +63,12 @@ static int map_farmed(const struct jobspec *spec,
                       struct gm_error *err)
 {
     AUTO(occupancy) occ = occupancy_make(tree);
-    int held = hold_others(spec, tree, occ);
+    AUTO(idset) allowed = allowed_hosts(tree, spec->constraints);
+    unsigned n_allowed = idset_count(allowed);
     struct place_request req = mapping_request(spec);
+    hold_others(tree, allowed, occ);
+    if (n_allowed < tree->n_hosts)
+        req.hosts = allowed;
     if (words != NULL)
         req.mapping = words;
     int rc;
@@ -77,11 +79,11 @@ static int map_farmed(const struct jobspec *spec,
         rc = byword_inherit(tree, occ, &req, &m->at, err);
     else
         rc = place_map(tree, occ, &req, &m->at, err);
-    if (rc != 0 && held > 0)
+    if (rc != 0 && n_allowed < tree->n_hosts)
         (void)gm_prefix(err,
                         "%s: `constraints` allows %u of %u hosts",
                         spec->file,
-                        tree->n_hosts - (unsigned)held,
+                        n_allowed,
                         tree->n_hosts);
     bool fixed = theirs || strcmp(req.mapping, "inherited") == 0;
     if (rc == 0)

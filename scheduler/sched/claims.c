@@ -72,9 +72,10 @@ struct claims_mark claims_mark(const struct claims *c)
     return (struct claims_mark){c->n, c->n_slots};
 }
 
+/* From the end: claims come host after host. */
 static struct fit_part *part_of(struct fit_slot *s, unsigned host)
 {
-    for (unsigned i = 0; i < s->n_parts; i++) {
+    for (unsigned i = s->n_parts; i-- > 0;) {
         if (s->parts[i].host == host)
             return &s->parts[i];
     }
@@ -179,12 +180,7 @@ unsigned claims_gpus(const struct claims *c, unsigned host, unsigned node)
 
 unsigned claims_pus(const struct claims *c, unsigned host, unsigned node)
 {
-    const struct topo_shape *s = restree_shape(c->tree, host);
-    const struct topo_node *at = &s->nodes[node];
-    unsigned n = 0;
-    for (unsigned i = 0; i < at->n_pus; i++)
-        n += occupancy_pu_free(c->occ, host, s->pus[at->first_pu + i]);
-    return n;
+    return occupancy_free_pus(c->occ, host, node);
 }
 
 bool claims_all_free(const struct claims *c, unsigned host, unsigned node)
@@ -208,10 +204,11 @@ uint64_t claims_memory(const struct claims *c, unsigned host, unsigned node)
     const struct topo_shape *s = restree_shape(c->tree, host);
     uint64_t least = UINT64_MAX;
     for (;; node = s->nodes[node].parent) {
-        uint64_t all = capacity(s, node);
+        uint64_t all = occupancy_free_memory(c->occ, host, node);
         uint64_t used = c->memory[host] != NULL ? c->memory[host][node] : 0;
-        if (all > 0 && all - used < least)
-            least = all - used;
+        uint64_t left = all > used ? all - used : 0;
+        if (capacity(s, node) > 0 && left < least)
+            least = left;
         if (node == 0)
             return least == UINT64_MAX ? 0 : least;
     }

@@ -119,7 +119,7 @@ find_candidates(const struct search *s, const struct want *w, const struct scope
     if (at->host >= 0)
         add_candidates(s, w, (unsigned)at->host, at->node, &c);
     for (unsigned h = 0; at->host < 0 && h < s->req->tree->n_hosts; h++) {
-        if (s->req->usable[h])
+        if (idset_has(s->req->usable, h))
             add_candidates(s, w, h, 0, &c);
     }
     for (unsigned i = 0; s->req->tight && i < c.n; i++) {
@@ -188,13 +188,13 @@ static bool place_all(struct search *s, const struct scope *at, unsigned want, i
     if (at->host >= 0 || req->counts[want] > 1)
         return note(s, want, at->host < 0);
     for (unsigned h = 0; w->exclusive && h < req->tree->n_hosts; h++) {
-        if (req->usable[h] && !claims_all_free(s->claims, h, 0))
+        if (idset_has(req->usable, h) && !claims_all_free(s->claims, h, 0))
             return note(s, want, 0);
     }
     if (!place_list(s, at, want + 1, w->end, slot))
         return note(s, want, 0);
     for (unsigned h = 0; w->exclusive && h < req->tree->n_hosts; h++) {
-        if (req->usable[h])
+        if (idset_has(req->usable, h))
             claims_take_rest(s->claims,
                              h,
                              0,
@@ -211,7 +211,7 @@ static bool place_on_a_host(struct search *s, unsigned want, unsigned own, unsig
     bool tried = false;
     for (unsigned h = *from; h < s->req->tree->n_hosts; h++) {
         bool small = claims_cores(s->claims, h, 0) < s->need[want];
-        if (!s->req->usable[h] || (small && tried))
+        if (!idset_has(s->req->usable, h) || (small && tried))
             continue;
         struct scope in = {(int)h, 0};
         struct claims_mark mark = claims_mark(s->claims);
@@ -329,7 +329,7 @@ place_leaves(struct search *s, const struct scope *at, const struct leaves *l, i
         return take_leaves(s, l, (unsigned)at->host, at->node, slot);
     for (unsigned h = 0; h < s->req->tree->n_hosts; h++) {
         struct claims_mark mark = claims_mark(s->claims);
-        if (s->req->usable[h] && take_leaves(s, l, h, 0, slot))
+        if (idset_has(s->req->usable, h) && take_leaves(s, l, h, 0, slot))
             return true;
         claims_undo(s->claims, mark);
     }
@@ -349,7 +349,7 @@ all_in(const struct search *s, const struct scope *at, enum want_role role)
     if (at->host >= 0)
         return all_of(role, &shape_of(s, (unsigned)at->host)->nodes[at->node]);
     for (unsigned h = 0; h < s->req->tree->n_hosts; h++)
-        n += s->req->usable[h] ? all_of(role, &shape_of(s, h)->nodes[0]) : 0;
+        n += idset_has(s->req->usable, h) ? all_of(role, &shape_of(s, h)->nodes[0]) : 0;
     return n;
 }
 

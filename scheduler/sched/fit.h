@@ -21,7 +21,7 @@ struct fit_slot {
 struct fit_request {
     const struct restree *tree;
     const struct occupancy *occ;
-    const bool *usable; /* one a host */
+    const struct idset *usable; /* hosts, by their places in the tree */
     const struct want *wants;
     unsigned n_wants;
     const int64_t *counts; /* one a want */

@@ -4,6 +4,7 @@
  * Invariant: an attempt ends after as many steps as the machine has cores and domains,
  * whatever the request's numbers are, since every slot takes a PU. */
 #include "match.h"
+#include "allowed.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "fit.h"
@@ -218,16 +219,6 @@ static struct match *take_slots(const struct fit_request *req, struct fit *f)
     return m;
 }
 
-static bool *usable_hosts(const struct restree *tree, const struct constraint *allowed)
-{
-    bool *usable = xcalloc(tree->n_hosts, sizeof(*usable));
-    for (unsigned h = 0; h < tree->n_hosts; h++) {
-        struct constraint_host host = {.name = tree->hosts[h].name, .rank = h};
-        usable[h] = allowed == NULL || constraint_allows(allowed, &host);
-    }
-    return usable;
-}
-
 int match_make(const struct restree *tree,
                const struct occupancy *occ,
                const struct resource *resources,
@@ -241,7 +232,7 @@ int match_make(const struct restree *tree,
     int rc = want_list(resources, n, &wants, &n_wants, err);
     if (rc != 0)
         return rc;
-    AUTO_FREE(bool) usable = usable_hosts(tree, allowed);
+    AUTO(idset) usable = allowed_hosts(tree, allowed);
     AUTO_FREE(int64_t) counts = xcalloc(n_wants, sizeof(*counts));
     for (unsigned i = 0; i < n_wants; i++)
         counts[i] = count_min(&wants[i].r->count);

@@ -2,8 +2,10 @@
  * written by hand; on random machines the result is checked against brute force. */
 #include "base/file.h"
 #include "base/str.h"
+#include "sched/allowed.h"
 #include "sched/match.h"
 #include "spec/shape.h"
+#include "topo/cluster.h"
 
 #include <criterion/criterion.h>
 
@@ -515,6 +517,29 @@ Test(match, constraints_narrow_the_hosts)
     cr_expect(
         strstr(str_text(&o.text), "`constraints` allows") != NULL, "%s", o.text.text);
     str_free(&o.text);
+}
+
+Test(match, constraints_ask_for_the_properties_of_a_cluster_file)
+{
+    static const char text[] = "hosts:\n"
+                               "  - {name: 'a[1-2]', topology: 'core:2'}\n"
+                               "  - {name: b, topology: 'core:2', properties: [blue]}\n";
+    static const char *const names[] = {"blue"};
+    const struct constraint blue = {.op = CONSTRAINT_PROPERTIES, .values = names, .n = 1};
+    char path[] = "/tmp/test-match-XXXXXX.yaml";
+    AUTO_FD fd = mkstemps(path, 5);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    AUTO(restree) tree = NULL;
+    struct gm_error err = {0};
+    int rc = cluster_load(path, &tree, &err);
+    (void)unlink(path);
+    cr_assert_eq(rc, 0, "%s", err.text);
+    AUTO(idset) all = allowed_hosts(tree, NULL);
+    AUTO(idset) some = allowed_hosts(tree, &blue);
+    AUTO_FREE(char) of_all = idset_format(all);
+    AUTO_FREE(char) of_some = idset_format(some);
+    cr_expect_str_eq(of_all, "0-2");
+    cr_expect_str_eq(of_some, "2");
 }
 
 /* What is exclusive around a slot is the job's alone, though it is no slot's. */

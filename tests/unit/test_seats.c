@@ -245,6 +245,9 @@ Test(seats, constraints_narrow_the_hosts_of_any_job)
                  ENGINE_CANNOT_FIT);
     cr_assert(
         strstr(err.text, "`constraints` allows 2 of 3 hosts") != NULL, "%s", err.text);
+    cr_assert(strstr(err.text, "these 2 hosts let us use 4: ask for --ranks 4") != NULL,
+              "%s",
+              err.text);
     jobspec_faults_free(&faults);
 }
 
