@@ -64,6 +64,6 @@ int plan_explain(const struct plan_view *v)
         add_terms(v, &out);
         add_given_up(v, &out);
     }
-    terminal_print(out.text);
+    plan_print(v->cli, out.text);
     return ENGINE_DONE;
 }

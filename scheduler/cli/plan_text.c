@@ -1,6 +1,7 @@
 /* gridmill plan, as text: the machine with the ranks on it, a line a rank, the stages,
  * the launch line with its reasons. */
 #include "engine/differs.h"
+#include "fold.h"
 #include "job.h"
 #include "plan_views.h"
 #include <inttypes.h>
@@ -92,6 +93,14 @@ void plan_add_ranks(const struct plan *plan, struct str *out)
     }
 }
 
+void plan_print(const struct cli *cli, const char *text)
+{
+    AUTO_STR folded = {0};
+    if (cli->terminal.out)
+        fold_lines(text, (unsigned)cli->terminal.width, &folded);
+    terminal_print(cli->terminal.out ? str_text(&folded) : text);
+}
+
 int plan_text(const struct plan_view *v)
 {
     AUTO_STR out = {0};
@@ -109,7 +118,7 @@ int plan_text(const struct plan_view *v)
     job_launch(v->line, &out);
     differs_tell(v->spec, v->machine->at.tree, v->plan, &out);
     str_printf(&out, "\nresults: %s\n", v->plan->results);
-    terminal_print(out.text);
+    plan_print(v->cli, out.text);
     return ENGINE_DONE;
 }
 

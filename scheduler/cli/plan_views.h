@@ -29,6 +29,8 @@ int plan_compare(const struct cli *cli,
                  const struct jobspec *spec,
                  const struct machine *machine);
 
+/* On a terminal its tables are folded to its width. */
+void plan_print(const struct cli *cli, const char *text);
 /* A line a rank; of many ranks the first ones and the last. */
 void plan_add_ranks(const struct plan *plan, struct str *out);
 /* The key `score`: total and terms; null where there is none. */

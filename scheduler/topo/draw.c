@@ -12,7 +12,8 @@
 
 enum {
     MANY_CORES = 32, /* from here runs of ranks share a line */
-    MANY_HOSTS = 8   /* used ones; from here a host is a line */
+    MANY_HOSTS = 8,  /* used ones; from here a host is a line */
+    MANY_RANKS = 6   /* listed by commas; from here by their step */
 };
 
 struct glyphs {
@@ -139,11 +140,30 @@ static void add_count(struct str *out, unsigned n, const char *word)
     str_printf(out, "%u %s%s", n, word, n == 1 ? "" : "s");
 }
 
-/* "rank 3", "ranks 0-3", by the nodes that one core or GPU stands for. */
+/* How far each is from the one before; 0: not all as far. */
+static unsigned step_of(const struct idset *ranks)
+{
+    int64_t before = idset_next(ranks, 0), step = 0, next;
+    for (; (next = idset_next(ranks, (unsigned)before + 1)) >= 0; before = next) {
+        if (step != 0 && next - before != step)
+            return 0;
+        step = next - before;
+    }
+    return (unsigned)step;
+}
+
+/* "rank 3", "ranks 0-3", "ranks 0, 16 ... 496". */
 static void add_ranks(struct painter *p, const struct idset *ranks)
 {
+    unsigned n = idset_count(ranks), step = step_of(ranks);
     AUTO_FREE(char) text = idset_format(ranks);
-    str_printf(p->out, "%s %s", idset_count(ranks) == 1 ? "rank" : "ranks", text);
+    if (n > MANY_RANKS && step > 1) {
+        unsigned first = (unsigned)idset_next(ranks, 0);
+        str_printf(
+            p->out, "ranks %u, %u ... %u", first, first + step, first + (n - 1) * step);
+        return;
+    }
+    str_printf(p->out, "%s %s", n == 1 ? "rank" : "ranks", text);
 }
 
 static void add_owners(struct painter *p, const struct run *r)
@@ -224,10 +244,11 @@ static void add_label(struct painter *p, unsigned node)
         str_printf(p->out, "%s %u", n->kind == GM_NUMA ? "NUMA" : "package", n->os_index);
     if (n->bytes > 0)
         str_printf(p->out, " (%s)", str_bytes(n->bytes, bytes));
-    if (n->kind == GM_NUMA && n->trait != TOPO_DRAM)
-        str_printf(p->out, " %s,", draw_memory_name(n->trait));
+    if (n->kind == GM_NUMA && (n->trait != TOPO_DRAM || n->n_pus == 0))
+        str_printf(
+            p->out, " %s", n->trait != TOPO_DRAM ? draw_memory_name(n->trait) : "memory");
     if (n->n_pus == 0)
-        str_add(p->out, n->kind == GM_NUMA ? " memory alone" : " no cores");
+        str_add(p->out, n->kind == GM_NUMA ? " alone" : " no cores");
 }
 
 /* The one child that holds all there is below a node, or 0. */
@@ -338,8 +359,8 @@ static void add_sum(struct painter *p)
 
 /* A host that has ranks, as far as a line tells of it. */
 struct host_line {
-    unsigned n_ranks, first, n_cores; /* first: of its ranks, which follow each other */
-    bool following;
+    unsigned n_ranks, first, n_cores;
+    unsigned step; /* from rank to rank; 0: not all the same */
 };
 
 static struct host_line host_line(const struct painter *p, unsigned host)
@@ -357,31 +378,34 @@ static struct host_line host_line(const struct painter *p, unsigned host)
             on = idset_has(pus, s->pus[n->first_pu + k]);
         l.n_cores += on;
     }
-    if (l.n_ranks > 0) {
-        l.first = ranks[0];
-        l.following = ranks[l.n_ranks - 1] - ranks[0] == l.n_ranks - 1;
-    }
+    l.first = l.n_ranks > 0 ? ranks[0] : 0;
+    l.step = l.n_ranks > 1 ? ranks[1] - ranks[0] : 1;
+    for (unsigned i = 1; i < l.n_ranks; i++)
+        l.step = ranks[i] - ranks[i - 1] == l.step ? l.step : 0;
     return l;
 }
 
-static bool goes_on(const struct painter *p, const struct host_line *a, unsigned host)
+/* Is `b`, the host after `a`, filled like it, with the ranks that come next: after the
+ * last one's, or one on where ranks are dealt over hosts? */
+static bool goes_on(const struct host_line *a, const struct host_line *b)
 {
-    struct host_line b = host_line(p, host);
-    return b.n_ranks == a->n_ranks && b.n_cores == a->n_cores && a->following &&
-           b.following;
+    unsigned next = a->step == 1 ? a->first + a->n_ranks : a->first + 1;
+    return b->n_ranks == a->n_ranks && b->n_cores == a->n_cores && b->step == a->step &&
+           a->step > 0 && b->first == next;
 }
 
-/* Hosts that are filled alike, one rank after the other, share a line: "n[0-15]  ranks
- * 0-1023, 64 each on 64 of 64 cores". Returns the host after them. */
+/* Hosts that are filled alike share a line: "n[0-15]  ranks 0-1023, 64 each on 64 of 64
+ * cores". Returns the host after them. */
 static unsigned draw_host_line(struct painter *p, unsigned host)
 {
-    struct host_line l = host_line(p, host);
-    unsigned next = host + 1, last = l.first + l.n_ranks;
-    for (; next < p->tree->n_hosts && goes_on(p, &l, next); next++) {
-        if (host_line(p, next).first != last ||
+    struct host_line l = host_line(p, host), before = l;
+    unsigned next = host + 1;
+    for (; next < p->tree->n_hosts; next++) {
+        struct host_line this = host_line(p, next);
+        if (!goes_on(&before, &this) ||
             p->tree->hosts[next].shape != p->tree->hosts[host].shape)
             break;
-        last += l.n_ranks;
+        before = this;
     }
     AUTO_FREE(char *) names = xcalloc(next - host, sizeof(*names));
     AUTO(idset) ranks = idset_make();

@@ -84,6 +84,29 @@ Test(draw, a_rank_on_part_of_a_core_stands_on_that_core)
     cr_expect_not_null(strstr(text, "cpu 2-3  -\n"), "%s", text);
 }
 
+Test(draw, ranks_that_are_dealt_over_hosts_are_told_by_their_step)
+{
+    enum { HOSTS = 10, RANKS = 80 };
+    struct draw_seat seats[RANKS];
+    struct idset *sets[RANKS];
+    fill(seats, sets, RANKS, 1);
+    for (unsigned r = 0; r < RANKS; r++) {
+        idset_clear(sets[r]);
+        idset_add(sets[r], r / HOSTS);
+        seats[r].host = r % HOSTS;
+    }
+    AUTO_FREE(char) all = drawn("host:10 core:8 pu:1", seats, RANKS, true);
+    cr_expect_str_eq(all, "n[0-9]  ranks 0-79, 8 each on 8 of 8 cores\n");
+    seats[3].host = seats[13].host = 4;
+    AUTO_FREE(char) apart = drawn("host:10 core:8 pu:1", seats, RANKS, true);
+    cr_expect_not_null(strstr(apart, "n[0-2]  ranks "), "%s", apart);
+    cr_expect_not_null(
+        strstr(apart, "\nn3  ranks 23,33,43,53,63,73 on 6 of 8 cores\n"), "%s", apart);
+    cr_expect_not_null(strstr(apart, "\nn[5-9]  ranks "), "%s", apart);
+    for (unsigned r = 0; r < RANKS; r++)
+        idset_free(sets[r]);
+}
+
 Test(draw, many_hosts_that_are_filled_alike_share_a_line)
 {
     enum { HOSTS = 9 };
