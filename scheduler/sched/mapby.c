@@ -1,5 +1,6 @@
 /* See mapby.h, mapby_job.h. Invariant: nothing is claimed; the same words on the same
  * tree and occupancy give the same placement. */
+#include "mapby.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "mapby_job.h"
