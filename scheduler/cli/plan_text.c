@@ -106,8 +106,7 @@ int plan_text(const struct plan_view *v)
     AUTO_STR out = {0};
     job_headline(v->spec, v->plan, &out);
     if (v->machine->name != NULL)
-        str_printf(
-            &out, "a what-if: the machine is %s, not this host\n", v->machine->name);
+        str_printf(&out, "a what-if, on %s\n", v->machine->name);
     job_map(v->machine->at.tree, v->plan, v->cli->terminal.utf8, &out);
     str_add(&out, "\n");
     plan_add_ranks(v->plan, &out);

@@ -28,7 +28,7 @@ $script" "$@" || fail "python: $script"
 
 # The text tells that it is a what-if, and has all ranks.
 expect 0 "$GRIDMILL" plan job.yaml "${on[@]}"
-says "a what-if: the machine is $machine"
+says "a what-if, on $machine\$"
 says '^what-if launch: .*mpirun .*--host n0:4,n1:4'
 [ "$(grep -cE '^ +[0-7]  n[01] ' out)" -eq 8 ] || fail "not a line a rank"
 expect 0 "$GRIDMILL" plan job.yaml "${on[@]}" --ranks 16 --cores 1 --set per-rank.gpus=0 --mapping pack
