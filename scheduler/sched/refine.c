@@ -382,7 +382,7 @@ void refine_placement(const struct restree *tree,
         struct score before;
         score_placement(tree, occ, req, NULL, p, &before);
         s.best_total = before.total;
-        s.terms = terms_make(tree, req, p->n_ranks);
+        s.terms = terms_make(tree, req, p);
         s.fixed = tally_shape_make(s.shape, req);
         tally_open(&s.tally, s.shape, s.fixed);
         s.groups = terms_groups(req, p->n_ranks);

@@ -92,10 +92,10 @@ void score_placement(const struct restree *tree,
                      struct score *ret)
 {
     *ret = (struct score){0};
-    if (p->n_ranks == 0)
-        return;
+    if (p->n_ranks == 0 || p->oversubscribed || p->unbound)
+        return; /* nobody stands anywhere */
     double fragments;
-    struct terms t = terms_make(tree, req, p->n_ranks);
+    struct terms t = terms_make(tree, req, p);
     struct tally_sums sums = add_up(tree, occ, req, p, &fragments);
     ret->term[SCORE_FRAGMENT] = fragments / p->n_ranks;
     terms_fill(&t, &sums, ret);

@@ -1,7 +1,7 @@
 /* How good a placement is, term by term: docs/design/placement.md has the formulas. Each
  * term is 0 where nothing is lost against the empty machine and grows with what is lost
  * (by bounds that no placement can be below, and not each request can reach); the total
- * is their weighted sum. Pure. */
+ * is their weighted sum. Ranks that are not bound lose nothing. Pure. */
 #ifndef SCHED_SCORE_H
 #define SCHED_SCORE_H
 

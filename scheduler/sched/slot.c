@@ -97,7 +97,7 @@ void slot_take(struct occupancy *occ,
     *ret = (struct place_seat){.host = host, .pus = idset_make(), .gpus = idset_make()};
     if (req->gpus > 0 && req->gpu_first) {
         slot_choose_gpus(&s, slot_gpu_domain(&s, req->within), ret->gpus);
-        unsigned home = slot_gpu_home(shape, ret->gpus);
+        unsigned home = slot_gpu_cores(&s, ret->gpus);
         bool inside = near_common(shape, within, home) == within;
         node = inside ? cores_near(&s, home, within) : slot_descend(&s, within);
         gather(&s, node, inside ? home : 0, ret->pus);

@@ -55,6 +55,22 @@ unsigned slot_gpu_home(const struct topo_shape *shape, const struct idset *gpus)
     return home;
 }
 
+unsigned slot_gpu_cores(const struct slot_search *s, const struct idset *gpus)
+{
+    unsigned best = 0, best_n = 0;
+    for (int64_t g = idset_next(gpus, 0); g >= 0; g = idset_next(gpus, (unsigned)g + 1)) {
+        unsigned home = near_home(s->shape, (unsigned)g), n = 0;
+        for (int64_t h = idset_next(gpus, 0); h >= 0;
+             h = idset_next(gpus, (unsigned)h + 1))
+            n += near_common(s->shape, home, near_home(s->shape, (unsigned)h)) == home;
+        if (s->room[home] >= s->need && n > best_n) {
+            best = home;
+            best_n = n;
+        }
+    }
+    return best_n > 0 ? best : slot_gpu_home(s->shape, gpus);
+}
+
 struct choice {
     const struct topo_shape *shape;
     const struct idset *taken; /* nearer ones, taken in any case */
@@ -119,6 +135,12 @@ static void choose(struct choice *c, unsigned want, struct idset *gpus)
     free(c->alone);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+    return x < y ? -1 : x > y;
+}
+
 void slot_choose_gpus(const struct slot_search *s, unsigned node, struct idset *gpus)
 {
     const struct topo_node *nodes = s->shape->nodes;
@@ -131,6 +153,7 @@ void slot_choose_gpus(const struct slot_search *s, unsigned node, struct idset *
                 occupancy_gpu_free(s->occ, s->host, gpu) && !idset_has(gpus, gpu))
                 c.ids[c.n++] = gpu;
         }
+        qsort(c.ids, c.n, sizeof(c.ids[0]), by_number);
         unsigned want = c.n < left ? c.n : left;
         if (want > 0)
             choose(&c, want, gpus);

@@ -78,9 +78,12 @@ static void add_cores(const struct slot_search *s,
     if (n > 1) {
         str_printf(out, ": crosses %u ", n);
         add_name(&s->shape->nodes[child], out);
+        uint32_t kind = s->shape->nodes[child].kind;
         str_printf(out,
                    "%s, since none has %u free %ss",
-                   s->shape->nodes[child].kind == GM_CACHE ? "" : "s",
+                   kind == GM_CACHE  ? ""
+                   : kind == GM_NUMA ? " nodes"
+                                     : "s",
                    s->need,
                    unit);
     } else if (s->req->cores == 0 && s->req->threads == 0) {

@@ -49,6 +49,9 @@ void slot_gather(
 unsigned slot_gpu_domain(const struct slot_search *s, unsigned within);
 /* The best linked of the GPUs that are nearest to `node`. */
 void slot_choose_gpus(const struct slot_search *s, unsigned node, struct idset *gpus);
+/* Where cores are wanted for them: at the most of them that are at home in one place with
+ * room. */
+unsigned slot_gpu_cores(const struct slot_search *s, const struct idset *gpus);
 /* The smallest node with cores around all of them. */
 unsigned slot_gpu_home(const struct topo_shape *shape, const struct idset *gpus);
 

@@ -21,9 +21,10 @@ static void want_apart(const struct place_request *req, double *ret)
 {
     if ((req->traits & GM_BOUND_MEMORY) != 0) {
         ret[TALLY_NUMA] = 1;
-        ret[TALLY_PACKAGE] = ret[TALLY_L3] = 0.25;
+        ret[TALLY_PACKAGE] = ret[TALLY_L3] = ret[TALLY_L2] = 0.25;
     } else if ((req->traits & GM_BOUND_COMM) == 0 && !req->grouped) {
-        ret[TALLY_NUMA] = ret[TALLY_PACKAGE] = ret[TALLY_L3] = 0.25;
+        ret[TALLY_NUMA] = ret[TALLY_PACKAGE] = 0.25;
+        ret[TALLY_L3] = ret[TALLY_L2] = 0.25;
     }
 }
 
@@ -90,13 +91,37 @@ static double least_slow(const struct restree *tree,
     return each > 0 ? sum / (double)each : 0;
 }
 
-struct terms
-terms_make(const struct restree *tree, const struct place_request *req, unsigned n_ranks)
+/* PUs that a rank has at least. */
+static unsigned least_pus(const struct restree *tree,
+                          const struct place_request *req,
+                          const struct placement *p)
 {
+    unsigned least = UINT32_MAX;
+    if (req->threads > 0)
+        return req->threads;
+    for (unsigned r = 0; req->cores == 0 && r < p->n_ranks; r++) {
+        unsigned n = idset_count(p->seats[r].pus);
+        least = n < least ? n : least;
+    }
+    for (unsigned i = 0; req->cores > 0 && i < tree->n_shapes; i++) {
+        const struct topo_shape *s = &tree->shapes[i];
+        for (unsigned k = 0; k < s->n_nodes; k++) {
+            if (s->nodes[k].kind == GM_CORE && s->nodes[k].n_pus * req->cores < least)
+                least = s->nodes[k].n_pus * req->cores;
+        }
+    }
+    return least;
+}
+
+struct terms terms_make(const struct restree *tree,
+                        const struct place_request *req,
+                        const struct placement *p)
+{
+    unsigned n_ranks = p->n_ranks, pus_each = least_pus(tree, req, p);
     struct terms t = {.req = req, .n_ranks = n_ranks};
     AUTO_FREE(uint64_t) hosts = xcalloc(tree->n_shapes, sizeof(*hosts));
     uint64_t domains[TALLY_N_KINDS] = {0}, cores = 0;
-    unsigned need[TALLY_N_KINDS], units = req->threads > 0 ? req->threads : req->cores;
+    unsigned need[TALLY_N_KINDS];
     bool hybrid = false;
     for (unsigned h = 0; h < tree->n_hosts; h++)
         hosts[tree->hosts[h].shape]++;
@@ -106,7 +131,7 @@ terms_make(const struct restree *tree, const struct place_request *req, unsigned
         const struct topo_shape *s = &tree->shapes[i];
         struct tally_shape *f = tally_shape_make(s, req);
         for (unsigned k = 0; k < TALLY_N_KINDS; k++) {
-            unsigned n = tally_need(f, (enum tally_kind)k, units > 0 ? units : 1);
+            unsigned n = tally_need(f, (enum tally_kind)k, pus_each);
             domains[k] += hosts[i] * tally_domains(f, (enum tally_kind)k);
             need[k] = n < need[k] ? n : need[k];
         }
@@ -119,7 +144,7 @@ terms_make(const struct restree *tree, const struct place_request *req, unsigned
         t.crowd[k] = even((uint64_t)n_ranks * need[k], domains[k]);
     uint64_t pus = (uint64_t)n_ranks * req->threads;
     t.siblings = pus > cores ? (double)(pus - cores) / (double)pus : 0;
-    t.slow = hybrid ? least_slow(tree, hosts, n_ranks, units > 0 ? units : 1) : 0;
+    t.slow = hybrid ? least_slow(tree, hosts, n_ranks, pus_each) : 0;
     return t;
 }
 

@@ -22,8 +22,9 @@ struct terms {
 
 extern const double terms_weights[SCORE_N_TERMS];
 
-struct terms
-terms_make(const struct restree *tree, const struct place_request *req, unsigned n_ranks);
+struct terms terms_make(const struct restree *tree,
+                        const struct place_request *req,
+                        const struct placement *p);
 /* All but fragments and communication, which it leaves as they are, and the total. */
 void terms_fill(const struct terms *t, const struct tally_sums *sums, struct score *ret);
 /* The graph of the job's groups; NULL where none speak to each other. Yours to free. */
