@@ -1,4 +1,5 @@
 /* gridmill plan --json: schema gridmill.dryrun/2, as gridmill(1) has it. */
+#include "engine/inwords.h"
 #include "plan_views.h"
 
 static void put_strings(struct json *j, const char *key, const char *const *texts)
@@ -94,10 +95,13 @@ static void put_launch(struct json *j, const struct plan_view *v)
 {
     const struct launch_line *line = v->line;
     AUTO_FREE(char) text = launch_line_format(line);
+    AUTO_STR words = {0};
     json_key(j, "launch");
     json_begin(j, '{');
     json_put_string(j, "launcher", v->machine->at.backend->name);
     json_put_string(j, "line", text);
+    inwords_find(v->spec, v->machine->at.tree, v->mapping->at, &words);
+    json_put_string(j, "same_words", words.len > 0 ? words.text : NULL);
     put_strings(j, "argv", line->argv);
     put_strings(j, "env", line->env);
     json_put_string(j, "rankfile", line->rankfile);

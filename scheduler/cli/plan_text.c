@@ -1,6 +1,7 @@
 /* gridmill plan, as text: the machine with the ranks on it, a line a rank, the stages,
  * the launch line with its reasons. */
 #include "engine/differs.h"
+#include "engine/inwords.h"
 #include "fold.h"
 #include "job.h"
 #include "plan_views.h"
@@ -104,6 +105,7 @@ void plan_print(const struct cli *cli, const char *text)
 int plan_text(const struct plan_view *v)
 {
     AUTO_STR out = {0};
+    AUTO_STR words = {0};
     job_headline(v->spec, v->plan, &out);
     if (v->machine->name != NULL)
         str_printf(&out, "a what-if, on %s\n", v->machine->name);
@@ -115,6 +117,9 @@ int plan_text(const struct plan_view *v)
     if (v->machine->name != NULL)
         str_add(&out, "what-if ");
     job_launch(v->line, &out);
+    inwords_find(v->spec, v->machine->at.tree, v->mapping->at, &words);
+    if (words.len > 0)
+        str_printf(&out, "the same in PRRTE 4's own words: %s\n", words.text);
     differs_tell(v->spec, v->machine->at.tree, v->plan, &out);
     str_printf(&out, "\nresults: %s\n", v->plan->results);
     plan_print(v->cli, out.text);

@@ -114,6 +114,21 @@ expect 0 "$GRIDMILL" plan job.yaml --mapping pack --machine 'host:2 pack:2 core:
 expect 2 "$GRIDMILL" plan job.yaml "${on[@]}" --launcher ompi6
 says '^gridmill: --launcher ompi6: must be mpirun, ompi4, ompi5, .* or dryrun; did you mean ompi[45]\?'
 
+# The same by the words of PRRTE, where they say the same: asking by them gives the same plan.
+for mapping in pack spread; do
+    one=(--machine "pack:2 numa:1 core:8 pu:2" --ranks 6 --cores 1 --json)
+    expect 0 "$GRIDMILL" plan job.yaml "${one[@]}" --mapping $mapping
+    cp out by-mapping.json
+    words=$("$PYTHON" -c 'import json; print(json.load(open("out"))["launch"]["same_words"] or "")')
+    [ "${words#--map-by }" != "$words" ] || fail "no words for $mapping: $words"
+    expect 0 "$GRIDMILL" plan job.yaml "${one[@]}" --map-by "${words#--map-by }"
+    py '
+a = json.load(open("by-mapping.json"))
+assert [r["cpus"] for r in v["ranks"]] == [r["cpus"] for r in a["ranks"]], (a, v)'
+done
+expect 0 "$GRIDMILL" plan job.yaml --machine 'pack:2 numa:1 core:8 pu:2' --mapping pack
+says "^the same in PRRTE 4's own words: --map-by (core|slot):PE=2\$"
+
 # Mappings beside each other.
 expect 0 "$GRIDMILL" plan job.yaml "${on[@]}" --gpus 1 --compare pack,spread,auto
 says '^  mapping +ranks +total'
