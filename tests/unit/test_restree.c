@@ -235,6 +235,7 @@ Test(restree, gpus_are_one_vendors_accelerators_and_not_the_console)
         {"1200 [1002:74a0]", "0380 [1002:740f]", 2}, /* AMD: accelerator, display */
         {"0300 [1a03:2000]", "0302 [10de:20b0]", 1}, /* a console beside one */
         {"0300 [1a03:2000]", "0300 [102b:0532]", 0}, /* consoles alone */
+        {"0300 [1002:515e]", "0300 [1002:66a1]", 1}, /* AMD's console beside AMD's GPU */
         {"0302 [10de:20b0]", "1200 [1002:74a0]", 1}, /* two vendors: NVIDIA's count */
         {"0200 [10de:20b0]", "0108 [1002:74a0]", 0}, /* their network and disks */
     };
@@ -516,6 +517,57 @@ Test(restree, joined_hosts_share_equal_shapes)
         cr_expect_eq(restree_shape(tree, h)->n_cores, want[h]);
     restree_free(tree);
     restree_free(NULL);
+}
+
+static struct restree *real_machine(const char *data, const char *file)
+{
+    AUTO_STR path = {0};
+    AUTO_FREE(char) xml = NULL;
+    size_t len;
+    struct gm_error err = {0};
+    struct restree *tree = NULL;
+    str_printf(&path, "%s/hwloc-xml/%s", data, file);
+    cr_assert_eq(file_read(path.text, 1 << 24, &xml, &len, &err), 0, "%s", err.text);
+    int rc = restree_load_xml(xml, len, file, NULL, &tree, &err);
+    cr_assert_eq(rc, 0, "%s", err.text);
+    return tree;
+}
+
+/* Two pairs of P100 on NVLink: the only links that are there. */
+Test(restree, a_real_machines_links_and_names_survive_its_xml)
+{
+    const char *data = getenv("GRIDMILL_TEST_DATA");
+    if (data == NULL)
+        cr_skip_test("GRIDMILL_TEST_DATA is not set");
+    AUTO(restree) tree = real_machine(data, "power8gpudistances.xml");
+    AUTO(restree) back = NULL;
+    const struct topo_shape *s = &tree->shapes[0];
+    cr_assert(s->n_gpus == 4 && s->gpu_links != NULL);
+    for (unsigned i = 0; i < 16; i++) {
+        bool pair = i / 4 != i % 4 && i / 4 / 2 == i % 4 / 2;
+        cr_expect_eq(s->gpu_links[i], pair ? 40000 : 0, "%u", i);
+    }
+    cr_expect_str_eq(s->gpus[2].pci, "000a:01:00.0");
+    cr_expect_str_eq(s->gpus[2].name, "Tesla P100-SXM2-16GB");
+    cr_assert_eq(restree_load_xml(s->xml, strlen(s->xml), "b", NULL, &back, NULL), 0);
+    cr_expect_str_eq(back->shapes[0].digest, s->digest);
+    cr_expect_eq(
+        memcmp(back->shapes[0].gpu_links, s->gpu_links, 16 * sizeof(*s->gpu_links)), 0);
+    cr_expect_str_eq(back->shapes[0].gpus[2].name, s->gpus[2].name);
+}
+
+Test(restree, real_memory_beside_dram)
+{
+    const char *data = getenv("GRIDMILL_TEST_DATA");
+    if (data == NULL)
+        cr_skip_test("GRIDMILL_TEST_DATA is not set");
+    AUTO(restree) knl = real_machine(data, "64intel64-fakeKNL-SNC4-hybrid.xml");
+    const struct topo_shape *s = &knl->shapes[0];
+    for (unsigned i = 0; i < s->n_nodes; i++) {
+        if (s->nodes[i].kind == GM_NUMA)
+            cr_expect_eq(s->nodes[i].trait,
+                         s->nodes[i].os_index < 4 ? TOPO_DRAM : TOPO_HBM);
+    }
 }
 
 /* Real machines, when the folder with them is there: hwloc's, Flux's and mpibind's dumps.
