@@ -174,7 +174,7 @@ static int read_all(const struct library *l, struct nvml_report *r, struct gm_er
     if (l->count(&n) != 0)
         return gm_fail(err, -ENODEV, "NVML does not count its GPUs");
     n = n < MOST_GPUS ? n : MOST_GPUS;
-    void *devices[MOST_GPUS];
+    void *devices[MOST_GPUS] = {0};
     r->gpus = xcalloc(n, sizeof(*r->gpus));
     for (unsigned i = 0; i < n; i++) {
         struct pci_info pci = {0};

@@ -132,6 +132,26 @@ static bool is_set(struct slice s)
            s.n / 9 <= IDSET_MAX / 32;
 }
 
+static int read_attribute(struct check *c, struct attributes *ret)
+{
+    struct slice name = read_name(c);
+    if (*c->p == '\0')
+        return cut_off(c);
+    if (name.n == 0 || strncmp(c->p, "=\"", 2) != 0)
+        return bad(c, "no attribute is", (struct slice){c->p, 1});
+    const char *value = c->p + 2, *end = strchr(value, '"');
+    if (end == NULL) {
+        skip_to(c, c->p + strlen(c->p));
+        return cut_off(c);
+    }
+    struct slice s = {value, (size_t)(end - value)};
+    if ((ends(name, "cpuset") || ends(name, "nodeset")) && !is_set(s))
+        return bad(c, "no set is", s);
+    keep(ret, name, s);
+    skip_to(c, end + 1);
+    return 0;
+}
+
 /* From behind the tag's name to behind its ">". */
 static int read_attributes(struct check *c, struct attributes *ret, bool *ret_empty)
 {
@@ -144,20 +164,9 @@ static int read_attributes(struct check *c, struct attributes *ret, bool *ret_em
             c->p += *ret_empty ? 2 : 1;
             return 0;
         }
-        struct slice name = read_name(c);
-        if (name.n == 0 || strncmp(c->p, "=\"", 2) != 0)
-            return *c->p == '\0' ? cut_off(c)
-                                 : bad(c, "no attribute is", (struct slice){c->p, 1});
-        const char *value = c->p + 2, *end = strchr(value, '"');
-        if (end == NULL) {
-            skip_to(c, c->p + strlen(c->p));
-            return cut_off(c);
-        }
-        struct slice s = {value, (size_t)(end - value)};
-        if ((ends(name, "cpuset") || ends(name, "nodeset")) && !is_set(s))
-            return bad(c, "no set is", s);
-        keep(ret, name, s);
-        skip_to(c, end + 1);
+        int rc = read_attribute(c, ret);
+        if (rc != 0)
+            return rc;
     }
 }
 
@@ -342,36 +351,48 @@ static int close_tag(struct check *c)
     return 0;
 }
 
+/* From behind a "<". */
+static int read_tag(struct check *c)
+{
+    if (strncmp(c->p, "!--", 3) == 0)
+        return skip_past(c, "-->") ? 0 : cut_off(c);
+    if (*c->p == '?' || *c->p == '!')
+        return skip_past(c, ">") ? 0 : cut_off(c);
+    if (*c->p != '/')
+        return open_tag(c);
+    c->p++;
+    return close_tag(c);
+}
+
+static int check_whole(const struct check *c)
+{
+    if (c->depth > 0 || c->n_topologies == 0)
+        return cut_off(c);
+    if (c->n_pus == 0)
+        return gm_fail(
+            c->err, -EINVAL, "this machine has no PU (no <object type=\"PU\">)");
+    if (c->bare_line > 0)
+        return gm_fail(c->err,
+                       -EINVAL,
+                       "line %u: an object lacks cpuset, complete_cpuset, nodeset or "
+                       "complete_nodeset",
+                       c->bare_line);
+    return 0;
+}
+
 static int check_text(struct check *c)
 {
     int rc = 0;
     skip_blanks(c);
     if (*c->p != '<')
         return gm_fail(c->err, -EINVAL, "this is no XML");
-    while (rc == 0 && *c->p != '\0') {
+    while (rc == 0) {
         skip_to(c, c->p + strcspn(c->p, "<"));
         if (*c->p == '\0')
-            break;
+            return check_whole(c);
         c->p++;
-        if (strncmp(c->p, "!--", 3) == 0)
-            rc = skip_past(c, "-->") ? 0 : cut_off(c);
-        else if (*c->p == '?' || *c->p == '!')
-            rc = skip_past(c, ">") ? 0 : cut_off(c);
-        else if (*c->p == '/' && c->p++ != NULL)
-            rc = close_tag(c);
-        else
-            rc = open_tag(c);
+        rc = read_tag(c);
     }
-    if (rc == 0 && (c->depth > 0 || c->n_topologies == 0))
-        rc = cut_off(c);
-    if (rc == 0 && c->n_pus == 0)
-        rc = gm_fail(c->err, -EINVAL, "this machine has no PU (no <object type=\"PU\">)");
-    if (rc == 0 && c->bare_line > 0)
-        rc = gm_fail(c->err,
-                     -EINVAL,
-                     "line %u: an object lacks cpuset, complete_cpuset, nodeset or "
-                     "complete_nodeset",
-                     c->bare_line);
     return rc;
 }
 
