@@ -35,7 +35,7 @@ refuse()
     exit 2
 }
 
-# --- the processes that hold it: "NAME PID START" lines in $dir/pids ------------------------------
+# --- what runs: "NAME PID START" lines in $dir/pids; a sleeper a host holds its namespaces --------
 
 start_of() # PID: its start time, which tells a reused id; nothing once it has ended
 {
@@ -69,43 +69,56 @@ hosts()
     [ ! -f "$dir/hosts" ] || cat "$dir/hosts"
 }
 
-# Every process in the namespaces of the living holders, these last.
-members()
+# The sleepers that live, one a host.
+holders()
 {
-    local name pid start space own spaces=' ' holders=()
-    own=$(readlink /proc/self/ns/net)
+    local name pid start
     while read -r name pid start; do
-        [ -n "$start" ] && [ "$(start_of "$pid")" = "$start" ] || continue
-        holders+=("$pid")
-        space=$(readlink "/proc/$pid/ns/net")
-        [ "$space" = "$own" ] || spaces+="$space "
+        case $name in head | gn*) ;; *) continue ;; esac
+        [ -n "$start" ] && [ "$(start_of "$pid")" = "$start" ] && echo "$pid"
     done 2>/dev/null <"$dir/pids"
-    for pid in /proc/[0-9]*; do
-        space=$(readlink "$pid/ns/net" 2>/dev/null) || continue
-        pid=${pid#/proc/}
-        case $spaces in *" $space "*) ;; *) continue ;; esac
-        case " ${holders[*]} " in *" $pid "*) ;; *) echo "$pid" ;; esac
-    done
-    printf '%s\n' "${holders[@]}"
+}
+
+# Their networks, but not our own (one that has not made its namespaces yet is in it).
+networks() # PID...
+{
+    local pid space
+    for pid in "$@"; do
+        space=$(readlink "/proc/$pid/ns/net") && [ "$space" != "$(readlink /proc/self/ns/net)" ] &&
+            echo "$space"
+    done | sort -u
+}
+
+# Every other process in them; the holders keep the names of the networks from being used again.
+guests() # " NETWORK NETWORK ... " " HOLDER HOLDER ... "
+{
+    local pid space
+    while read -r pid space; do
+        [ -n "$space" ] || continue # a zombie's, or one that we may not look at
+        case $1 in *" $space "*) ;; *) continue ;; esac
+        case $2 in *" $pid "*) ;; *) echo "$pid" ;; esac
+    done < <(find /proc/[0-9]*/ns/net -maxdepth 0 -printf '%p %l\n' 2>/dev/null |
+        sed 's#^/proc/\([0-9]*\)/ns/net#\1#')
 }
 
 down()
 {
-    local pid pids i
-    mapfile -t pids < <(members)
-    for pid in "${pids[@]}"; do
-        [ -z "$pid" ] || [ "$pid" = $$ ] || kill "$pid" 2>/dev/null
-    done
-    for i in $(seq 30); do
-        mapfile -t pids < <(members)
-        [ -n "${pids[*]}" ] || break
+    local held spaces pids i
+    mapfile -t held < <(holders)
+    spaces=" $(networks "${held[@]}" | tr '\n' ' ') "
+    for i in $(seq 0 49); do # 2 s to end by themselves, 3 s more for what is born meanwhile
+        mapfile -t pids < <(guests "$spaces" " ${held[*]} ")
+        [ ${#pids[@]} -gt 0 ] || break
+        [ "$i" -ne 0 ] || kill "${pids[@]}" 2>/dev/null
+        [ "$i" -lt 20 ] || kill -9 "${pids[@]}" 2>/dev/null
         sleep 0.1
-        # What does not listen, and what was born meanwhile; holders are alone in the end.
-        [ "$i" -lt 20 ] || for pid in "${pids[@]}"; do
-            kill -9 "$pid" 2>/dev/null
-        done
     done
-    [ -z "${pids[*]}" ] || say "still there: ${pids[*]}"
+    [ ${#pids[@]} -eq 0 ] || say "still there: ${pids[*]}"
+    [ ${#held[@]} -eq 0 ] || kill -9 "${held[@]}" 2>/dev/null
+    for i in $(seq 50); do
+        [ -n "$(holders)" ] || break
+        sleep 0.05
+    done
     [ ! -f "$dir/pids" ] || rm -rf "$dir"
 }
 
@@ -227,6 +240,7 @@ write_env() # N SLURM
         echo "OMPI_MCA_plm_rsh_agent=$dir/rsh"
         echo "OMPI_MCA_oob_tcp_if_include=$net.0/24"
         echo "OMPI_MCA_btl_tcp_if_include=$net.0/24"
+        echo "OMPI_MCA_mpi_yield_when_idle=1" # hosts share the cores, and mpirun does not know
         echo "OMPI_ALLOW_RUN_AS_ROOT=1"
         echo "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"
         [ "$2" = no ] || echo "SLURM_CONF=$dir/slurm/slurm.conf"
@@ -371,7 +385,7 @@ up() # N OPTIONS...
     exec 9>"$dir/lock"
     flock -n 9 || refuse "$dir: another 'up' is at work"
     trap 'down; exit 130' INT TERM HUP
-    need util-linux unshare nsenter setsid flock
+    need 'util-linux findutils' unshare nsenter setsid flock find
     need iproute2 ip
     [ $slurm = no ] || need "slurm-wlm munge" munged slurmctld slurmd sinfo srun
     echo "$n $slurm $gpus" >"$dir/what"
