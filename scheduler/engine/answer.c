@@ -99,7 +99,8 @@ static const struct cause causes[] = {
      "has another gridmill-runner, which knows no --probe: install this build there",
      false},
     {"unable to find the specified executable", NULL, false},
-    {"execve():", NULL, false},
+    {"as it could not access", NULL, false}, /* mpirun again */
+    {"execve():", NULL, false},              /* srun */
     {"Could not resolve hostname", "cannot be reached", true},
     {"Name or service not known", "cannot be reached", true},
     {"Temporary failure in name resolution", "cannot be reached", true},

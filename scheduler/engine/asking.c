@@ -3,6 +3,7 @@
 #include "asking.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine.h"
 #include "stop.h"
 #include <errno.h>
 #include <poll.h>
@@ -86,8 +87,38 @@ static void end_all(struct asking *all, unsigned n)
     }
 }
 
+static void on_signal(int number)
+{
+    (void)number;
+    engine_stop();
+}
+
+/* Signals that would end this process end the wait instead, where nobody catches them:
+ * the launchers are in groups of their own, and Ctrl-C does not reach them. */
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+enum { N_ENDING = sizeof(ending) / sizeof(ending[0]) };
+
+static void catch_ending(struct sigaction before[N_ENDING])
+{
+    struct sigaction ours = {.sa_handler = on_signal};
+    (void)sigemptyset(&ours.sa_mask);
+    for (int i = 0; i < N_ENDING; i++) {
+        (void)sigaction(ending[i], NULL, &before[i]);
+        if (before[i].sa_handler == SIG_DFL)
+            (void)sigaction(ending[i], &ours, NULL);
+    }
+}
+
+static void restore_ending(const struct sigaction before[N_ENDING])
+{
+    for (int i = 0; i < N_ENDING; i++)
+        (void)sigaction(ending[i], &before[i], NULL);
+}
+
 int asking_run(struct asking *all, unsigned n, double limit, struct gm_error *err)
 {
+    struct sigaction before[N_ENDING];
+    catch_ending(before);
     double until = clock_monotonic() + limit;
     bool stopped = false;
     for (unsigned i = 0; i < n; i++)
@@ -104,6 +135,7 @@ int asking_run(struct asking *all, unsigned n, double limit, struct gm_error *er
             await(all, n, left);
     }
     end_all(all, n);
+    restore_ending(before);
     return stopped ? gm_fail(err, -ECANCELED, "stopped on request") : 0;
 }
 

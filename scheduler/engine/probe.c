@@ -15,11 +15,9 @@
 
 /* Launches at a time, where hosts are asked one by one, and how many are asked so. */
 enum { AT_ONCE = 8, MOST_SINGLE = 64 };
-/* Seconds for hosts that are asked one by one. */
-static const double single_limit = 10;
-
 struct probe {
     const struct probe_request *req;
+    double limit;                  /* s */
     struct strmap *exact, *shorts; /* name, name up to its dot -> host */
     struct arena *names;
     char *token;        /* a file in the folder; or NULL */
@@ -174,7 +172,14 @@ static int judge_single(const struct probe *p,
                          host,
                          got.items[0].host);
     } else if (a->late) {
-        rc = fail_on(host, err, "does not answer: it was given 10 s");
+        rc =
+            gm_fail(err,
+                    -EINVAL,
+                    "host %s does not answer: %.0f s were given to all, and %.0f s to it "
+                    "alone",
+                    host,
+                    p->limit,
+                    PROBE_LIMIT_SINGLE);
     } else {
         answer_cause(str_text(&a->err), p->req->runner, &cause);
         rc = fail_on(host, err, str_text(&cause));
@@ -194,7 +199,7 @@ static int ask_some(const struct probe *p,
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < n; i++)
         rc = ask(p, &p->req->hosts->items[which[i]], 1, xml, &ret[i], err);
-    return rc == 0 ? asking_run(ret, n, single_limit, err) : rc;
+    return rc == 0 ? asking_run(ret, n, PROBE_LIMIT_SINGLE, err) : rc;
 }
 
 /* Which of the hosts without an answer is at fault. 0: each answers when it is alone. */
@@ -225,7 +230,7 @@ static int find_fault(const struct probe *p, double until, struct gm_error *err)
 }
 
 /* Every host answered, or the sentence that names the one that did not. */
-static int check_all(struct probe *p, double limit, struct gm_error *err)
+static int check_all(struct probe *p, struct gm_error *err)
 {
     const struct alloc_hosts *hosts = p->req->hosts;
     unsigned missing = 0;
@@ -237,7 +242,13 @@ static int check_all(struct probe *p, double limit, struct gm_error *err)
     }
     if (rc < 0 || (missing == 0 && p->stranger == NULL))
         return rc;
-    rc = find_fault(p, clock_monotonic() + limit, err);
+    if (hosts->n == 1 && p->all.late)
+        return gm_fail(err,
+                       -EINVAL,
+                       "host %s does not answer: %.0f s were given to it",
+                       hosts->items[0].name,
+                       p->limit);
+    rc = find_fault(p, clock_monotonic() + p->limit, err);
     if (rc < 0)
         return rc;
     AUTO_STR cause = {0};
@@ -248,13 +259,11 @@ static int check_all(struct probe *p, double limit, struct gm_error *err)
                        "name each host once, as it calls itself",
                        p->stranger);
     if (p->all.late)
-        str_printf(&cause, "did not all answer within %.0f s", limit);
+        str_printf(&cause, "they did not all answer within %.0f s", p->limit);
     else
         answer_cause(str_text(&p->all.err), p->req->runner, &cause);
-    return gm_fail(err,
-                   -EINVAL,
-                   "the hosts answer one by one, but together it %s",
-                   str_text(&cause));
+    return gm_fail(
+        err, -EINVAL, "the hosts answer one by one, but together: %s", str_text(&cause));
 }
 
 /* An XML of each distinct digest: this host's own, or asked for. */
@@ -362,17 +371,16 @@ int probe_hosts(const struct probe_request *req,
                 struct restree **ret,
                 struct gm_error *err)
 {
-    struct probe p = {.req = req};
-    double limit = req->limit > 0 ? req->limit : PROBE_LIMIT;
+    struct probe p = {.req = req, .limit = req->limit > 0 ? req->limit : PROBE_LIMIT};
     int rc = probe_open(&p, err);
     if (rc == 0)
         rc = ask(&p, req->hosts->items, req->hosts->n, false, &p.all, err);
     if (rc == 0)
-        rc = asking_run(&p.all, 1, limit, err);
+        rc = asking_run(&p.all, 1, p.limit, err);
     if (rc == 0) {
         answers_read(p.all.out.text, p.all.out.len, &p.answers);
         sort_answers(&p);
-        rc = check_all(&p, limit, err);
+        rc = check_all(&p, err);
     }
     if (rc == 0)
         rc = build_tree(&p, ret, err);

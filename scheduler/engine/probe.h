@@ -8,7 +8,10 @@
 #include "launch/launch.h"
 #include "topo/restree.h"
 
-#define PROBE_LIMIT 30.0 /* seconds that all hosts have to answer */
+/* Seconds that all hosts have to answer together, and those of which no answer came then
+ * alone: 30 in all. */
+#define PROBE_LIMIT        20.0
+#define PROBE_LIMIT_SINGLE 10.0
 
 struct probe_request {
     const struct alloc_hosts *hosts;

@@ -72,6 +72,9 @@ Test(answer, the_cause_is_found_in_what_a_launcher_says)
          "there"},
         {"----\nmpirun was unable to find the specified executable file, and therefore\n",
          "has no /r: install the same Gridmill there"},
+        {"---\nmpirun was unable to launch the specified application as it could not "
+         "access\nor execute an executable:\n",
+         "has no /r: install the same Gridmill there"},
         {"slurmstepd: error: execve(): /r: No such file or directory\n",
          "has no /r: install the same Gridmill there"},
         {"gridmill-runner: unknown option --probe: gridmill-runner --help\n",
