@@ -153,7 +153,7 @@ count(const struct topo_shape *s, const struct place_seat *seats, unsigned n)
             numas += s->nodes[i].kind == GM_NUMA && stands_in(s, i, seats[r].pus);
         c.straddling += numas > 1;
         for (unsigned g = 0; g < s->n_gpus; g++)
-            c.local_gpus += idset_has(seats[r].gpus, g) &&
+            c.local_gpus += idset_has(seats[r].gpus, g) && near_home(s, g) != 0 &&
                             stands_in(s, near_home(s, g), seats[r].pus);
     }
     return c;
@@ -176,9 +176,11 @@ static bool request_of(const struct map_case *c,
         ret->threads = s->n_pus / c->n_tasks;
     else
         ret->cores = s->n_cores / c->n_tasks;
-    ret->gpus = s->n_gpus / c->n_tasks;
-    *ret_why =
-        s->n_gpus > 0 && ret->gpus == 0 ? "GPUs aside: mpibind's tasks share them" : NULL;
+    unsigned gpus = 0; /* where a restriction leaves none of their cores, GPUs are gone */
+    for (unsigned g = 0; g < s->n_gpus; g++)
+        gpus += near_home(s, g) != 0;
+    ret->gpus = gpus / c->n_tasks;
+    *ret_why = ret->gpus == 0 ? "without GPUs: there is less than one a task" : NULL;
     return true;
 }
 
