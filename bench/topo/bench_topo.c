@@ -39,6 +39,8 @@ static void add(struct samples *s, double v)
 /* The q-th quantile, by the nearest rank. */
 static double quantile(struct samples *s, double q)
 {
+    if (s->n == 0) /* a bench that measured nothing says 0 */
+        return 0;
     qsort(s->v, s->n, sizeof(s->v[0]), by_value);
     return s->v[(size_t)(q * (double)(s->n - 1) + 0.5)];
 }

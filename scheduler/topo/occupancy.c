@@ -120,7 +120,8 @@ static void index_page(struct occupancy *o, unsigned page)
     unsigned i = o->n_leaves + page;
     o->index[i] = extremes_of(o, page);
     for (i /= 2; i > 0; i /= 2) {
-        struct extremes x = either(&o->index[2 * i], &o->index[2 * i + 1]);
+        const struct extremes *two = &o->index[(size_t)2 * i];
+        struct extremes x = either(&two[0], &two[1]);
         if (memcmp(&x, &o->index[i], sizeof(x)) == 0)
             return;
         o->index[i] = x;
@@ -224,7 +225,7 @@ static struct occupancy *make_empty(const struct restree *tree)
     o->n_pages = tree->n_hosts / PAGE + (tree->n_hosts % PAGE > 0);
     for (o->n_leaves = 1; o->n_leaves < o->n_pages;)
         o->n_leaves *= 2;
-    o->pages = xcalloc(o->n_pages, sizeof(*o->pages));
+    o->pages = xcalloc(o->n_pages, sizeof(struct page *));
     o->owned = xcalloc(o->n_pages, sizeof(*o->owned));
     o->page_owned = xcalloc(o->n_pages, sizeof(*o->page_owned));
     o->index = xcalloc(2 * (size_t)o->n_leaves, sizeof(*o->index));
@@ -255,7 +256,7 @@ struct occupancy *occupancy_make(const struct restree *tree)
     for (unsigned i = 0; i < o->n_leaves; i++)
         o->index[o->n_leaves + i] = i < o->n_pages ? extremes_of(o, i) : nothing;
     for (unsigned i = o->n_leaves; i-- > 1;)
-        o->index[i] = either(&o->index[2 * i], &o->index[2 * i + 1]);
+        o->index[i] = either(&o->index[(size_t)2 * i], &o->index[(size_t)2 * i + 1]);
     return o;
 }
 
@@ -470,6 +471,13 @@ static void release_pu(struct edit *e, unsigned place)
     }
 }
 
+static void release_gpu(struct edit *e, unsigned place)
+{
+    assert(!has(e->state->words + e->at->gpus_at, place));
+    set(e->state->words + e->at->gpus_at, place);
+    e->page->gpus[e->i]++;
+}
+
 int occupancy_claim(struct occupancy *o,
                     unsigned host,
                     const struct idset *pus,
@@ -505,11 +513,8 @@ void occupancy_release(struct occupancy *o,
     }
     for (int64_t i = gpus != NULL ? idset_next(gpus, 0) : -1; i >= 0;
          i = idset_next(gpus, (unsigned)i + 1)) {
-        uint64_t *words = e.state->words + e.at->gpus_at;
         assert((uint64_t)i < restree_shape(o->tree, host)->n_gpus);
-        assert(!has(words, e.at->place_of_gpu[i]));
-        set(words, e.at->place_of_gpu[i]);
-        e.page->gpus[e.i]++;
+        release_gpu(&e, e.at->place_of_gpu[i]);
     }
     end_edit(o, &e);
 }

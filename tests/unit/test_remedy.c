@@ -62,7 +62,8 @@ static const struct {
      "nodes: 5 hosts are wanted, and there are 3: ask for --set nodes=3"},
     {"host:2 core:4 gpu:1",
      {.ranks = 8, .cores = 3, .gpus = 2, .mapping = "pack"},
-     "a rank of 2 GPUs fits on no host: the largest (n0) lets us use 1: ask for --ranks 2 "
+     "a rank of 2 GPUs fits on no host: the largest (n0) lets us use 1: ask for --ranks "
+     "2 "
      "with --set per-rank.gpus=1"},
     {"core:4",
      {.ranks = 2, .gpus = 1, .mapping = "gpu-near"},
