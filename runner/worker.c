@@ -35,7 +35,7 @@ static void look(void *ctx, const struct idset *child)
     AUTO_FREE(char) seen = idset_format(w->seen);
     bool fine = verify_working(s->who, s->plan, s->planned, w->seen, s->found);
     if (!fine && s->plan->verify == PLAN_VERIFY_STRICT && w->binding.code == 0) {
-        (void)gm_fail(&w->binding, -EINVAL, "%s", str_text(s->found));
+        (void)gm_fail(&w->binding, -EPERM, "%s", str_text(s->found));
         pulse_give_up(s->pulse);
     }
     verify_record(s->who, s->planned, seen, s->found, s->writer);

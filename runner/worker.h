@@ -22,8 +22,8 @@ struct worker_setup {
     struct str *found; /* what is not as planned; more may come */
 };
 
-/* Runs until the farm says stop. The failure is a binding that is not the planned one,
- * where our launcher bound: then the job is stopped too. */
+/* Runs until the farm says stop. -EPERM: the kernel showed another binding than the
+ * planned one, under verify: strict; then the job is stopped, too. */
 int worker_run(const struct worker_setup *setup, struct gm_error *err);
 
 #endif

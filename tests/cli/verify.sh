@@ -79,6 +79,27 @@ says_not 'not as planned'
 recorded made/job.h5 "r['seen'] == r['planned'] and r['mismatch'] == ['', ''] and
     r['gpus'] == ['all'] * 2"
 
+# A binding that is right at the start and changed while the task runs.
+cat >moved.yaml <<END
+ranks: 1
+command: [sh, -c, 'taskset -acp ${cpu[1]} \$PPID >/dev/null']
+results: $work/made/moved.h5
+END
+moved="planned on cpus ${cpu[0]}, but the kernel shows ${cpu[0]}[-,]${cpu[1]} while its task runs"
+rm -rf made/*
+expect 5 "$GRIDMILL" run moved.yaml
+says "rank 0 \($here\): $moved"
+rm -rf made/*
+expect 5 "${MPIRUN[@]}" -n 1 --bind-to core "$RUNNER" moved.yaml --verify-binding strict
+says "rank 0 \($here\): $moved"
+rm -rf made/*
+expect 0 "$GRIDMILL" run moved.yaml --verify-binding warn
+lines 1 "not as planned: rank 0 \($here\): $moved"
+recorded made/moved.h5 "'while its task runs' in r['mismatch'][0]"
+rm -rf made/*
+expect 0 "$GRIDMILL" run moved.yaml --verify-binding off
+says_not 'planned on'
+
 # Another host than planned.
 through "s/^( *\"host\": )\"$here\"/\\1\"elsewhere\"/" 2
 refused "rank 0 \($here\): planned on host elsewhere, but the launcher started it on $here"
