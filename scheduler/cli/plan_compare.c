@@ -6,7 +6,7 @@
 #include "nearness.h"
 #include "plan_views.h"
 #include "say.h"
-#include <limits.h>
+#include <assert.h>
 #include <stdlib.h>
 
 struct row {
@@ -22,7 +22,7 @@ struct row {
 struct table {
     struct row *rows;
     unsigned n;
-    unsigned best;               /* UINT_MAX: none fits */
+    unsigned best;
     bool differs[SCORE_N_TERMS]; /* not 0 in all rows: has a column */
 };
 
@@ -61,7 +61,8 @@ static int fill(const struct cli *cli,
                 const struct restree *tree,
                 struct table *t)
 {
-    t->best = UINT_MAX;
+    const struct row *best = NULL;
+    assert(t->n > 0 && "--compare has a row, be it of an empty word");
     for (unsigned i = 0; i < t->n; i++) {
         struct row *r = &t->rows[i];
         fill_row(spec, tree, r);
@@ -71,11 +72,12 @@ static int fill(const struct cli *cli,
         }
         for (unsigned k = 0; k < SCORE_N_TERMS && r->rc == 0; k++)
             t->differs[k] = t->differs[k] || r->score.term[k] > 0;
-        if (r->rc == 0 &&
-            (t->best == UINT_MAX || r->score.total < t->rows[t->best].score.total))
+        if (r->rc == 0 && (best == NULL || r->score.total < best->score.total)) {
+            best = r;
             t->best = i;
+        }
     }
-    if (t->best == UINT_MAX)
+    if (best == NULL)
         return say_failure(cli, engine_exit_for(t->rows[0].rc), &t->rows[0].err);
     return ENGINE_DONE;
 }

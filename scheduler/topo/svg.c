@@ -20,7 +20,6 @@ enum {
     HOST_GAP = 14,
     TILE_WIDTH = 190,
     TILE_HEIGHT = 58,
-    ENTRY_WIDTH = 230,
     ENTRY_HEIGHT = 20
 };
 
@@ -310,8 +309,22 @@ static void draw_tile(struct sheet *s, const struct item *it, double x, double y
 
 /* ---- the sheet ---- */
 
-/* Where an item stands, and how far down the grid goes. Drawn hosts come first, in rows
- * as high as the highest of them; tiles fill rows of their own below. */
+static unsigned rows_for(unsigned n, unsigned columns)
+{
+    return (n + columns - 1) / columns;
+}
+
+/* Where the k-th box of a grid stands. */
+static struct svg_box
+cell_of(double y, unsigned k, unsigned columns, double width, double height)
+{
+    unsigned row = k / columns;
+    return (struct svg_box){.x = MARGIN + (k - row * columns) * (width + HOST_GAP),
+                            .y = y + row * (height + HOST_GAP)};
+}
+
+/* Drawn hosts come first, in rows as high as the highest of them; tiles fill rows of
+ * their own below. Returns how far down that goes. */
 static double draw_items(struct sheet *s, double width)
 {
     double y = MARGIN + TITLE;
@@ -321,52 +334,47 @@ static double draw_items(struct sheet *s, double width)
     for (unsigned i = 0; i < s->n_items; i++) {
         if (s->items[i].tile)
             continue;
-        draw_host(s,
-                  &s->items[i],
-                  MARGIN + (k % s->columns) * (s->cell_w + HOST_GAP),
-                  y + (k / s->columns) * (s->cell_h + HOST_GAP));
-        k++;
+        struct svg_box at = cell_of(y, k++, s->columns, s->cell_w, s->cell_h);
+        draw_host(s, &s->items[i], at.x, at.y);
     }
-    y += (k + s->columns - 1) / s->columns * (s->cell_h + HOST_GAP);
+    y += rows_for(k, s->columns) * (s->cell_h + HOST_GAP);
     for (unsigned i = 0; i < s->n_items; i++) {
         if (!s->items[i].tile)
             continue;
-        draw_tile(s,
-                  &s->items[i],
-                  MARGIN + (tile % tiles) * (TILE_WIDTH + HOST_GAP),
-                  y + (tile / tiles) * (TILE_HEIGHT + HOST_GAP));
-        tile++;
+        struct svg_box at = cell_of(y, tile++, tiles, TILE_WIDTH, TILE_HEIGHT);
+        draw_tile(s, &s->items[i], at.x, at.y);
     }
-    return y + (tile + tiles - 1) / tiles * (TILE_HEIGHT + HOST_GAP);
+    unsigned rows = rows_for(tile, tiles);
+    return y + rows * (double)(TILE_HEIGHT + HOST_GAP);
+}
+
+/* "cpu 0-7, gpu 0, n3" */
+static void entry_text(const struct sheet *s, unsigned rank, struct str *out)
+{
+    const struct draw_seat *seat = &s->seats[rank];
+    AUTO_FREE(char) cpus = idset_format(seat->pus);
+    if (strlen(cpus) > 24)
+        str_printf(out, "%u CPUs", idset_count(seat->pus));
+    else
+        str_printf(out, "cpu %s", cpus);
+    if (seat->gpus != NULL && idset_count(seat->gpus) > 0) {
+        AUTO_FREE(char) gpus = idset_format(seat->gpus);
+        str_printf(out, ", gpu %s", gpus);
+    }
+    if (s->tree->n_hosts > 1)
+        str_printf(out, ", %s", s->tree->hosts[seat->host].name);
 }
 
 static void draw_entry(struct sheet *s, unsigned rank, double x, double y)
 {
-    const struct draw_seat *seat = &s->seats[rank];
     struct svg_box mark = {.x = x, .y = y, .w = 30, .h = 16};
-    AUTO_FREE(char) cpus = idset_format(seat->pus);
     AUTO_STR text = {0};
     AUTO_STR number = {0};
-    if (strlen(cpus) > 18)
-        str_printf(&text, "%u CPUs", idset_count(seat->pus));
-    else
-        str_printf(&text, "cpu %s", cpus);
-    if (seat->gpus != NULL && idset_count(seat->gpus) > 0) {
-        AUTO_FREE(char) gpus = idset_format(seat->gpus);
-        str_printf(&text, ", gpu %s", gpus);
-    }
-    if (s->tree->n_hosts > 1)
-        str_printf(&text, ", %.12s", s->tree->hosts[seat->host].name);
+    entry_text(s, rank, &text);
     str_printf(&number, "%u", rank);
     svg_rank_rect(s->out, &mark, rank);
     svg_text(s->out, x + 15, y + 12, "rank", SVG_MIDDLE, number.text);
     svg_text(s->out, x + 36, y + 12, "label", SVG_START, text.text);
-}
-
-static unsigned legend_columns(double width)
-{
-    double room = (width - 2 * MARGIN) / ENTRY_WIDTH;
-    return room < 1 ? 1 : (unsigned)room;
 }
 
 static unsigned legend_entries(const struct sheet *s)
@@ -374,21 +382,32 @@ static unsigned legend_entries(const struct sheet *s)
     return s->n_seats <= MANY_ENTRIES ? s->n_seats : 0;
 }
 
-static double legend_height(const struct sheet *s, double width)
+/* Pixels of the widest entry, with the space behind it. */
+static double entry_width(const struct sheet *s)
 {
-    unsigned columns = legend_columns(width), n = legend_entries(s);
-    return ENTRY_HEIGHT * ((n + columns - 1) / columns + 1);
+    double widest = 0;
+    for (unsigned r = 0; r < legend_entries(s); r++) {
+        AUTO_STR text = {0};
+        entry_text(s, r, &text);
+        widest = fmax(widest, svg_text_width(text.text, 11));
+    }
+    return widest + 36 + 20;
+}
+
+static unsigned legend_rows(const struct sheet *s, double width)
+{
+    unsigned columns = (unsigned)((width - 2 * MARGIN) / entry_width(s));
+    return rows_for(legend_entries(s), columns > 0 ? columns : 1);
 }
 
 static void draw_legend(struct sheet *s, double width, double y)
 {
-    unsigned columns = legend_columns(width), n = legend_entries(s);
-    unsigned rows = (n + columns - 1) / columns;
-    for (unsigned r = 0; r < n; r++)
-        draw_entry(s,
-                   r,
-                   MARGIN + (r / rows) * ENTRY_WIDTH,
-                   y + (r % rows) * (double)ENTRY_HEIGHT);
+    unsigned rows = legend_rows(s, width);
+    double wide = entry_width(s);
+    for (unsigned r = 0; r < legend_entries(s); r++) {
+        unsigned column = r / rows;
+        draw_entry(s, r, MARGIN + column * wide, y + (r - column * rows) * ENTRY_HEIGHT);
+    }
     svg_text(s->out,
              MARGIN,
              y + rows * (double)ENTRY_HEIGHT + 13,
@@ -428,7 +447,8 @@ void svg_tree(const struct restree *tree,
     s.columns = svg_columns(n_drawn, s.cell_w, s.cell_h, 1.6);
     double width = width_of(&s, title), y = draw_items(&s, width);
     draw_legend(&s, width, y);
-    svg_begin(out, width, y + legend_height(&s, width) + MARGIN, title);
+    svg_begin(
+        out, width, y + (legend_rows(&s, width) + 1) * ENTRY_HEIGHT + MARGIN, title);
     svg_text(out, MARGIN, MARGIN + 16, "title", SVG_START, title);
     str_add(out, str_text(&body));
     svg_end(out);

@@ -181,9 +181,10 @@ static void place_pus(struct sizes *s, unsigned node)
     const struct svg_box *box = &s->to->boxes[node];
     unsigned columns = pu_columns(n->n_pus);
     for (unsigned k = 0; k < n->n_pus; k++) {
+        unsigned row = k / columns;
         s->to->pus[n->first_pu + k] = (struct svg_box){
             .x = box->x + 3 + (k % columns) * (s->pu_width + 2),
-            .y = box->y + 3 + header_of(s, node) + (k / columns) * (SVG_PU_HEIGHT + 2),
+            .y = box->y + 3 + header_of(s, node) + row * (SVG_PU_HEIGHT + 2),
             .w = s->pu_width,
             .h = SVG_PU_HEIGHT,
         };
@@ -194,8 +195,9 @@ static void place_pus(struct sizes *s, unsigned node)
 static struct svg_box
 cell_at(double x, double y, unsigned k, unsigned columns, double w, double h)
 {
-    return (struct svg_box){.x = x + (k % columns) * (w + SVG_GAP),
-                            .y = y + (k / columns) * (h + SVG_GAP),
+    unsigned row = columns > 0 ? k / columns : 0;
+    return (struct svg_box){.x = x + (k - row * columns) * (w + SVG_GAP),
+                            .y = y + row * (h + SVG_GAP),
                             .w = w,
                             .h = h};
 }
