@@ -5,7 +5,8 @@
 #   scripts/deps.sh          to build and run
 #   scripts/deps.sh --test   to run the tests too (Slurm, h5py, clang-format, ...)
 #   scripts/deps.sh --soak   to fuzz too (clang with libFuzzer)
-#   scripts/deps.sh --list   prints the packages and installs nothing (with --test or --soak: those too)
+#   scripts/deps.sh --bench  to measure beside other programs too (Scotch)
+#   scripts/deps.sh --list   prints the packages and installs nothing (with --test, --soak or --bench: those too)
 set -euo pipefail
 
 build=(
@@ -24,10 +25,13 @@ tests=(
 soak=(
     clang libclang-rt-14-dev
 )
+bench=(
+    scotch
+)
 
 usage()
 {
-    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    sed -n '2,9s/^# \{0,1\}//p' "$0"
 }
 
 want=("${build[@]}")
@@ -36,6 +40,7 @@ for word in "$@"; do
     case $word in
         --test) want+=("${tests[@]}") ;;
         --soak) want+=("${soak[@]}") ;;
+        --bench) want+=("${bench[@]}") ;;
         --list) list=yes ;;
         -h | --help) usage; exit 0 ;;
         *) echo "deps.sh: unknown option $word (try --help)" >&2; exit 2 ;;

@@ -11,7 +11,7 @@ import tempfile
 
 import harness
 
-TURNS = 21
+TURNS = {128: 21, 4096: 5}
 SEEDS = range(1, 11)  # of the random graphs
 
 # A tree: nodes, packages, cores, and Scotch's link costs from the root down. The way from one core
@@ -119,7 +119,7 @@ def read_map(path, n):
 
 
 def scotch(folder, tree, n, edges):
-    """Leaves that scotch_gmap gives, with its defaults (its strategy for quality: -cq)."""
+    """Leaves that scotch_gmap gives: with its defaults, and with its strategy for quality."""
     grf, tgt, out = (os.path.join(folder, name) for name in ("x.grf", "x.tgt", "x.map"))
     write_grf(grf, n, edges)
     write_tgt(tgt, tree)
@@ -134,10 +134,75 @@ def measure(build, folder, tree, edges, told=None):
     matrix = os.path.join(folder, "matrix.txt")
     write_matrix(matrix, edges)
     argv = [os.path.join(build, "bin", "bench_mapping"), machine(tree),
-            ",".join(map(str, apart(tree))), matrix, str(TURNS)]
+            ",".join(map(str, apart(tree))), matrix, str(TURNS[n_leaves(tree)])]
     if told is not None:
         leaves = os.path.join(folder, "leaves.txt")
         with open(leaves, "w", encoding="utf-8") as f:
             f.write("\n".join(map(str, told)) + "\n")
         argv.append(leaves)
     return json.loads(subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def compare(build, folder, tree, edges):
+    """Our figures, and those of Scotch's mappings ([] without it). What either evaluator says of
+    either mapping is the same, or this is no measurement."""
+    n, told = n_leaves(tree), []
+    seen = None
+    for leaves in scotch(folder, tree, n, edges) if shutil.which("scotch_gmap") else [None]:
+        seen = measure(build, folder, tree, edges, leaves)
+        if leaves is not None:
+            told.append(seen["told"])
+            if told[-1] != hop_bytes(tree, edges, leaves):
+                raise RuntimeError(f"Scotch's map: {told[-1]} by us, not {hop_bytes(tree, edges, leaves)}")
+    if seen["ours"] != hop_bytes(tree, edges, seen["leaves"]):
+        raise RuntimeError(f"our map: {seen['ours']} by us, not {hop_bytes(tree, edges, seen['leaves'])}")
+    if seen["ours"] > seen["by_slot"]:
+        raise RuntimeError(f"worse than by slot: {seen['ours']}, {seen['by_slot']}")
+    seen["scotch"] = min(told) if told else None
+    return seen
+
+
+def cases(tree, rows, columns):
+    n = n_leaves(tree)
+    yield "stencil", stencil(rows, columns)
+    yield "stencil, shuffled", shuffled(stencil(rows, columns), n, 1)
+    yield "groups of 8, shuffled", shuffled(groups(n, 8), n, 1)
+
+
+def case_lines(size, name, seen):
+    title = f"{size} {name}"
+    yield harness.line("mapping", title, "hop-bytes", [seen["ours"]], peer=seen["scotch"])
+    yield harness.line("mapping", f"{title}, by slot", "hop-bytes", [seen["by_slot"]], peer=seen["scotch"])
+    yield harness.line("mapping", f"{title}, by node", "hop-bytes", [seen["by_node"]], peer=seen["scotch"])
+    yield harness.line("mapping", f"{title}, time", "ms", seen["ms"])
+
+
+def random_lines(build, folder):
+    """Ten graphs: what ours cost of Scotch's, their geometric mean and the worst."""
+    ratios, times = [], []
+    for seed in SEEDS:
+        seen = compare(build, folder, SMALL, random_graph(n_leaves(SMALL), 6, seed))
+        times += seen["ms"]
+        if seen["scotch"] is None:
+            continue
+        ratios.append(seen["ours"] / seen["scotch"])
+    if ratios:
+        mean = harness.line("mapping", "128 random, of Scotch", "ratio", ratios, 1.0, "scotch_gmap's hop-bytes")
+        mean["value"] = statistics.geometric_mean(ratios)
+        mean["ratio"] = mean["value"]
+        yield mean
+        yield harness.line("mapping", "128 random, worst", "ratio", [max(ratios)], 1.0, "scotch_gmap's hop-bytes")
+    yield harness.line("mapping", "128 random, time", "ms", times)
+
+
+def run(build, root):
+    if shutil.which("scotch_gmap") is None:
+        print("mapping: skipped beside Scotch: there is no scotch_gmap (scripts/deps.sh --bench)", flush=True)
+    with tempfile.TemporaryDirectory(prefix="gridmill-bench.") as folder:
+        for name, edges in cases(SMALL, 8, 16):
+            yield from case_lines(128, name, compare(build, folder, SMALL, edges))
+        yield from random_lines(build, folder)
+        for name, edges in cases(LARGE, 64, 64):
+            yield from case_lines(4096, name, compare(build, folder, LARGE, edges))
+        edges = random_graph(n_leaves(LARGE), 6, 1)
+        yield from case_lines(4096, "random", compare(build, folder, LARGE, edges))

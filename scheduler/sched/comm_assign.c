@@ -12,9 +12,14 @@
 #include <string.h>
 
 enum {
-    MOST_DISTANCES = 1024, /* classes whose distances are kept in a table: 8 MiB */
-    MOST_COSTS = 1 << 20,  /* ranks x classes that tabu search keeps costs of */
+    MOST_DISTANCES = 1024,   /* classes whose distances are kept in a table: 8 MiB */
+    MOST_COSTS = 1 << 20,    /* ranks x classes that tabu search keeps costs of */
+    MOST_THOROUGH = 1 << 14, /* ranks */
+    MOST_SPARSE = 32,        /* neighbours a rank */
+    MOST_EDGES = 1 << 20,
 };
+
+#define SEED 88172645463325252u
 
 struct assigning {
     const struct comm_tree *tree;
@@ -120,19 +125,26 @@ static void name_classes(const struct assigning *a, uint32_t *at)
         at[r] = class_of[at[r]];
 }
 
-/* Effort: 128 ranks in less than 5 ms, 10^4 in a second. */
-static unsigned n_beginnings(unsigned n)
-{
-    return n <= 2048 ? 2 : 1;
-}
+/* Effort: 128 ranks in less than 5 ms, 10^4 in a second; less of it for dense graphs,
+ * whose mappings differ little. */
+struct effort {
+    unsigned bisections, starts; /* of each cut of a bisection */
+    unsigned swaps;              /* of tabu search */
+};
 
-static unsigned n_swaps(const struct assigning *a)
+static struct effort effort_for(const struct assigning *a)
 {
-    uint64_t n = a->graph->n, k = a->swap.n_classes;
-    if (n * k > MOST_COSTS)
-        return 0;
-    uint64_t each = k * k / 2 + 16 * n, all = 1000000 + 10000 * n;
-    return (unsigned)(all / each);
+    uint64_t n = a->graph->n, k = a->swap.n_classes, edges = a->graph->first[n];
+    uint64_t members = n / k + 1, degree = edges / n + 1;
+    uint64_t close = k * members * k * members / 2 * degree / n; /* pairs that speak */
+    close *= 1 + degree / MOST_SPARSE;
+    uint64_t swap = k * k / 2 + 16 * n + 4 * degree * k + close;
+    struct effort e = {.bisections = 2, .starts = 3};
+    if (n > MOST_THOROUGH || degree > MOST_SPARSE)
+        e = (struct effort){.bisections = 1, .starts = edges > MOST_EDGES ? 1 : 2};
+    if (n * k <= MOST_COSTS)
+        e.swaps = (unsigned)((1000000 + 10000 * n) / swap);
+    return e;
 }
 
 static void search(struct assigning *a, bool alike)
@@ -140,18 +152,18 @@ static void search(struct assigning *a, bool alike)
     unsigned n = a->graph->n;
     AUTO_FREE(uint32_t) at = xcalloc(n, sizeof(*at));
     memcpy(at, a->at, n * sizeof(*at));
+    struct effort effort = effort_for(a);
     comm_swap_down(&a->swap, at);
     keep_better(a, at);
-    for (unsigned k = 0; alike && k < n_beginnings(n); k++) {
-        comm_bisect(a->tree, a->graph, n <= 2048 ? 3 : 2, 88172645463325252u + k, at);
+    for (unsigned k = 0; alike && k < effort.bisections; k++) {
+        comm_bisect(a->tree, a->graph, effort.starts, SEED + k, at);
         name_classes(a, at);
         comm_swap_down(&a->swap, at);
         keep_better(a, at);
     }
-    unsigned most = n_swaps(a);
-    if (most > 0) {
+    if (effort.swaps > 0) {
         memcpy(at, a->at, n * sizeof(*at));
-        comm_swap_tabu(&a->swap, most, 2463534242u, at);
+        comm_swap_tabu(&a->swap, effort.swaps, SEED, at);
         keep_better(a, at);
     }
 }

@@ -5,9 +5,15 @@
 
 enum { SWEEPS = 16 };
 
+/* Edges that may be looked at, a rank: far more than graphs of a few neighbours need, and
+ * what keeps dense ones near-linear. */
+enum { WORK_A_RANK = 8192 };
+
 struct down {
     const struct comm_swap *s;
     uint32_t *at, *slot, *members, *first; /* as in comm_tabu.c */
+    uint32_t *tried;                       /* [n_classes]: by this rank + 1 */
+    uint64_t work;                         /* that is left */
 };
 
 static double distance(const struct comm_swap *s, uint32_t a, uint32_t b)
@@ -18,10 +24,12 @@ static double distance(const struct comm_swap *s, uint32_t a, uint32_t b)
 }
 
 /* What a rank's bytes cost more at `to` than where it is, but for those to `other`. */
-static double loss(const struct down *d, uint32_t rank, uint32_t to, uint32_t other)
+static double loss(struct down *d, uint32_t rank, uint32_t to, uint32_t other)
 {
     const struct comm_graph *g = d->s->graph;
     double sum = 0;
+    uint32_t n_edges = g->first[rank + 1] - g->first[rank];
+    d->work -= n_edges < d->work ? n_edges : d->work;
     for (uint32_t e = g->first[rank]; e < g->first[rank + 1]; e++) {
         uint32_t far = d->at[g->edges[e].to];
         if (g->edges[e].to != other)
@@ -51,7 +59,7 @@ static bool try_class(struct down *d, uint32_t rank, uint32_t class)
         d->s->classes[class].kind != d->s->classes[d->at[rank]].kind ||
         loss(d, rank, class, rank) >= 0)
         return false;
-    for (uint32_t i = d->first[class]; i < d->first[class + 1]; i++) {
+    for (uint32_t i = d->first[class]; i < d->first[class + 1] && d->work > 0; i++) {
         uint32_t other = d->members[i];
         out = loss(d, rank, class, other) + loss(d, other, d->at[rank], rank);
         if (out < least) {
@@ -69,11 +77,17 @@ static bool sweep(struct down *d)
 {
     const struct comm_graph *g = d->s->graph;
     bool changed = false;
+    memset(d->tried, 0, d->s->n_classes * sizeof(*d->tried));
     for (uint32_t r = 0; r < g->n; r++) {
-        for (uint32_t e = g->first[r]; e < g->first[r + 1]; e++)
-            changed = try_class(d, r, d->at[g->edges[e].to]) || changed;
+        for (uint32_t e = g->first[r]; e < g->first[r + 1] && d->work > 0; e++) {
+            uint32_t class = d->at[g->edges[e].to];
+            if (d->tried[class] == r + 1)
+                continue;
+            d->tried[class] = r + 1;
+            changed = try_class(d, r, class) || changed;
+        }
     }
-    return changed;
+    return changed && d->work > 0;
 }
 
 void comm_swap_down(const struct comm_swap *s, uint32_t *at)
@@ -83,7 +97,8 @@ void comm_swap_down(const struct comm_swap *s, uint32_t *at)
     AUTO_FREE(uint32_t) members = xcalloc(n, sizeof(*members));
     AUTO_FREE(uint32_t) first = xcalloc((size_t)k + 1, sizeof(*first));
     AUTO_FREE(uint32_t) next = xcalloc(k, sizeof(*next));
-    struct down d = {s, at, slot, members, first};
+    AUTO_FREE(uint32_t) tried = xcalloc(k, sizeof(*tried));
+    struct down d = {s, at, slot, members, first, tried, (uint64_t)n * WORK_A_RANK};
     for (uint32_t r = 0; r < n; r++)
         first[at[r] + 1]++;
     for (unsigned c = 0; c < k; c++)

@@ -51,9 +51,15 @@ static bool may(const struct tabu *t, uint32_t rank, uint32_t class)
 
 static double weight_of(const struct comm_graph *g, uint32_t a, uint32_t b)
 {
-    for (uint32_t e = g->first[a]; e < g->first[a + 1] && g->edges[e].to <= b; e++) {
-        if (g->edges[e].to == b)
-            return (double)g->edges[e].weight;
+    uint32_t from = g->first[a], end = g->first[a + 1];
+    while (from < end) {
+        uint32_t mid = from + (end - from) / 2;
+        if (g->edges[mid].to == b)
+            return (double)g->edges[mid].weight;
+        if (g->edges[mid].to < b)
+            from = mid + 1;
+        else
+            end = mid;
     }
     return 0;
 }

@@ -89,8 +89,7 @@ static bool read_word(struct load *l,
                       const struct doc_node *node,
                       struct pattern *p)
 {
-    static const char *const all[] = {
-        "ring", "tree", "stencil-2d", "all-to-all", "matrix"};
+    static const char *const all[] = {"ring", "tree"};
     char hint[128];
     p->kind = strcmp(node->as.text, "ring") == 0   ? PATTERN_RING
               : strcmp(node->as.text, "tree") == 0 ? PATTERN_TREE
