@@ -243,7 +243,7 @@ Test(place_optimum, auto_is_as_good_as_the_best_of_all_placements)
         occupancy_free(c.occ);
         restree_free(c.tree);
     }
-    cr_log_warn(
+    cr_log_info(
         "%u compared: %u grouped, %u with GPUs, %u by threads, %u of several ranks",
         compared,
         grouped,
