@@ -225,6 +225,7 @@ void claims_take_cores(struct claims *c,
     struct place_seat seat;
     slot_take(c->occ, c->tree, host, &req, c->placed, &seat);
     free(seat.reason);
+    idset_free(seat.mems);
     record(c, host, seat.pus, seat.gpus, slot);
 }
 
