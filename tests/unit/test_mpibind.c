@@ -193,13 +193,11 @@ static bool compare(const struct map_case *c, const char *machine)
     struct place_request req;
     const char *why;
     if (!request_of(c, s, &req, &why)) {
-        (void)fprintf(stderr, "%s: left out: %s
-", c->name, why);
+        (void)fprintf(stderr, "%s: left out: %s\n", c->name, why);
         return false;
     }
     if (why != NULL)
-        (void)fprintf(stderr, "%s: %s
-", c->name, why);
+        (void)fprintf(stderr, "%s: %s\n", c->name, why);
     AUTO(placement) p = NULL;
     struct gm_error err = {0};
     cr_assert_eq(place_map(tree, occ, &req, &p, &err), 0, "%s: %s", c->name, err.text);
@@ -229,8 +227,8 @@ static bool compare(const struct map_case *c, const char *machine)
                 our.straddling,
                 their.straddling);
     for (unsigned r = 0; r < c->n_tasks; r++) {
-            idset_free(theirs[r].pus);
-            idset_free(theirs[r].gpus);
+        idset_free(theirs[r].pus);
+        idset_free(theirs[r].gpus);
     }
     return true;
 }
@@ -269,7 +267,6 @@ Test(mpibind, auto_is_never_worse)
     unsigned compared = 0, left = 0;
     check_file("coral-lassen", &compared, &left);
     check_file("epyc-corona", &compared, &left);
-    (void)fprintf(stderr, "%u maps compared, %u left out
-", compared, left);
+    (void)fprintf(stderr, "%u maps compared, %u left out\n", compared, left);
     cr_expect(compared == 22 && left == 2);
 }
