@@ -66,15 +66,15 @@ own_threads(const struct topo_shape *s, const struct place_seat *seat, bool pus)
 /* Ranks on the very same PUs share them evenly; each has one thread at least. */
 static void add_threads(struct plan_rank *ranks, const struct placement *at)
 {
+    AUTO(arena) keys = arena_make(); /* the map borrows them */
     AUTO(strmap) index = strmap_make();
     AUTO_FREE(size_t) first = xcalloc(at->n_ranks, sizeof(*first));
     AUTO_FREE(unsigned) sharers = xcalloc(at->n_ranks, sizeof(*sharers));
     for (unsigned i = 0; i < at->n_ranks; i++) {
-        AUTO_STR where = {0};
-        str_printf(&where, "%u:%s", at->seats[i].host, ranks[i].cpus);
+        const char *where = arena_printf(keys, "%u:%s", at->seats[i].host, ranks[i].cpus);
         first[i] = i;
-        if (!strmap_get(index, str_text(&where), &first[i]))
-            strmap_put(index, str_text(&where), i);
+        if (!strmap_get(index, where, &first[i]))
+            strmap_put(index, where, i);
         sharers[first[i]]++;
     }
     for (unsigned i = 0; i < at->n_ranks; i++) {
