@@ -223,13 +223,13 @@ static void add_change(const struct change *c, struct str *out)
 {
     static const char *const options[N_FIELDS] = {
         [RANKS] = "--ranks ",
-        [NODES] = "--set nodes=",
-        [PER_NODE] = "--set ranks-per-node=",
-        [CORES] = "--set per-rank.cores=",
-        [THREADS] = "--set per-rank.threads=",
-        [GPUS] = "--set per-rank.gpus=",
-        [MEMORY] = "--set per-rank.memory=",
-        [MAPPING] = "--set mapping=auto",
+        [NODES] = "--nodes ",
+        [PER_NODE] = "--ranks-per-node ",
+        [CORES] = "--cores ",
+        [THREADS] = "--threads ",
+        [GPUS] = "--gpus ",
+        [MEMORY] = "--memory ",
+        [MAPPING] = "--mapping auto",
         [SHARE] = "--oversubscribe",
     };
     str_add(out, options[c->field]);

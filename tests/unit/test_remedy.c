@@ -31,44 +31,44 @@ static const struct {
 } refusals[] = {
     {"host:2 core:8 gpu:2",
      {.ranks = 2, .gpus = 4, .mapping = "auto"},
-     "a rank of 4 GPUs fits on no host: the largest (n0) lets us use 2: ask for --set "
-     "per-rank.gpus=2"},
+     "a rank of 4 GPUs fits on no host: the largest (n0) lets us use 2: ask for --gpus "
+     "2"},
     {"host:2 core:8 gpu:2",
      {.ranks = 5, .gpus = 1, .mapping = "auto"},
      "5 ranks of 1 GPU need 5 GPUs, these 2 hosts let us use 4: ask for --ranks 4, or "
-     "--set per-rank.gpus=0"},
+     "--gpus 0"},
     {"host:2 core:8",
      {.ranks = 3, .cores = 6, .mapping = "pack"},
      "3 ranks of 6 cores need 18 cores, these 2 hosts let us use 16: ask for --ranks 2, "
-     "or --set per-rank.cores=4, or --oversubscribe"},
+     "or --cores 4, or --oversubscribe"},
     {"host:2 core:8",
      {.ranks = 4, .cores = 4, .nodes = 1, .mapping = "pack"},
-     "4 ranks of 4 cores cannot be cut to fit the hosts: ask for --ranks 2, or --set "
-     "nodes=2, or --set per-rank.cores=2"},
+     "4 ranks of 4 cores cannot be cut to fit the hosts: ask for --ranks 2, or --nodes "
+     "2, or --cores 2"},
     {"host:2 core:4 pu:2",
      {.ranks = 4, .threads = 6, .mapping = "pack"},
-     "4 ranks of 6 PUs need 24 PUs, these 2 hosts let us use 16: ask for --set "
-     "per-rank.threads=4, or --ranks 2, or --oversubscribe"},
+     "4 ranks of 6 PUs need 24 PUs, these 2 hosts let us use 16: ask for --threads 4, or "
+     "--ranks 2, or --oversubscribe"},
     {"host:4 core:4",
      {.ranks = 8, .ranks_per_node = 1, .mapping = "pack"},
-     "8 ranks of 1 core cannot be cut to fit the hosts: ask for --ranks 4, or --set "
-     "ranks-per-node=2"},
+     "8 ranks of 1 core cannot be cut to fit the hosts: ask for --ranks 4, or "
+     "--ranks-per-node 2"},
     {"pack:2 numa:1 core:4",
      {.ranks = 1, .cores = 6, .mapping = "numa"},
      "a rank of 6 cores fits in no NUMA node: the largest (of n0) lets us use 4: ask for "
-     "--set per-rank.cores=4, or --set mapping=auto, or --oversubscribe"},
+     "--cores 4, or --mapping auto, or --oversubscribe"},
     {"host:3 core:2",
      {.nodes = 5, .ranks_per_node = 2, .mapping = "pack"},
-     "nodes: 5 hosts are wanted, and there are 3: ask for --set nodes=3"},
+     "nodes: 5 hosts are wanted, and there are 3: ask for --nodes 3"},
     {"host:2 core:4 gpu:1",
      {.ranks = 8, .cores = 3, .gpus = 2, .mapping = "pack"},
      "a rank of 2 GPUs fits on no host: the largest (n0) lets us use 1: ask for --ranks "
      "2 "
-     "with --set per-rank.gpus=1"},
+     "with --gpus 1"},
     {"core:4",
      {.ranks = 2, .gpus = 1, .mapping = "gpu-near"},
-     "a rank of 1 GPU fits on no host: there is no GPU that we may use: ask for --set "
-     "mapping=auto with --set per-rank.gpus=0"},
+     "a rank of 1 GPU fits on no host: there is no GPU that we may use: ask for "
+     "--mapping auto with --gpus 0"},
 };
 
 Test(remedy, a_refusal_names_the_least_changes_that_fit)
@@ -88,7 +88,7 @@ Test(remedy, memory_is_offered_in_whole_mebibytes)
         .ranks = 4, .memory = UINT64_C(300) << 20, .mapping = "auto"};
     AUTO_STR out = {0};
     remedy_add(tree, &req, &out);
-    cr_expect_str_eq(str_text(&out), "--set per-rank.memory=238MiB, or --ranks 3");
+    cr_expect_str_eq(str_text(&out), "--memory 238MiB, or --ranks 3");
     char text[sizeof(((struct gm_error *)0)->text)];
     req.memory = UINT64_C(238) << 20;
     cr_expect_eq(try(tree, &req, text), 0, "%s", text);
@@ -117,10 +117,10 @@ static bool apply_next(const char **at, struct place_request *r)
         unsigned *to;
     } numbers[] = {
         {"--ranks ", &r->ranks},
-        {"--set nodes=", &r->nodes},
-        {"--set ranks-per-node=", &r->ranks_per_node},
-        {"--set per-rank.cores=", &r->cores},
-        {"--set per-rank.gpus=", &r->gpus},
+        {"--nodes ", &r->nodes},
+        {"--ranks-per-node ", &r->ranks_per_node},
+        {"--cores ", &r->cores},
+        {"--gpus ", &r->gpus},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         size_t n = strlen(numbers[i].option);
