@@ -2,6 +2,7 @@
  * brute force where that can be had, and against what came in everywhere. */
 #include "base/memory.h"
 #include "sched/comm_assign.h"
+#include "sched/comm_swap.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -387,6 +388,47 @@ Test(comm, never_worse_than_what_came_in)
         }
         cr_assert(!moved || is < was, "case %u: moved for nothing", i);
     }
+}
+
+/* Where swapping downhill stops, tabu search goes on; what it says to be better is. */
+Test(comm, tabu_search_goes_below_a_valley)
+{
+    enum { RANKS = 32, CASES = 20 };
+    AUTO(restree) tree = load("host:4 pack:2 core:4 pu:1");
+    AUTO(placement) p = place(tree, RANKS, 1);
+    AUTO(comm_tree) t = comm_tree_make(tree, p->seats, RANKS, &comm_costs);
+    struct comm_class classes[8];
+    double distance[8 * 8];
+    for (unsigned c = 0; c < 8; c++) /* four seats each, in order */
+        classes[c] = (struct comm_class){t->domain[4 * c], 0};
+    for (unsigned i = 0; i < 64; i++)
+        distance[i] = comm_tree_distance(t, classes[i / 8].domain, classes[i % 8].domain);
+    uint64_t seed = 7;
+    unsigned below = 0;
+    for (unsigned i = 0; i < CASES; i++) {
+        AUTO(comm_graph) g = random_graph(RANKS, 96, &seed);
+        struct comm_swap s = {t, g, classes, 8, distance, 1e-9};
+        uint32_t at[RANKS], domains[RANKS], members[8] = {0};
+        double cost[3];
+        for (unsigned r = 0; r < RANKS; r++)
+            at[r] = r / 4;
+        for (unsigned step = 0; step < 3; step++) {
+            if (step == 1)
+                comm_swap_down(&s, at);
+            else if (step == 2)
+                comm_swap_tabu(&s, 400, 1, at);
+            for (unsigned r = 0; r < RANKS; r++)
+                domains[r] = classes[at[r]].domain;
+            cost[step] = comm_tree_hop_bytes(t, g, domains);
+        }
+        cr_assert(cost[1] < cost[0] && cost[2] <= cost[1]);
+        below += cost[2] < cost[1];
+        for (unsigned r = 0; r < RANKS; r++)
+            members[at[r]]++;
+        for (unsigned c = 0; c < 8; c++)
+            cr_assert_eq(members[c], 4);
+    }
+    cr_expect(below > CASES / 2, "%u of %u", below, CASES);
 }
 
 Test(comm, the_same_input_gives_the_same_seats)
