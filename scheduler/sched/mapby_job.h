@@ -15,6 +15,8 @@
 #include "mapby.h"
 #include "spec/mapwords.h"
 
+#define MAPBY_MOST_RANKS 1000000u
+
 /* The objects of a level on a shape, or the places of its GPUs, in tree order. */
 struct mapby_objects {
     unsigned *nodes; /* of the shape */
@@ -35,7 +37,7 @@ struct mapby_host {
     unsigned turn;                  /* pe-list: ranks of the current app on it */
     struct mapby_objects map, bind; /* of the current app's levels */
     unsigned *procs;                /* of the job, in the order they were mapped */
-    unsigned n_procs;
+    unsigned n_procs, room;
 };
 
 struct mapby_proc {
@@ -45,7 +47,6 @@ struct mapby_proc {
     unsigned where;     /* bound: the node that holds them */
     struct idset *gpus; /* or NULL */
     unsigned rank;
-    bool ranked;
 };
 
 /* One application, its words with the defaults filled in. */

@@ -84,7 +84,10 @@ int mapby_put(struct mapby_job *job,
         job->room = job->room > 0 ? 2 * job->room : 64;
         job->procs = xrealloc(job->procs, job->room, sizeof(*job->procs));
     }
-    h->procs = xrealloc(h->procs, h->n_procs + 1, sizeof(*h->procs));
+    if (h->n_procs == h->room) {
+        h->room = h->room > 0 ? 2 * h->room : 16;
+        h->procs = xrealloc(h->procs, h->room, sizeof(*h->procs));
+    }
     h->procs[h->n_procs++] = job->n_procs;
     job->procs[job->n_procs++] = p;
     h->taken++;
@@ -469,6 +472,13 @@ int mapby_map_app(struct mapby_job *job, struct mapby_app_job *app, struct gm_er
     if (rc != 0)
         return rc;
     app->n = app->n > 0 ? app->n : count_ranks(job, app);
+    if (app->n > MAPBY_MOST_RANKS)
+        return gm_fail(err,
+                       -EOVERFLOW,
+                       "mapping %s: %u ranks are more than %u",
+                       app->text,
+                       app->n,
+                       MAPBY_MOST_RANKS);
     settle_binding(app);
     rc = check_devices(job, app, err);
     if (rc == 0)

@@ -1,76 +1,109 @@
 /* See mapby_job.h: which rank each process is, within its application. Invariant: an
- * app's ranks are consecutive, and each of its processes has one. */
+ * app's ranks are consecutive, and each of its processes has one; linear in them. */
+#include "base/memory.h"
 #include "mapby_job.h"
+
+/* The app's processes of one host, in lists: one for each object it is mapped by (of slot
+ * and node: one for all), each in the order of mapping. */
+struct lists {
+    unsigned *procs;  /* all lists, one behind the other */
+    unsigned *at;     /* [n + 1] where each begins; at[n]: the end */
+    unsigned *ranked; /* how many of each have a rank */
+    unsigned n;
+};
+
+/* The number of the object that a process is mapped to. */
+static unsigned object_of(const struct mapby_host *h, unsigned node)
+{
+    unsigned low = 0, high = h->map.n;
+    while (high - low > 1) {
+        unsigned middle = low + (high - low) / 2;
+        if (h->map.nodes[middle] <= node)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct lists make_lists(const struct mapby_job *job,
+                               const struct mapby_host *h,
+                               unsigned app,
+                               bool objects)
+{
+    struct lists l = {.n = objects ? h->map.n : 1};
+    l.procs = xcalloc(h->n_procs + 1, sizeof(*l.procs));
+    l.at = xcalloc(l.n + 2, sizeof(*l.at));
+    l.ranked = xcalloc(l.n + 1, sizeof(*l.ranked));
+    for (unsigned i = 0; i < h->n_procs; i++) {
+        const struct mapby_proc *p = &job->procs[h->procs[i]];
+        if (p->app == app)
+            l.at[(objects ? object_of(h, p->node) : 0) + 2]++;
+    }
+    for (unsigned k = 2; k <= l.n + 1; k++)
+        l.at[k] += l.at[k - 1];
+    for (unsigned i = 0; i < h->n_procs; i++) { /* at[k + 1] moves to the list's end */
+        const struct mapby_proc *p = &job->procs[h->procs[i]];
+        if (p->app == app)
+            l.procs[l.at[(objects ? object_of(h, p->node) : 0) + 1]++] = h->procs[i];
+    }
+    return l;
+}
 
 struct ranking {
     struct mapby_job *job;
-    const struct mapby_app_job *app;
+    struct lists *lists; /* one a host */
     unsigned next;
 };
 
-/* The host's first process of the app that has no rank yet, mapped to this node (-1: to
- * any). */
-static bool rank_one(struct ranking *r, const struct mapby_host *h, int64_t node)
+/* The list's first process without a rank gets the next one. */
+static bool rank_one(struct ranking *r, struct lists *l, unsigned list)
 {
-    for (unsigned i = 0; i < h->n_procs; i++) {
-        struct mapby_proc *p = &r->job->procs[h->procs[i]];
-        if (p->app != r->app->app || p->ranked || (node >= 0 && p->node != node))
-            continue;
-        p->rank = r->next++;
-        p->ranked = true;
-        return true;
-    }
-    return false;
+    unsigned i = l->at[list] + l->ranked[list];
+    if (i >= l->at[list + 1])
+        return false;
+    r->job->procs[l->procs[i]].rank = r->next++;
+    l->ranked[list]++;
+    return true;
 }
 
-/* Host by host, in the order of mapping. */
-static void by_slot(struct ranking *r)
+/* slot, fill: all of a list, then the next, host by host. */
+static void one_by_one(struct ranking *r)
 {
     for (unsigned i = 0; i < r->job->n_hosts; i++) {
-        while (rank_one(r, &r->job->hosts[i], -1))
-            continue;
+        for (unsigned k = 0; k < r->lists[i].n; k++) {
+            while (rank_one(r, &r->lists[i], k))
+                continue;
+        }
     }
 }
 
-/* One on each host in turn. */
-static void by_node(struct ranking *r)
-{
-    for (bool more = true; more;) {
-        more = false;
-        for (unsigned i = 0; i < r->job->n_hosts; i++)
-            more = rank_one(r, &r->job->hosts[i], -1) || more;
-    }
-}
-
-/* fill: all of an object, then the next; span: one of each object in turn. */
-static void by_object(struct ranking *r, bool fill)
+/* node, span: one of each list in turn, over all hosts. */
+static void in_turn(struct ranking *r)
 {
     for (bool more = true; more;) {
         more = false;
         for (unsigned i = 0; i < r->job->n_hosts; i++) {
-            const struct mapby_host *h = &r->job->hosts[i];
-            for (unsigned k = 0; k < h->map.n; k++) {
-                bool one = rank_one(r, h, h->map.nodes[k]);
-                more = more || one;
-                while (one && fill)
-                    one = rank_one(r, h, h->map.nodes[k]);
-            }
+            for (unsigned k = 0; k < r->lists[i].n; k++)
+                more = rank_one(r, &r->lists[i], k) || more;
         }
     }
 }
 
 void mapby_rank(struct mapby_job *job, const struct mapby_app_job *app, unsigned first)
 {
-    struct ranking r = {job, app, first};
-    switch (app->rank) {
-    case MAPWORDS_RANK_FILL:
-    case MAPWORDS_RANK_SPAN:
-        by_object(&r, app->rank == MAPWORDS_RANK_FILL);
-        break;
-    case MAPWORDS_RANK_NODE:
-        by_node(&r);
-        break;
-    default:
-        by_slot(&r);
+    AUTO_FREE(struct lists) lists = xcalloc(job->n_hosts, sizeof(*lists));
+    struct ranking r = {job, lists, first};
+    bool objects = app->rank == MAPWORDS_RANK_FILL || app->rank == MAPWORDS_RANK_SPAN;
+    for (unsigned i = 0; i < job->n_hosts; i++)
+        lists[i] = make_lists(job, &job->hosts[i], app->app, objects);
+    if (app->rank == MAPWORDS_RANK_NODE || app->rank == MAPWORDS_RANK_SPAN)
+        in_turn(&r);
+    else
+        one_by_one(&r);
+    for (unsigned i = 0; i < job->n_hosts; i++) {
+        free(lists[i].procs);
+        free(lists[i].at);
+        free(lists[i].ranked);
     }
 }
