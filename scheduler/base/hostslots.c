@@ -13,8 +13,9 @@ static const char *entry_end(const char *p)
     return p;
 }
 
-/* The digits after the colon. */
-static int read_slots(const char *text, unsigned *ret, struct gm_error *err)
+/* The digits after the colon of an entry. */
+static int
+read_slots(const char *entry, const char *text, unsigned *ret, struct gm_error *err)
 {
     size_t len = strspn(text, "0123456789");
     unsigned long n = len > 0 && len < 8 ? strtoul(text, NULL, 10) : 0;
@@ -22,7 +23,7 @@ static int read_slots(const char *text, unsigned *ret, struct gm_error *err)
         return gm_fail(err,
                        -EINVAL,
                        "'%.80s': slots are a number from 1 to %u, as in host:4",
-                       text,
+                       entry,
                        HOSTSLOTS_MAX);
     *ret = (unsigned)n;
     return 0;
@@ -37,7 +38,7 @@ add_entry(char *entry, struct hostlist *all, unsigned **slots, struct gm_error *
     entry += strspn(entry, " \t");
     entry[strcspn(entry, " \t")] = '\0';
     char *colon = strchr(entry, ':');
-    int rc = colon != NULL ? read_slots(colon + 1, &n, err) : 0;
+    int rc = colon != NULL ? read_slots(entry, colon + 1, &n, err) : 0;
     if (colon != NULL)
         *colon = '\0';
     if (rc == 0)

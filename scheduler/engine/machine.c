@@ -139,6 +139,17 @@ static int probe(const struct engine_machine_options *o,
     return rc;
 }
 
+static int check_launcher(const struct engine_machine_options *o, struct gm_error *err)
+{
+    AUTO_STR all = {0};
+    if (o->launcher == NULL || launch_find(o->launcher) != NULL)
+        return 0;
+    for (const char *const *n = launch_names(); *n != NULL; n++)
+        str_printf(&all, "%s%s", all.len > 0 ? ", " : "", *n);
+    return gm_fail(
+        err, -EINVAL, "--launcher %s: must be one of %s", o->launcher, str_text(&all));
+}
+
 static int load_here(const struct engine_machine_options *o,
                      const struct alloc_hosts *named,
                      struct engine_machine *m,
@@ -158,10 +169,9 @@ int engine_machine(const struct jobspec *spec,
 {
     struct alloc_hosts named = {0}, given = {0};
     struct engine_machine m = {0};
-    if (o->launcher != NULL && launch_find(o->launcher) == NULL)
-        return gm_fail(
-            err, -EINVAL, "--launcher %s: there is none so called", o->launcher);
-    int rc = read_named(spec, o, &named, err);
+    int rc = check_launcher(o, err);
+    if (rc == 0)
+        rc = read_named(spec, o, &named, err);
     if (rc == 0)
         rc = alloc_read_hosts(&given, err);
     if (rc == 0)

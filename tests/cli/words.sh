@@ -110,7 +110,6 @@ cannot mapping=ppr:2:board "mapping: 'board' cannot be placed"
 cannot 'results={compress: gzip}' "compress: 'gzip': .*not run it yet; write none"
 cannot 'results={pack: sharded}' "pack: 'sharded': .*not run it yet; write single"
 cannot 'results={writers: host}' "writers: 'host': .*not run it yet; write rank"
-cannot 'hosts=[a, b]' 'hosts: .*not run it yet; write constraints'
 printf 'mapping: dist:mlx4_0\ncommand: [a]\n' >at.yaml
 expect 2 "$GRIDMILL" run at.yaml
 says "at.yaml:1:10: mapping: 'dist' cannot be placed"

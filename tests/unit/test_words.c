@@ -116,7 +116,6 @@ Test(words, that_cannot_be_obeyed_yet_are_told_at_their_place)
         {"mapping: slot:SPAN\ncommand: [a]", "/job/x.yaml:1:10: mapping: SPAN goes"},
         {"mapping: {map-by: device=mlx5_0}\ncommand: [a]",
          "/job/x.yaml:1:19: mapping.map-by: ranks are placed by GPUs alone"},
-        {"hosts: a\ncommand: [a]", "/job/x.yaml:1:8: hosts: "},
         {"results: {compress: gzip}\ncommand: [a]",
          "/job/x.yaml:1:21: results.compress: 'gzip'"},
         {"results: {pack: sharded}\ncommand: [a]", "results.pack: 'sharded'"},
@@ -127,7 +126,8 @@ Test(words, that_cannot_be_obeyed_yet_are_told_at_their_place)
         cr_expect_eq(runnable(cases[i].text, &err), -ENOTSUP, "%s", cases[i].text);
         cr_expect(strstr(err.text, cases[i].want) != NULL, "%s", err.text);
     }
-    cr_expect_eq(runnable("mapping: spread\nneeds: [\"afterok:a\"]\nconstraints: "
+    cr_expect_eq(runnable("mapping: spread\nhosts: [a, 'b[1-3]:2']\nneeds: "
+                          "[\"afterok:a\"]\nconstraints: "
                           "{ranks: [\"0\"]}\ntelemetry: {every: 1s}\nnotify: [[a]]\n"
                           "results: {compress: none, pack: single}\ncommand: [a]",
                           &err),

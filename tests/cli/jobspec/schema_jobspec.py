@@ -31,6 +31,7 @@ UNSEEN = {
     "cycle.yaml": "the graph of the stages",
     "empty.yaml": "no document to look at",
     "hosts-range.yaml": "a range that descends",
+    "hosts-slots.yaml": "slots inside a text",
     "missing-file.yaml": "the data set is not there",
     "missing-over-axis.yaml": "a data set that an axis names is not there",
     "pattern-group.yaml": "compares two keys",
