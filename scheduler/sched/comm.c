@@ -82,6 +82,7 @@ static void add_ring(struct pairs *p, unsigned n)
  * of a task add up in (runner/comm.c) where each has as many leaves. */
 static void add_trees(struct pairs *p, unsigned n, unsigned group)
 {
+    assert(group > 0 || n == 0);
     for (unsigned r = 0; r < n; r++) {
         unsigned own = r % group;
         if (own > 0)
@@ -91,6 +92,7 @@ static void add_trees(struct pairs *p, unsigned n, unsigned group)
 
 static void add_stencil(struct pairs *p, unsigned rows, unsigned columns)
 {
+    assert(columns > 0);
     for (unsigned r = 0; r < rows * columns; r++) {
         if (r % columns + 1 < columns)
             add(p, r, r + 1, 1);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "comm_bisect.h"
 #include "comm_swap.h"
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -168,24 +169,33 @@ static void search(struct assigning *a, bool alike)
     }
 }
 
-/* The ranks that this one speaks to and that are nearest to it now. */
-static void tell(const struct assigning *a, uint32_t rank, struct place_seat *seat)
+static double apart(const struct assigning *a, uint32_t rank, uint32_t other)
+{
+    return comm_tree_distance(
+        a->tree, a->classes[a->at[rank]].domain, a->classes[a->at[other]].domain);
+}
+
+/* "3, 7": the first few of those that a rank speaks to and that are nearest to it; how
+ * many. */
+static unsigned list_near(const struct assigning *a, uint32_t rank, struct str *out)
 {
     const struct comm_graph *g = a->graph;
-    struct str s = {0};
-    double least = 0;
+    uint32_t first = g->first[rank], end = g->first[rank + 1];
+    double least = INFINITY;
     unsigned n = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t e = g->first[rank]; e < g->first[rank + 1] && n < 4; e++) {
-            uint32_t to = g->edges[e].to;
-            double d = comm_tree_distance(
-                a->tree, a->classes[a->at[rank]].domain, a->classes[a->at[to]].domain);
-            if (pass == 0)
-                least = e == g->first[rank] || d < least ? d : least;
-            else if (d <= least)
-                str_printf(&s, "%s%u", n++ > 0 ? ", " : "", to);
-        }
+    for (uint32_t e = first; e < end; e++)
+        least = fmin(least, apart(a, rank, g->edges[e].to));
+    for (uint32_t e = first; e < end && n < 4; e++) {
+        if (apart(a, rank, g->edges[e].to) <= least)
+            str_printf(out, "%s%u", n++ > 0 ? ", " : "", g->edges[e].to);
     }
+    return n;
+}
+
+static void tell(const struct assigning *a, uint32_t rank, struct place_seat *seat)
+{
+    AUTO_STR s = {0};
+    unsigned n = list_near(a, rank, &s);
     struct str all = {0};
     str_printf(&all,
                "%s%s",
@@ -196,7 +206,6 @@ static void tell(const struct assigning *a, uint32_t rank, struct place_seat *se
             &all, "near rank%s %s, which it speaks to", n == 1 ? "" : "s", str_text(&s));
     else
         str_add(&all, "speaks to nobody and makes room for those that do");
-    str_free(&s);
     free(seat->reason);
     seat->reason = str_steal(&all);
 }

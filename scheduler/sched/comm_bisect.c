@@ -122,7 +122,8 @@ void comm_bisect(const struct comm_tree *t,
 {
     AUTO_FREE(uint32_t) local = xcalloc(g->n, sizeof(*local));
     AUTO_FREE(uint32_t) ranks = xcalloc(g->n, sizeof(*ranks));
-    struct bisection b = {t, g, starts, seed, local, at};
+    struct bisection b = {t, g, starts, seed, local, NULL};
+    b.at = at;
     memset(local, 0xff, g->n * sizeof(*local));
     for (uint32_t r = 0; r < g->n; r++)
         ranks[r] = r;

@@ -199,7 +199,8 @@ static void start(struct cut *c, unsigned number, uint64_t *seed)
 
 static struct cut make(const struct comm_graph *g, unsigned left, uint8_t *side)
 {
-    struct cut c = {.g = g, .left = left, .side = side};
+    struct cut c = {.g = g, .left = left};
+    c.side = side;
     double most = 0;
     for (uint32_t v = 0; v < g->n; v++) {
         double sum = 0;
@@ -224,10 +225,10 @@ void comm_cut(const struct comm_graph *g,
               unsigned left,
               unsigned starts,
               uint64_t *seed,
-              uint8_t *ret)
+              uint8_t *side)
 {
-    AUTO_FREE(uint8_t) side = xcalloc(g->n, sizeof(*side));
-    struct cut c = make(g, left, side);
+    AUTO_FREE(uint8_t) own = xcalloc(g->n, sizeof(*own));
+    struct cut c = make(g, left, own);
     double least = 0;
     for (unsigned k = 0; k < starts; k++) {
         start(&c, k, seed);
@@ -236,7 +237,7 @@ void comm_cut(const struct comm_graph *g,
         double weight = weight_between(&c);
         if (k == 0 || weight < least) {
             least = weight;
-            memcpy(ret, side, g->n);
+            memcpy(side, own, g->n);
         }
         if (least == 0)
             break;

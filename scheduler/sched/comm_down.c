@@ -98,7 +98,8 @@ void comm_swap_down(const struct comm_swap *s, uint32_t *at)
     AUTO_FREE(uint32_t) first = xcalloc((size_t)k + 1, sizeof(*first));
     AUTO_FREE(uint32_t) next = xcalloc(k, sizeof(*next));
     AUTO_FREE(uint32_t) tried = xcalloc(k, sizeof(*tried));
-    struct down d = {s, at, slot, members, first, tried, (uint64_t)n * WORK_A_RANK};
+    struct down d = {s, NULL, slot, members, first, tried, (uint64_t)n * WORK_A_RANK};
+    d.at = at;
     for (uint32_t r = 0; r < n; r++)
         first[at[r] + 1]++;
     for (unsigned c = 0; c < k; c++)

@@ -197,11 +197,11 @@ static void apply(struct tabu *t, const struct swap *s)
     t->slot[s->b] = slot;
     t->members[t->slot[s->a]] = s->a;
     t->members[t->slot[s->b]] = s->b;
-    unsigned tenure = 3 + t->n / 16;
+    uint64_t tenure = 3 + t->n / 16;
     t->barred[(size_t)s->a * t->n_classes + p] =
-        t->now + tenure + (unsigned)(draw(&t->seed) % (2 * tenure));
+        t->now + (uint32_t)(tenure + draw(&t->seed) % (2 * tenure));
     t->barred[(size_t)s->b * t->n_classes + q] =
-        t->now + tenure + (unsigned)(draw(&t->seed) % (2 * tenure));
+        t->now + (uint32_t)(tenure + draw(&t->seed) % (2 * tenure));
     look_around(t, s->a, p, q);
     look_around(t, s->b, p, q);
     find_all(t, p);

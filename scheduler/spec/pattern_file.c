@@ -23,21 +23,11 @@ struct reading {
     struct gm_error *err;
 };
 
-GM_PRINTF(3, 4)
-static int fail(const struct reading *r, const char *at, const char *fmt, ...)
+/* Puts the place before the sentence. */
+static int at_place(const struct reading *r, const char *at)
 {
-    char why[128];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(why, sizeof(why), fmt, args);
-    va_end(args);
-    return gm_fail(r->err,
-                   -EINVAL,
-                   "%s:%u:%zu: %s",
-                   r->path,
-                   r->line,
-                   (size_t)(at - r->begin) + 1,
-                   why);
+    (void)gm_prefix(r->err, "%s:%u:%zu", r->path, r->line, (size_t)(at - r->begin) + 1);
+    return -EINVAL;
 }
 
 static const char *skip_blanks(const char *p)
@@ -59,14 +49,28 @@ static int read_number(struct reading *r, const char **ret_at, double *ret)
     size_t len = strcspn(at, " \t,\r\n#");
     char *end;
     double v = strtod(at, &end);
-    if (len == 0 || end != at + len || strspn(at, "0123456789.+-eE") < len)
-        return fail(r, at, "'%.*s' is no number", len < 40 ? (int)len : 40, at);
-    if (!isfinite(v) || v > MOST_WEIGHT)
-        return fail(
-            r, at, "%.*s: must be %g or less", len < 40 ? (int)len : 40, at, MOST_WEIGHT);
-    if (v < 0)
-        return fail(
-            r, at, "%.*s: bytes cannot be less than 0", len < 40 ? (int)len : 40, at);
+    if (len == 0 || end != at + len || strspn(at, "0123456789.+-eE") < len) {
+        (void)gm_fail(
+            r->err, -EINVAL, "'%.*s' is no number", len < 40 ? (int)len : 40, at);
+        return at_place(r, at);
+    }
+    if (!isfinite(v) || v > MOST_WEIGHT) {
+        (void)gm_fail(r->err,
+                      -EINVAL,
+                      "%.*s: must be %g or less",
+                      len < 40 ? (int)len : 40,
+                      at,
+                      MOST_WEIGHT);
+        return at_place(r, at);
+    }
+    if (v < 0) {
+        (void)gm_fail(r->err,
+                      -EINVAL,
+                      "%.*s: bytes cannot be less than 0",
+                      len < 40 ? (int)len : 40,
+                      at);
+        return at_place(r, at);
+    }
     *ret_at = at;
     *ret = v;
     r->p = end;
@@ -77,8 +81,10 @@ static int keep(struct reading *r, unsigned a, unsigned b, double weight)
 {
     if (a == b || !((float)weight > 0))
         return 0;
-    if (r->n == PATTERN_MOST_PAIRS)
-        return fail(r, r->p, "more than %u pairs of ranks", PATTERN_MOST_PAIRS);
+    if (r->n == PATTERN_MOST_PAIRS) {
+        (void)gm_fail(r->err, -EINVAL, "more than %u pairs of ranks", PATTERN_MOST_PAIRS);
+        return at_place(r, r->p);
+    }
     if (r->n == r->room) {
         r->room = r->room > 0 ? 2 * r->room : 256;
         r->pairs = xrealloc(r->pairs, r->room, sizeof(*r->pairs));
@@ -100,14 +106,16 @@ static unsigned count_numbers(const char *p)
 
 static int read_rank(struct reading *r, unsigned *ret)
 {
-    const char *at;
-    double v;
+    const char *at = r->p;
+    double v = 0;
     int rc = read_number(r, &at, &v);
-    if (rc == 0 && (v != floor(v) || v >= PATTERN_MOST_RANKS))
-        rc = fail(r,
-                  at,
-                  "a line is `i j weight`, and ranks are whole numbers below %u",
-                  PATTERN_MOST_RANKS);
+    if (rc == 0 && (v != floor(v) || v >= PATTERN_MOST_RANKS)) {
+        (void)gm_fail(r->err,
+                      -EINVAL,
+                      "a line is `i j weight`, and ranks are whole numbers below %u",
+                      PATTERN_MOST_RANKS);
+        rc = at_place(r, at);
+    }
     if (rc == 0)
         *ret = (unsigned)v;
     return rc;
@@ -115,9 +123,9 @@ static int read_rank(struct reading *r, unsigned *ret)
 
 static int read_pair(struct reading *r)
 {
-    const char *at;
-    unsigned a, b;
-    double weight;
+    const char *at = r->p;
+    unsigned a = 0, b = 0;
+    double weight = 0;
     int rc = read_rank(r, &a);
     if (rc == 0)
         rc = read_rank(r, &b);
@@ -129,11 +137,14 @@ static int read_pair(struct reading *r)
 static int read_row(struct reading *r)
 {
     int rc = 0;
-    if (r->rows > r->columns)
-        return fail(r, r->p, "row %u of a matrix of %u columns", r->rows, r->columns);
+    if (r->rows > r->columns) {
+        (void)gm_fail(
+            r->err, -EINVAL, "row %u of a matrix of %u columns", r->rows, r->columns);
+        return at_place(r, r->p);
+    }
     for (unsigned k = 0; k < r->columns && rc == 0; k++) {
-        const char *at;
-        double weight;
+        const char *at = r->p;
+        double weight = 0;
         rc = read_number(r, &at, &weight);
         if (rc == 0)
             rc = keep(r, r->rows - 1, k, weight);
@@ -149,15 +160,19 @@ static int read_line(struct reading *r)
     unsigned n = count_numbers(r->p);
     if (n > 0 && r->columns == 0)
         r->columns = n;
-    if (n > PATTERN_MOST_RANKS)
-        return fail(r, r->p, "more than %u numbers", PATTERN_MOST_RANKS);
-    if (n > 0 && n != r->columns)
-        return fail(r,
-                    r->p,
-                    "%u number%s, and the lines above have %u",
-                    n,
-                    n == 1 ? "" : "s",
-                    r->columns);
+    if (n > PATTERN_MOST_RANKS) {
+        (void)gm_fail(r->err, -EINVAL, "more than %u numbers", PATTERN_MOST_RANKS);
+        return at_place(r, r->p);
+    }
+    if (n > 0 && n != r->columns) {
+        (void)gm_fail(r->err,
+                      -EINVAL,
+                      "%u number%s, and the lines above have %u",
+                      n,
+                      n == 1 ? "" : "s",
+                      r->columns);
+        return at_place(r, r->p);
+    }
     int rc = 0;
     if (n > 0) {
         r->rows++;
