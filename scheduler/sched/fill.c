@@ -43,7 +43,7 @@ static unsigned home_of(struct slot_search *s, unsigned n)
 }
 
 struct key {
-    int depth;
+    int8_t depth;
     unsigned place;
     struct place_seat seat;
 };

@@ -16,7 +16,7 @@
 #include <assert.h>
 
 enum { MOST_UNITS = 16, MOST_GPUS = 8, MOST_RANKS = 16, MOST_SLOTS = 500 };
-enum { MOST_STEPS = 20000 };
+enum { MOST_STEPS = 8000 };
 
 struct candidate {
     uint32_t units, gpus; /* bits */
@@ -50,26 +50,32 @@ struct search {
 
 /* ---- what there is ---- */
 
+/* A core's: it as a whole, or each of its free PUs. False: they are too many. */
+static bool add_units(struct search *s, unsigned core)
+{
+    const struct topo_node *n = &s->shape->nodes[core];
+    bool whole = s->req->threads == 0;
+    for (unsigned k = 0; k < n->n_pus; k++) {
+        unsigned pu = s->shape->pus[n->first_pu + k];
+        if (!occupancy_pu_free(s->occ, s->host, pu))
+            continue;
+        if (!whole || k == 0) {
+            if (s->n_units == MOST_UNITS)
+                return false;
+            s->core[s->n_units] = core;
+            s->pus_of[s->n_units++] = idset_make();
+        }
+        idset_add(s->pus_of[s->n_units - 1], pu);
+    }
+    return true;
+}
+
 static bool list_units(struct search *s)
 {
     for (unsigned i = 0; i < s->shape->n_nodes; i++) {
-        const struct topo_node *n = &s->shape->nodes[i];
-        bool whole = s->req->threads == 0;
-        if (n->kind != GM_CORE ||
-            (whole && occupancy_free_cores(s->occ, s->host, i) == 0))
-            continue;
-        for (unsigned k = 0; k < n->n_pus; k++) {
-            unsigned pu = s->shape->pus[n->first_pu + k];
-            if (!occupancy_pu_free(s->occ, s->host, pu))
-                continue;
-            if (!whole || k == 0) {
-                if (s->n_units == MOST_UNITS)
-                    return false;
-                s->core[s->n_units] = i;
-                s->pus_of[s->n_units++] = idset_make();
-            }
-            idset_add(s->pus_of[s->n_units - 1], pu);
-        }
+        bool held = s->req->threads == 0 && occupancy_free_cores(s->occ, s->host, i) == 0;
+        if (s->shape->nodes[i].kind == GM_CORE && !held && !add_units(s, i))
+            return false;
     }
     for (unsigned g = 0; s->req->gpus > 0 && g < s->shape->n_gpus; g++) {
         if (!occupancy_gpu_free(s->occ, s->host, g))

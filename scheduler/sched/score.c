@@ -40,7 +40,7 @@ static struct tally_sums add_up(const struct restree *tree,
 {
     struct tally_sums all = {0};
     AUTO_FREE(unsigned) order = by_host(tree, p);
-    struct tally_shape **fixed = xcalloc(tree->n_shapes, sizeof(*fixed));
+    struct tally_shape **fixed = xcalloc(tree->n_shapes, sizeof(struct tally_shape *));
     *ret_fragments = 0;
     for (unsigned i = 0; i < p->n_ranks;) {
         unsigned host = p->seats[order[i]].host, shape = tree->hosts[host].shape;

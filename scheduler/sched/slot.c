@@ -48,6 +48,30 @@ static void gather(struct slot_search *s, unsigned node, unsigned near, struct i
     assert(left == 0);
 }
 
+/* Both fill the seat and say where its cores are. */
+static unsigned
+take_gpus_first(struct slot_search *s, unsigned within, struct place_seat *seat)
+{
+    slot_choose_gpus(s, slot_gpu_domain(s, s->req->within), seat->gpus);
+    unsigned home = slot_gpu_cores(s, seat->gpus);
+    bool inside = near_common(s->shape, within, home) == within;
+    unsigned node = inside ? cores_near(s, home, within) : slot_descend(s, within);
+    gather(s, node, inside ? home : 0, seat->pus);
+    return node;
+}
+
+static unsigned
+take_cores_first(struct slot_search *s, unsigned within, struct place_seat *seat)
+{
+    s->gpus = s->req->gpus;
+    unsigned around = s->gpus > 0 ? slot_descend(s, within) : within;
+    s->gpus = 0;
+    unsigned node = slot_descend(s, around);
+    gather(s, node, 0, seat->pus);
+    slot_choose_gpus(s, node, seat->gpus);
+    return node;
+}
+
 static void claim(struct slot_search *s, struct place_seat *seat)
 {
     int rc = occupancy_claim(s->occ, s->host, seat->pus, seat->gpus, NULL);
@@ -57,10 +81,10 @@ static void claim(struct slot_search *s, struct place_seat *seat)
 }
 
 /* Counts the rank on the nodes around it. */
-static void count_rank(struct slot_search *s, unsigned node)
+static void count_rank(const struct topo_shape *shape, unsigned *placed, unsigned node)
 {
-    for (unsigned i = node;; i = s->shape->nodes[i].parent) {
-        s->placed[i]++;
+    for (unsigned i = node;; i = shape->nodes[i].parent) {
+        placed[i]++;
         if (i == 0)
             return;
     }
@@ -95,24 +119,12 @@ void slot_take(struct occupancy *occ,
         s.need = s.room[within];
     assert(s.room[within] >= s.need && s.need > 0);
     *ret = (struct place_seat){.host = host, .pus = idset_make(), .gpus = idset_make()};
-    if (req->gpus > 0 && req->gpu_first) {
-        slot_choose_gpus(&s, slot_gpu_domain(&s, req->within), ret->gpus);
-        unsigned home = slot_gpu_cores(&s, ret->gpus);
-        bool inside = near_common(shape, within, home) == within;
-        node = inside ? cores_near(&s, home, within) : slot_descend(&s, within);
-        gather(&s, node, inside ? home : 0, ret->pus);
-    } else {
-        s.gpus = req->gpus;
-        unsigned around = req->gpus > 0 ? slot_descend(&s, within) : within;
-        s.gpus = 0;
-        node = slot_descend(&s, around);
-        gather(&s, node, 0, ret->pus);
-        slot_choose_gpus(&s, node, ret->gpus);
-    }
+    bool follow = req->gpus > 0 && req->gpu_first;
+    node = follow ? take_gpus_first(&s, within, ret) : take_cores_first(&s, within, ret);
     ret->mems = slot_mems(shape, ret->pus);
     ret->reason = slot_reason(&s, node, ret);
     claim(&s, ret);
-    count_rank(&s, node);
+    count_rank(shape, placed, node);
 }
 
 /* Free cores or, by threads, free PUs at or below a node; on the empty host (occ NULL)

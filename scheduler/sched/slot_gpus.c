@@ -141,25 +141,34 @@ static int by_number(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-void slot_choose_gpus(const struct slot_search *s, unsigned node, struct idset *gpus)
+/* The first free GPUs at or below a node that are not in the set, by number. */
+static void list_free(const struct slot_search *s,
+                      unsigned node,
+                      const struct idset *but,
+                      struct choice *c)
 {
     const struct topo_node *nodes = s->shape->nodes;
+    for (unsigned i = node; i < nodes[node].end; i++) {
+        unsigned gpu = nodes[i].os_index;
+        if (nodes[i].kind == GM_GPU && c->n < MOST_LINKED &&
+            occupancy_gpu_free(s->occ, s->host, gpu) && !idset_has(but, gpu))
+            c->ids[c->n++] = gpu;
+    }
+    qsort(c->ids, c->n, sizeof(c->ids[0]), by_number);
+}
+
+void slot_choose_gpus(const struct slot_search *s, unsigned node, struct idset *gpus)
+{
     unsigned left = s->req->gpus;
     while (left > 0) {
         struct choice c = {.shape = s->shape, .taken = gpus};
-        for (unsigned i = node; i < nodes[node].end; i++) {
-            unsigned gpu = nodes[i].os_index;
-            if (nodes[i].kind == GM_GPU && c.n < MOST_LINKED &&
-                occupancy_gpu_free(s->occ, s->host, gpu) && !idset_has(gpus, gpu))
-                c.ids[c.n++] = gpu;
-        }
-        qsort(c.ids, c.n, sizeof(c.ids[0]), by_number);
+        list_free(s, node, gpus, &c);
         unsigned want = c.n < left ? c.n : left;
         if (want > 0)
             choose(&c, want, gpus);
         left -= want;
         assert(left == 0 || node != 0 || c.n == MOST_LINKED);
         if (c.n < MOST_LINKED)
-            node = nodes[node].parent;
+            node = s->shape->nodes[node].parent;
     }
 }

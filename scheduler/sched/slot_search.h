@@ -16,7 +16,7 @@ struct slot_search {
     const struct topo_shape *shape;
     unsigned host;
     const struct slot_request *req;
-    unsigned *placed;
+    const unsigned *placed; /* ranks at or below each node */
     enum slot_unit unit;
     unsigned need;  /* units of a slot */
     int trait;      /* only cores of this efficiency class count; -1: all */

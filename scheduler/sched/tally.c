@@ -84,32 +84,44 @@ static double mean_of_least(double *costs, unsigned all, unsigned n)
     return n > 0 ? sum / n : 0;
 }
 
-/* No slot has its GPUs nearer to a core than the core that is nearest to so many, nor to
- * each other than the one with the nearest so many neighbours. */
-static double gpu_bound(const struct topo_shape *shape, unsigned gpus)
+/* No slot has its GPUs nearer to a core than the core that is nearest to so many. */
+static double bound_to_cores(const struct topo_shape *shape, unsigned gpus, double *costs)
 {
-    double cores = 1e300, pairs = 1e300;
-    if (gpus == 0 || gpus > shape->n_gpus)
-        return 0;
-    AUTO_FREE(double) costs = xcalloc(shape->n_gpus, sizeof(*costs));
+    double least = 1e300;
     for (unsigned i = 0; i < shape->n_nodes; i++) {
-        for (unsigned g = 0; shape->nodes[i].kind == GM_CORE && g < shape->n_gpus; g++)
+        if (shape->nodes[i].kind != GM_CORE)
+            continue;
+        for (unsigned g = 0; g < shape->n_gpus; g++)
             costs[g] = near_gpu_core(shape, g, i);
-        if (shape->nodes[i].kind == GM_CORE) {
-            double mean = mean_of_least(costs, shape->n_gpus, gpus);
-            cores = mean < cores ? mean : cores;
-        }
+        double mean = mean_of_least(costs, shape->n_gpus, gpus);
+        least = mean < least ? mean : least;
     }
-    for (unsigned a = 0; gpus > 1 && a < shape->n_gpus; a++) {
+    return least;
+}
+
+/* Nor nearer to each other than the one with the nearest so many neighbours. */
+static double bound_of_pairs(const struct topo_shape *shape, unsigned gpus, double *costs)
+{
+    double least = 1e300;
+    for (unsigned a = 0; a < shape->n_gpus; a++) {
         unsigned n = 0;
         for (unsigned b = 0; b < shape->n_gpus; b++) {
             if (b != a)
                 costs[n++] = near_gpus(shape, a, b);
         }
         double mean = mean_of_least(costs, n, gpus - 1);
-        pairs = mean < pairs ? mean : pairs;
+        least = mean < least ? mean : least;
     }
-    return cores + (gpus > 1 ? pairs : 0);
+    return least;
+}
+
+static double gpu_bound(const struct topo_shape *shape, unsigned gpus)
+{
+    if (gpus == 0 || gpus > shape->n_gpus)
+        return 0;
+    AUTO_FREE(double) costs = xcalloc(shape->n_gpus, sizeof(*costs));
+    double cores = bound_to_cores(shape, gpus, costs);
+    return cores + (gpus > 1 ? bound_of_pairs(shape, gpus, costs) : 0);
 }
 
 struct tally_shape *tally_shape_make(const struct topo_shape *shape,

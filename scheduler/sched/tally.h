@@ -29,10 +29,10 @@ struct tally_sums {
 struct tally_shape;
 struct tally_shape *tally_shape_make(const struct topo_shape *shape,
                                      const struct place_request *req);
-void tally_shape_free(struct tally_shape *s); /* takes NULL */
+void tally_shape_free(struct tally_shape *f); /* takes NULL */
 /* The fewest domains of a kind that hold so many PUs on the empty host. */
-unsigned tally_need(const struct tally_shape *s, enum tally_kind kind, unsigned pus);
-unsigned tally_domains(const struct tally_shape *s, enum tally_kind kind);
+unsigned tally_need(const struct tally_shape *f, enum tally_kind kind, unsigned pus);
+unsigned tally_domains(const struct tally_shape *f, enum tally_kind kind);
 
 struct tally {
     const struct topo_shape *shape;
