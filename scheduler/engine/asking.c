@@ -50,8 +50,9 @@ static bool tend(struct asking *a)
 
 static void await(const struct asking *all, unsigned n, double left)
 {
-    AUTO_FREE(struct pollfd) fds = xcalloc(3 * (size_t)n, sizeof(*fds));
-    for (unsigned i = 0; i < n; i++) {
+    size_t n_fds = 3 * (size_t)n;
+    AUTO_FREE(struct pollfd) fds = xcalloc(n_fds, sizeof(*fds));
+    for (size_t i = 0; i < n; i++) {
         const struct child *c = &all[i].child;
         bool open = all[i].started && !c->ended;
         fds[3 * i] = (struct pollfd){.fd = open ? c->out : -1, .events = POLLIN};
@@ -59,7 +60,7 @@ static void await(const struct asking *all, unsigned n, double left)
         fds[3 * i + 2] = (struct pollfd){.fd = open ? c->pidfd : -1, .events = POLLIN};
     }
     double most = 0.1; /* a stop on request is noticed so soon */
-    (void)poll(fds, 3 * n, (int)(1e3 * (left < most ? left : most)) + 1);
+    (void)poll(fds, n_fds, (int)(1e3 * (left < most ? left : most)) + 1);
 }
 
 /* Launchers end what they started when they are asked; who does not is killed. */

@@ -11,7 +11,7 @@
 /* Slurm numbers the steps of a job from 0; the highest values of 32 bits stand for what
  * is no step: the batch script, the shell of salloc, the external step, a step that is
  * pending. */
-static const long long first_special_step = 0xfffffff0;
+static const long long first_special_step = 0xfffffff0, batch_step = 0xfffffffb;
 
 /* A number of at least 0 from the environment, or -1. */
 static long long number(const char *name)
@@ -108,7 +108,7 @@ static int read_counts(const char *name, unsigned n, unsigned *ret, struct gm_er
 {
     const char *text = getenv(name), *p = text;
     unsigned used = 0;
-    while (*p >= '0' && *p <= '9') {
+    while (p != NULL && *p >= '0' && *p <= '9') {
         char *end;
         errno = 0;
         unsigned long count = strtoul(p, &end, 10), times = 1;
@@ -136,19 +136,26 @@ static int read_counts(const char *name, unsigned n, unsigned *ret, struct gm_er
                    n);
 }
 
+/* Did the user ask for tasks on the job's hosts? The shell of a step on a terminal, and
+ * salloc's where it is a step, have the step's own counts instead. */
+static bool asked_for_tasks(void)
+{
+    long long step = number("SLURM_STEP_ID");
+    return (step < 0 || step == batch_step) &&
+           (getenv("SLURM_NTASKS") != NULL || getenv("SLURM_NTASKS_PER_NODE") != NULL);
+}
+
 /* The counts that Slurm tells of its hosts; a variable that is absent tells nothing. */
 static int add_counts(struct alloc_hosts *h, struct gm_error *err)
 {
     AUTO_FREE(unsigned) counts = xcalloc(h->n, sizeof(*counts));
-    bool tasks =
-        getenv("SLURM_NTASKS") != NULL || getenv("SLURM_NTASKS_PER_NODE") != NULL;
     int rc = 0;
     if (getenv("SLURM_JOB_CPUS_PER_NODE") != NULL) {
         rc = read_counts("SLURM_JOB_CPUS_PER_NODE", h->n, counts, err);
         for (unsigned i = 0; rc == 0 && i < h->n; i++)
             h->items[i].cpus = counts[i];
     }
-    if (rc == 0 && tasks && getenv("SLURM_TASKS_PER_NODE") != NULL) {
+    if (rc == 0 && asked_for_tasks() && getenv("SLURM_TASKS_PER_NODE") != NULL) {
         rc = read_counts("SLURM_TASKS_PER_NODE", h->n, counts, err);
         for (unsigned i = 0; rc == 0 && i < h->n; i++)
             h->items[i].slots = counts[i];

@@ -26,7 +26,7 @@ static void forget(struct gathering *g)
 static void add_host(struct gathering *g, const char *name, unsigned slots)
 {
     size_t at;
-    if (strmap_get(g->index, name, &at)) {
+    if (g->hosts.items != NULL && strmap_get(g->index, name, &at)) {
         struct alloc_host *h = &g->hosts.items[at];
         unsigned sum = (h->slots > 0 ? h->slots : 1) + (slots > 0 ? slots : 1);
         h->slots = sum < HOSTSLOTS_MAX ? sum : HOSTSLOTS_MAX;
@@ -36,9 +36,9 @@ static void add_host(struct gathering *g, const char *name, unsigned slots)
         g->room = g->room < 16 ? 16 : 2 * g->room;
         g->hosts.items = xrealloc(g->hosts.items, g->room, sizeof(*g->hosts.items));
     }
-    struct alloc_host *h = &g->hosts.items[g->hosts.n];
-    *h = (struct alloc_host){.name = xstrdup(name), .slots = slots};
-    strmap_put(g->index, h->name, g->hosts.n++);
+    char *own = xstrdup(name);
+    g->hosts.items[g->hosts.n] = (struct alloc_host){.name = own, .slots = slots};
+    strmap_put(g->index, own, g->hosts.n++);
 }
 
 /* slots: for entries that say none themselves. */
