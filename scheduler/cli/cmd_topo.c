@@ -50,7 +50,12 @@ static void add_shape(const struct restree *tree, unsigned shape, struct str *ou
         const struct topo_gpu *g = &s->gpus[i];
         bool named = g->name != NULL && *g->name != '\0';
         if (named || g->pci[0] != '\0')
-            str_printf(out, "  GPU %u  %s  %s\n", i, g->pci, named ? g->name : "");
+            str_printf(out,
+                       "  GPU %u  %s%s%s\n",
+                       i,
+                       g->pci,
+                       named ? "  " : "",
+                       named ? g->name : "");
     }
     draw_links(s, &links);
     if (links.len > 0)

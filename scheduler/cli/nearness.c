@@ -60,6 +60,7 @@ void nearness_count(const struct restree *tree,
         const struct place_seat *seat = &at->seats[r];
         const struct topo_shape *s = restree_shape(tree, seat->host);
         bool numas = false;
+        n.cpus += idset_count(seat->pus);
         n.over_numas += touched(s, seat->pus, GM_NUMA, 0, &numas) > 1;
         n.over_caches += touched(s, seat->pus, GM_CACHE, 3, &n.caches) > 1;
         count_gpus(s, seat, &n);

@@ -6,6 +6,7 @@
 
 struct nearness {
     unsigned slots;       /* ranks */
+    unsigned cpus;        /* all ranks' PUs; a shared one counts for each */
     unsigned over_numas;  /* of them, those on CPUs of several NUMA nodes */
     unsigned over_caches; /* ... of several level-3 caches */
     bool caches;          /* there are such */

@@ -1,11 +1,17 @@
 /* gridmill plan --compare: the same job under several mappings, a row each. The best is
  * the one with the lowest score; of equal ones the first that was named.
  *
- * Invariant: a mapping that does not fit has a row that says why, and is never best. */
+ * A score tells what is lost, not what is held: gpu-near gives a rank a GPU and half a
+ * NUMA node where pack gives it a core. So only rows that hold as much are compared: as
+ * auto's, or where that is not asked for as the first's.
+ *
+ * Invariant: a mapping that does not fit or does not go with the job has a row that says
+ * why; neither it nor ranks that nobody binds are best where a bound row is. */
 #include "base/memory.h"
 #include "nearness.h"
 #include "plan_views.h"
 #include "say.h"
+#include "spec/mapwords.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -15,6 +21,7 @@ struct row {
     struct gm_error err;
     char *became; /* "spread": what auto is */
     bool unbound;
+    bool other; /* holds other ranks, CPUs or GPUs than what is compared */
     struct score score;
     struct nearness near;
 };
@@ -56,29 +63,74 @@ fill_row(const struct jobspec *spec, const struct restree *tree, struct row *r)
     mapping_clear(&m);
 }
 
+/* Whose resources are compared: auto's, else the first's; bound ones if there are any. */
+static const struct row *measure(const struct table *t)
+{
+    const struct row *best = NULL;
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct row *r = &t->rows[i];
+        bool is_auto = strcmp(r->words, "auto") == 0;
+        if (r->rc == 0 && (best == NULL || (best->unbound && !r->unbound) ||
+                           (is_auto && r->unbound == best->unbound)))
+            best = r;
+    }
+    return best;
+}
+
+static bool alike(const struct row *a, const struct row *b)
+{
+    return a->unbound == b->unbound && a->near.slots == b->near.slots &&
+           a->near.cpus == b->near.cpus && a->near.gpus == b->near.gpus;
+}
+
+static void choose(struct table *t, const struct row *as)
+{
+    t->best = (unsigned)(as - t->rows);
+    for (unsigned i = t->n; i-- > 0;) {
+        struct row *r = &t->rows[i];
+        r->other = r->rc == 0 && !alike(r, as);
+        if (r->rc == 0 && !r->other && r->score.total <= t->rows[t->best].score.total)
+            t->best = i;
+    }
+}
+
+/* A word that is none is a slip of the pen; one that does not go with the job has a row.
+ */
+static bool is_word(const struct row *r)
+{
+    static const char *const ours[] = {
+        "auto", "pack", "spread", "numa", "gpu-near", "inherited"};
+    struct mapwords w;
+    struct gm_error err;
+    unsigned at;
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        if (strcmp(ours[i], r->words) == 0)
+            return true;
+    }
+    return mapwords_parse(r->words, NULL, NULL, &w, &at, &err) == 0 &&
+           w.cannot[0] == '\0';
+}
+
 static int fill(const struct cli *cli,
                 const struct jobspec *spec,
                 const struct restree *tree,
                 struct table *t)
 {
-    const struct row *best = NULL;
     assert(t->n > 0 && "--compare has a row, be it of an empty word");
     for (unsigned i = 0; i < t->n; i++) {
         struct row *r = &t->rows[i];
         fill_row(spec, tree, r);
-        if (r->rc == -EINVAL) {
+        if (r->rc == -EINVAL && !is_word(r)) {
             (void)gm_prefix(&r->err, "--compare %s", r->words);
             return say_failure(cli, ENGINE_USAGE, &r->err);
         }
         for (unsigned k = 0; k < SCORE_N_TERMS && r->rc == 0; k++)
             t->differs[k] = t->differs[k] || r->score.term[k] > 0;
-        if (r->rc == 0 && (best == NULL || r->score.total < best->score.total)) {
-            best = r;
-            t->best = i;
-        }
     }
-    if (best == NULL)
+    const struct row *as = measure(t);
+    if (as == NULL)
         return say_failure(cli, engine_exit_for(t->rows[0].rc), &t->rows[0].err);
+    choose(t, as);
     return ENGINE_DONE;
 }
 
@@ -100,7 +152,9 @@ static void print_json(const struct jobspec *spec, const struct table *t)
         if (r->rc == 0) {
             plan_put_score(&j, spec, &r->score);
             json_put_int(&j, "ranks", r->near.slots);
+            json_put_int(&j, "cpus", r->near.cpus);
             json_put_bool(&j, "bound", !r->unbound);
+            json_put_bool(&j, "compared", !r->other);
             json_put_int(&j, "gpus", r->near.gpus);
             json_put_int(&j, "gpus_near", r->near.gpus_near);
             json_put_int(&j, "slots_over_numas", r->near.over_numas);
@@ -124,10 +178,13 @@ static void row_name(const struct row *r, struct str *out)
 static void draw_row(const struct table *t, const struct row *r, struct str *out)
 {
     if (r->rc != 0) {
-        str_printf(out, "  does not fit: %s\n", r->err.text);
+        str_printf(out,
+                   "  %s: %s\n",
+                   r->rc == -EINVAL ? "does not go with the job" : "does not fit",
+                   r->err.text);
         return;
     }
-    str_printf(out, "  %5u  %6.4g", r->near.slots, r->score.total);
+    str_printf(out, "  %5u  %5u  %6.4g", r->near.slots, r->near.cpus, r->score.total);
     for (unsigned k = 0; k < SCORE_N_TERMS; k++) {
         if (t->differs[k])
             str_printf(out, "  %8.4g", r->score.term[k]);
@@ -138,14 +195,20 @@ static void draw_row(const struct table *t, const struct row *r, struct str *out
                r->near.gpus,
                r->near.over_numas,
                r->near.over_caches,
-               r->unbound ? "  unbound" : "");
+               r->unbound ? "  unbound"
+               : r->other ? "  not compared"
+                          : "");
 }
 
 static void add_legend(const struct table *t, struct str *out)
 {
-    unsigned n = 0;
+    unsigned n = 0, other = 0;
     str_add(out,
             "* best: the lowest total of what is lost; >NUMA, >L3: ranks on several\n");
+    for (unsigned i = 0; i < t->n; i++)
+        other += t->rows[i].other && !t->rows[i].unbound;
+    if (other > 0)
+        str_add(out, "not compared: holds other ranks, CPUs or GPUs than the best\n");
     for (unsigned k = 0; k < SCORE_N_TERMS; k++) {
         if (!t->differs[k])
             str_printf(out,
@@ -166,7 +229,7 @@ static void print_text(const struct cli *cli, const struct table *t)
         row_name(&t->rows[i], &name);
         width = (int)name.len > width ? (int)name.len : width;
     }
-    str_printf(&out, "  %-*s  ranks   total", width, "mapping");
+    str_printf(&out, "  %-*s  ranks   cpus   total", width, "mapping");
     for (unsigned k = 0; k < SCORE_N_TERMS; k++) {
         if (t->differs[k])
             str_printf(&out, "  %8s", score_term_name((enum score_term)k));

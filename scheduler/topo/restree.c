@@ -192,6 +192,8 @@ int restree_load_xml(const char *xml,
                      struct restree **ret,
                      struct gm_error *err)
 {
+    if (len > 2 && memcmp(xml, "\x1f\x8b", 2) == 0)
+        return gm_fail(err, -EINVAL, "%s: compressed by gzip: gunzip it first", host);
     if (len > 0 && memchr(xml, '\0', len) != NULL)
         return gm_fail(err, -EINVAL, "%s: this is no hwloc XML", host);
     /* hwloc wants the terminating 0 counted in. */

@@ -63,14 +63,15 @@ unsigned svg_columns(unsigned n, double w, double h, double aspect)
     return best;
 }
 
+/* A bar: memory, or a package, without cores and without GPUs. */
 static bool is_leaf(const struct topo_node *n)
 {
-    return n->n_pus == 0 && n->kind != GM_GPU;
+    return n->n_pus == 0 && n->n_gpus == 0;
 }
 
 static bool is_inner(const struct topo_node *n)
 {
-    return n->n_pus > 0 && n->kind != GM_GPU && n->kind != GM_PU;
+    return !is_leaf(n) && n->kind != GM_GPU && n->kind != GM_PU;
 }
 
 /* PUs of a core: one row of up to two, else two rows. */

@@ -90,7 +90,7 @@ static int level_before(struct reader *r, const struct word *gpu, hwloc_obj_type
         return bad(r,
                    gpu,
                    "gpu:N stands behind host, pack, die, numa or l3, or at the end "
-                   "(then: per NUMA node)");
+                   "(then: per NUMA node, else per package, else per host)");
     return 0;
 }
 

@@ -131,8 +131,8 @@ says "^the same in PRRTE 4's own words: --map-by (core|slot):PE=2\$"
 
 # Mappings beside each other.
 expect 0 "$GRIDMILL" plan job.yaml "${on[@]}" --gpus 1 --compare pack,spread,auto
-says '^  mapping +ranks +total'
-[ "$(grep -cE '^[* ] (pack|spread|auto = [a-z-]+) +8 +[0-9.e-]+ .* 8/8 ' out)" -eq 3 ] || fail "not a row each"
+says '^  mapping +ranks +cpus +total'
+[ "$(grep -cE '^[* ] (pack|spread|auto = [a-z-]+) +8 +32 +[0-9.e-]+ .* 8/8 ' out)" -eq 3 ] || fail "not a row each"
 [ "$(grep -c '^\* [psa]' out)" -eq 1 ] || fail "not one best"
 expect 0 "$GRIDMILL" plan job.yaml "${on[@]}" --compare pack,spread --compare auto --json
 py '
@@ -144,6 +144,17 @@ assert v["best"] == next(r["words"] for r in rows if r["score"]["total"] == leas
 assert all(r["ranks"] == 8 and r["error"] is None and r["slots_over_numas"] == 0 for r in rows)'
 expect 0 "$GRIDMILL" plan job.yaml --machine 'pack:2 numa:1 core:3 pu:1 gpu:1' --ranks 3 --compare pack --json
 py 'r = v["mappings"][0]; assert (r["slots_over_numas"], r["ranks"]) == (1, 3), r'
+# What holds more is not better for it: gpu-near takes a GPU and the cores beside it, and a
+# word that does not go with the job has a row.
+expect 0 "$GRIDMILL" plan job.yaml --machine 'pack:2 numa:1 core:8 gpu:1' --ranks 2 --cores 2 --compare spread,gpu-near,inherited,core
+says '^  gpu-near +2 +4 .* 2/2 .* not compared$'
+says '^  inherited .* unbound$'
+says '^  core +does not go with the job: .*a core has one CPU'
+says '^\* spread +2 +4 '
+expect 0 "$GRIDMILL" plan job.yaml --machine 'pack:2 numa:1 core:8 gpu:1' --ranks 2 --compare gpu-near,auto --json
+py '
+assert v["best"] == "auto" and [r["compared"] for r in v["mappings"]] == [False, True], v
+assert [r["cpus"] for r in v["mappings"]] == [16, 2], v'
 expect 2 "$GRIDMILL" plan job.yaml "${on[@]}" --compare pack,sprad
 says "^gridmill: --compare sprad: .*'sprad'"
 expect 2 "$GRIDMILL" plan job.yaml "${on[@]}" --compare ''

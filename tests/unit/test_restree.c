@@ -439,6 +439,7 @@ Test(restree, bad_xml_is_refused_with_the_name_and_nothing_on_stderr)
     } rows[] = {
         {"", "this is no XML"},
         {"hello", "this is no XML"},
+        {"\x1f\x8b\x08 and more", "compressed by gzip: gunzip it first"},
         {"<a/>", "no <topology>"},
         {"<topology version=\"2.0\">", "cut off at line 1: <topology> of line 1"},
         {"<topology version=\"2.0\">\n<object type=\"Mach", "cut off at line 2"},
