@@ -154,7 +154,7 @@ says '^\* spread +2 +4 '
 expect 0 "$GRIDMILL" plan job.yaml --machine 'pack:2 numa:1 core:8 gpu:1' --ranks 2 --compare gpu-near,auto --json
 py '
 assert v["best"] == "auto" and [r["compared"] for r in v["mappings"]] == [False, True], v
-assert [r["cpus"] for r in v["mappings"]] == [16, 2], v'
+assert [(r["cpus"], r["gpus"]) for r in v["mappings"]] == [(4, 2), (4, 0)], v'
 expect 2 "$GRIDMILL" plan job.yaml "${on[@]}" --compare pack,sprad
 says "^gridmill: --compare sprad: .*'sprad'"
 expect 2 "$GRIDMILL" plan job.yaml "${on[@]}" --compare ''
