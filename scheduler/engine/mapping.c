@@ -10,7 +10,8 @@
 struct place_request mapping_request(const struct jobspec *spec)
 {
     return (struct place_request){
-        .ranks = spec->ranks,
+        .ranks = spec->ranks_of_nodes ? 0 : spec->ranks,
+        .least_ranks = neighbours_least(spec),
         .nodes = spec->nodes,
         .ranks_per_node = spec->ranks_per_node,
         .cores = spec->cores,

@@ -14,6 +14,23 @@ unsigned neighbours_group(const struct jobspec *spec)
     return most;
 }
 
+unsigned neighbours_least(const struct jobspec *spec)
+{
+    const struct pattern *p = spec->pattern;
+    unsigned least = neighbours_group(spec);
+    if (p != NULL && p->n_ranks > least)
+        least = p->n_ranks;
+    if (p != NULL && p->kind == PATTERN_STENCIL_2D && p->rows * p->columns > least)
+        least = p->rows * p->columns;
+    if (p != NULL && p->kind == PATTERN_ALL_TO_ALL && p->group > least)
+        least = p->group;
+    for (size_t i = 0; p != NULL && p->pairs != NULL && i < p->n_pairs; i++) {
+        unsigned last = p->pairs[i].a > p->pairs[i].b ? p->pairs[i].a : p->pairs[i].b;
+        least = last >= least ? last + 1 : least;
+    }
+    return least;
+}
+
 /* A plan's job comes without the matrix itself. */
 static int complete(struct arena *a, struct pattern *p, struct gm_error *err)
 {

@@ -19,6 +19,8 @@
 
 struct place_request {
     unsigned ranks;                 /* 0: as many as fit */
+    unsigned least_ranks;           /* fewer are no such job (a pattern's, a group's):
+                                       for the remedies of a refusal */
     unsigned nodes, ranks_per_node; /* 0: not said. nodes: exactly so many hosts, evenly;
                               ranks_per_node: at most; both: exactly */
     unsigned cores;                 /* whole cores a rank; 0: not said (one, unless the

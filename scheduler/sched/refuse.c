@@ -214,12 +214,20 @@ static int never(const struct room_job *empty,
 {
     AUTO_STR why = {0};
     AUTO_STR cure = {0};
+    char bytes[32];
     if (all->hosts == 0)
         return gm_fail(err, -EOVERFLOW, "there is no host that the job may use");
+    if (empty->req->memory > 0 && all->memory == 0)
+        return gm_fail(
+            err,
+            -EOVERFLOW,
+            "a rank of %s fits on no host: none tells its memory: leave memory out",
+            str_bytes(empty->req->memory, bytes));
     add_reason(empty, all, ranks, &why);
     remedy_add(empty->tree, empty->req, &cure);
     if (cure.len == 0)
-        str_add(&cure, "less per rank");
+        return gm_fail(
+            err, -EOVERFLOW, "%s, and no change of one or two numbers helps", why.text);
     return gm_fail(err, -EOVERFLOW, "%s: ask for %s", why.text, cure.text);
 }
 

@@ -6,6 +6,7 @@
 #include "remedy.h"
 #include "base/str.h"
 #include "deal.h"
+#include <inttypes.h>
 
 enum field {
     RANKS,
@@ -73,6 +74,8 @@ static bool fits(const struct remedy *m, const struct place_request *r)
     uint64_t product = (uint64_t)r->nodes * r->ranks_per_node;
     if (r->ranks > 0 && (r->nodes > r->ranks || (product > 0 && product != r->ranks)))
         return false;
+    if (product > 0 && product < r->least_ranks)
+        return false;
     struct room_job j = room_job(m->tree, m->none_held, r);
     return deal_fits(&j, room_ranks(r));
 }
@@ -92,6 +95,8 @@ static uint64_t least_of(const struct place_request *r, enum field f)
 {
     if (f == GPUS)
         return strcmp(r->mapping, "gpu-near") == 0 ? 1 : 0;
+    if (f == RANKS && r->least_ranks > r->nodes)
+        return r->least_ranks;
     return f == RANKS && r->nodes > 0 ? r->nodes : 1;
 }
 
@@ -219,6 +224,17 @@ static bool smallest_pair(const struct remedy *m, struct change *ret)
     return best < 3;
 }
 
+/* How many hosts like the only one would hold all ranks; 0: more do not help. */
+static uint64_t such_hosts(const struct remedy *m)
+{
+    struct place_request base = *m->req;
+    struct change c;
+    base.least_ranks = 0;
+    if (m->tree->n_hosts != 1 || base.nodes > 0 || !lower(m, &base, RANKS, &c))
+        return 0;
+    return (base.ranks + c.value - 1) / c.value;
+}
+
 static void add_change(const struct change *c, struct str *out)
 {
     static const char *const options[N_FIELDS] = {
@@ -251,6 +267,10 @@ void remedy_add(const struct restree *tree,
         str_add(out, i > 0 ? ", or " : "");
         add_change(&changes[i], out);
     }
+    uint64_t hosts = such_hosts(&m);
+    if (hosts > 0)
+        str_printf(out, "%s%" PRIu64 " such hosts", n > 0 ? ", or " : "", hosts);
+    n += hosts > 0;
     if (n > 0 || !smallest_pair(&m, changes))
         return;
     add_change(&changes[0], out);

@@ -233,6 +233,7 @@ struct jobspec {
     const char *name;               /* default: the file's name without its suffix */
     unsigned ranks;                 /* 0: auto */
     unsigned nodes, ranks_per_node; /* 0: not said */
+    bool ranks_of_nodes;            /* ranks is their product, and was not said itself */
     unsigned cores,
         gpus; /* per rank; cores 0: not said (one, or all that are free / ranks) */
     bool oversubscribe;

@@ -188,9 +188,10 @@ void keys_read(struct load *l, const struct doc_node *root)
                    doc_get(root, "nodes"),
                    "nodes times ranks-per-node must be %d or less",
                    1 << 20);
-    else if (product > 0 && s->ranks == 0)
+    else if (product > 0 && s->ranks == 0) {
         l->spec->ranks = (unsigned)product;
-    else if (product > 0 && s->ranks != product && ranks != NULL)
+        l->spec->ranks_of_nodes = true;
+    } else if (product > 0 && s->ranks != product && ranks != NULL)
         load_fault(l,
                    &ranks_at,
                    ranks,

@@ -214,6 +214,14 @@ for bad in '' 'pack:0 core:2' 'nonsense' 'core:2 pu' 'host:x core:1'; do
     expect 2 "$GRIDMILL" plan job.yaml --machine "$bad"
 done
 expect 3 "$GRIDMILL" plan job.yaml "${on[@]}" --gpus 5
+# What is offered keeps to what the job says elsewhere: its nodes, its pattern.
+grep -v '^ranks:' job.yaml >free.yaml
+expect 3 "$GRIDMILL" plan free.yaml --machine 'host:4 core:8' --cores 1 --nodes 5 --ranks-per-node 4
+says 'ask for --nodes 4$'
+expect 3 "$GRIDMILL" plan free.yaml --machine 'host:4 core:8' --cores 1 --nodes 4 --ranks-per-node 9
+says 'ask for --ranks-per-node 8, or --oversubscribe$'
+expect 3 "$GRIDMILL" plan free.yaml --machine 'core:8' --cores 1 --set 'pattern={stencil-2d: [2, 8]}'
+says 'ask for --oversubscribe, or 2 such hosts$'
 expect 3 "$GRIDMILL" plan job.yaml --machine 'pack:1 core:4'
 expect 3 "$GRIDMILL" plan job.yaml "${on[@]}" --memory 1TiB
 expect 3 "$GRIDMILL" plan job.yaml "${on[@]}" --nodes 3

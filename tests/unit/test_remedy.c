@@ -60,6 +60,25 @@ static const struct {
     {"host:3 core:2",
      {.nodes = 5, .ranks_per_node = 2, .mapping = "pack"},
      "nodes: 5 hosts are wanted, and there are 3: ask for --nodes 3"},
+    {"host:4 core:8",
+     {.nodes = 4, .ranks_per_node = 9, .mapping = "pack"},
+     "36 ranks of 1 core need 36 cores, these 4 hosts let us use 32: ask for "
+     "--ranks-per-node 8, or --oversubscribe"},
+    {"host:4 core:8", /* a stencil of 4 x 10 is of no fewer */
+     {.ranks = 40, .least_ranks = 40, .mapping = "pack"},
+     "40 ranks of 1 core need 40 cores, these 4 hosts let us use 32: ask for "
+     "--oversubscribe"},
+    {"host:4 core:8",
+     {.nodes = 8, .ranks_per_node = 1, .least_ranks = 8, .mapping = "pack"},
+     "nodes: 8 hosts are wanted, and there are 4, and no change of one or two "
+     "numbers helps"},
+    {"[numa(memory=0)] core:4",
+     {.ranks = 1, .memory = 1 << 20, .mapping = "auto"},
+     "a rank of 1.0 MiB fits on no host: none tells its memory: leave memory out"},
+    {"pack:2 core:4 gpu:1",
+     {.ranks = 5, .gpus = 1, .least_ranks = 5, .mapping = "auto"},
+     "5 ranks of 1 GPU need 5 GPUs, this machine lets us use 2: ask for --gpus 0, or 3 "
+     "such hosts"},
     {"host:2 core:4 gpu:1",
      {.ranks = 8, .cores = 3, .gpus = 2, .mapping = "pack"},
      "a rank of 2 GPUs fits on no host: the largest (n0) lets us use 1: ask for --ranks "
@@ -88,7 +107,7 @@ Test(remedy, memory_is_offered_in_whole_mebibytes)
         .ranks = 4, .memory = UINT64_C(300) << 20, .mapping = "auto"};
     AUTO_STR out = {0};
     remedy_add(tree, &req, &out);
-    cr_expect_str_eq(str_text(&out), "--memory 238MiB, or --ranks 3");
+    cr_expect_str_eq(str_text(&out), "--memory 238MiB, or --ranks 3, or 2 such hosts");
     char text[sizeof(((struct gm_error *)0)->text)];
     req.memory = UINT64_C(238) << 20;
     cr_expect_eq(try(tree, &req, text), 0, "%s", text);
@@ -139,6 +158,22 @@ static bool apply_next(const char **at, struct place_request *r)
     return false;
 }
 
+/* "10 such hosts": it fits on so many, and not on one less. */
+static bool try_hosts(const char **at, const char *machine, struct place_request *r)
+{
+    char *end, more[80], text[sizeof(((struct gm_error *)0)->text)];
+    unsigned long n = strtoul(*at, &end, 10);
+    if (n == 0 || strncmp(end, " such hosts", 11) != 0)
+        return false;
+    *at = end + 11;
+    for (unsigned k = 0; k < 2; k++) {
+        (void)snprintf(more, sizeof(more), "host:%lu%s", n - k, machine + 6);
+        AUTO(restree) tree = load(more);
+        cr_assert_eq(try(tree, r, text), k == 0 ? 0 : -EOVERFLOW, "%s: %s", more, text);
+    }
+    return true;
+}
+
 Test(remedy, what_is_named_fits)
 {
     unsigned seed = 3, named = 0;
@@ -165,6 +200,8 @@ Test(remedy, what_is_named_fits)
             remedy_add(tree, &req, &out);
         for (const char *at = str_text(&out); *at != '\0'; named++) {
             struct place_request changed = req;
+            if (try_hosts(&at, machine, &req))
+                continue;
             bool read = apply_next(&at, &changed);
             if (read && strncmp(at, " with ", 6) == 0) {
                 at += 6;
