@@ -31,7 +31,7 @@ static int check(const struct jobspec *spec,
                        spec->file,
                        words,
                        spec->threads);
-    if (spec->cores > 0 && w->pe > 0 && spec->cores != w->pe)
+    if (spec->cores > 0 && w->pe > 0 && spec->cores != w->pe && !w->hwtcpus)
         return gm_fail(err,
                        -EINVAL,
                        "%s: per-rank.cores is %u, but map-by %s says PE=%u",

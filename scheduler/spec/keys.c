@@ -198,5 +198,6 @@ void keys_read(struct load *l, const struct doc_node *root)
                    "%u, but nodes times ranks-per-node is %llu",
                    s->ranks,
                    (unsigned long long)product);
+    placing_settle(l, root);
     pattern_settle(l, root);
 }

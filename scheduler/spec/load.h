@@ -143,6 +143,8 @@ job_reader(struct load *l, const struct fault_path *at, const struct doc_node *n
 job_reader placing_mapping, placing_hosts, placing_constraints;
 job_reader telling_results, telling_telemetry, telling_notify;
 job_reader pattern_key;
+/* Once all keys are read: PE=n and cores say the same, where PEs are cores. */
+void placing_settle(struct load *l, const struct doc_node *root);
 /* Once the number of ranks is read: a stencil says it where the job does not. */
 void pattern_settle(struct load *l, const struct doc_node *root);
 

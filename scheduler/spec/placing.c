@@ -113,6 +113,27 @@ void placing_mapping(struct load *l,
         keep_words(l, &s, node);
 }
 
+void placing_settle(struct load *l, const struct doc_node *root)
+{
+    static const struct fault_path at = {.key = "mapping"};
+    struct jobspec *s = l->spec;
+    struct mapwords w;
+    unsigned ignored;
+    if (!s->map_by ||
+        mapwords_parse(s->mapping, s->rank_by, s->bind_to, &w, &ignored, NULL) != 0 ||
+        w.pe == 0 || w.hwtcpus)
+        return;
+    if (s->cores == 0)
+        s->cores = w.pe;
+    else if (s->cores != w.pe)
+        load_fault(l,
+                   &at,
+                   doc_get(root, "mapping"),
+                   "PE=%u, but per-rank.cores is %u",
+                   w.pe,
+                   s->cores);
+}
+
 /* The texts of a list, joined by commas; false: told. */
 static bool join(struct load *l,
                  const struct fault_path *at,

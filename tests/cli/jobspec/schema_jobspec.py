@@ -32,6 +32,14 @@ UNSEEN = {
     "empty.yaml": "no document to look at",
     "hosts-range.yaml": "a range that descends",
     "hosts-slots.yaml": "slots inside a text",
+    "mapping-18.yaml": "how many keys a mapping has",
+    "mapping-21.yaml": "compares two keys",
+    "mapping-22.yaml": "compares two keys",
+    "mapping-24.yaml": "words inside a text",
+    "mapping-25.yaml": "words inside a text",
+    "mapping-27.yaml": "words inside a text",
+    "mapping-29.yaml": "words inside a text",
+    "mapping-pe-cores.yaml": "words inside a text",
     "missing-file.yaml": "the data set is not there",
     "missing-over-axis.yaml": "a data set that an axis names is not there",
     "pattern-group.yaml": "compares two keys",
@@ -49,6 +57,7 @@ UNSEEN = {
     "sets-deep.yaml": "the faults are in --set",
     "shards-over-axes.yaml": "what the data sets hold",
     "telemetry-zero.yaml": "nothing, in any unit",
+    "threads-and-cores.yaml": "compares two keys",
 }
 
 
