@@ -123,7 +123,9 @@ void slot_take(struct occupancy *occ,
     node = follow ? take_gpus_first(&s, within, ret) : take_cores_first(&s, within, ret);
     ret->mems = slot_mems(shape, ret->pus);
     ret->reason = slot_reason(&s, node, ret);
+    AUTO(idset) own = idset_dup(ret->mems);
     claim(&s, ret);
+    slot_reason_memory(&s, own, ret);
     count_rank(shape, placed, node);
 }
 

@@ -4,8 +4,8 @@
  * Down: of the children that have room only those count below which the deepest kind of
  * domain has room (an L3 cache before a NUMA node before a package): so a slot is inside
  * an L3 cache wherever one can hold it. Of these, pack takes the fullest, so that others
- * stay whole; spread the one with the fewest ranks, then the most room. No child has
- * room: we are there.
+ * stay whole; spread the one with the fewest ranks, then the most of the bytes that are
+ * asked for, then the most room. No child has room: we are there.
  *
  * Cores: must the slot cross the domain's children, the emptiest are taken whole and the
  * rest goes into the fullest that holds it, so that few are crossed.
@@ -135,6 +135,17 @@ static bool has_hbm(const struct topo_shape *shape, unsigned node)
     return false;
 }
 
+/* How much of the bytes that a rank asks for a NUMA node, or what is around one, has
+ * free: in eighths, as equal nodes differ by what the kernel keeps. Of what is inside one
+ * 0. */
+static unsigned bytes_of(const struct slot_search *s, unsigned node)
+{
+    if (s->req->memory == 0 || s->shape->nodes[node].kind > GM_NUMA)
+        return 0;
+    uint64_t free = occupancy_free_memory(s->occ, s->host, node);
+    return free < s->req->memory ? (unsigned)(free / ((s->req->memory + 7) / 8)) : 8;
+}
+
 /* Is child a a better place than child b (0: none yet), which comes before it? */
 static bool better(const struct slot_search *s, unsigned a, unsigned b)
 {
@@ -149,7 +160,8 @@ static bool better(const struct slot_search *s, unsigned a, unsigned b)
     if ((s->req->traits & GM_BOUND_MEMORY) != 0 &&
         has_hbm(s->shape, a) != has_hbm(s->shape, b))
         return has_hbm(s->shape, a);
-    return s->room[a] > s->room[b];
+    unsigned has_a = bytes_of(s, a), has_b = bytes_of(s, b);
+    return has_a != has_b ? has_a > has_b : s->room[a] > s->room[b];
 }
 
 /* Bytes are a wish: a slot does not straddle for them, it takes them from afar. */

@@ -67,6 +67,16 @@ static unsigned crossed(const struct slot_search *s,
     return n;
 }
 
+/* The GPUs decided where the cores are, and got them beside them. */
+static bool
+beside_gpus(const struct slot_search *s, unsigned node, const struct place_seat *seat)
+{
+    if (s->req->gpus == 0 || !s->req->gpu_first)
+        return false;
+    unsigned home = slot_gpu_home(s->shape, seat->gpus);
+    return home != 0 && near_common(s->shape, home, node) == home;
+}
+
 static void add_cores(const struct slot_search *s,
                       unsigned node,
                       const struct place_seat *seat,
@@ -88,6 +98,9 @@ static void add_cores(const struct slot_search *s,
                    unit);
     } else if (s->req->cores == 0 && s->req->threads == 0) {
         str_add(out, ": all that is free there");
+    } else if (beside_gpus(s, node, seat)) {
+        str_add(out, ": beside its GPU");
+        str_add(out, s->req->gpus > 1 ? "s" : "");
     } else if (s->req->spread) {
         str_add(out, ": fewest ranks so far");
     } else if (s->need == 1) {
@@ -137,8 +150,26 @@ char *
 slot_reason(const struct slot_search *s, unsigned node, const struct place_seat *seat)
 {
     struct str out = {0};
-    add_cores(s, node, seat, &out);
+    unsigned inner = slot_around(s->shape, seat->pus);
+    while (inner != 0 && s->shape->nodes[inner].kind >= GM_CORE)
+        inner = s->shape->nodes[inner].parent;
+    add_cores(s, inner, seat, &out);
     if (s->req->gpus > 0)
         add_gpus(s, node, seat, &out);
     return str_steal(&out);
+}
+
+void slot_reason_memory(const struct slot_search *s,
+                        const struct idset *own,
+                        struct place_seat *seat)
+{
+    struct str out = {0};
+    if (s->req->memory == 0 || idset_equal(own, seat->mems))
+        return;
+    AUTO_FREE(char) text = idset_format(seat->mems);
+    str_printf(&out, "%s; memory from NUMA %s", seat->reason, text);
+    if (idset_count(seat->mems) > idset_count(own))
+        str_add(&out, ", since its own has too little left");
+    free(seat->reason);
+    seat->reason = str_steal(&out);
 }

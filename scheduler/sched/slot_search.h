@@ -62,5 +62,10 @@ void slot_claim_memory(struct slot_search *s, struct place_seat *seat);
  */
 char *
 slot_reason(const struct slot_search *s, unsigned node, const struct place_seat *seat);
+/* Adds where the bytes come from, once they are claimed, if not from `own`, the NUMA
+ * nodes of the slot's cores. */
+void slot_reason_memory(const struct slot_search *s,
+                        const struct idset *own,
+                        struct place_seat *seat);
 
 #endif

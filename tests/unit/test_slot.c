@@ -145,6 +145,34 @@ Test(slot, bytes_come_from_near_and_cores_stand_where_they_are)
     close_bench(&b);
 }
 
+/* More than a node has: apart ranks take nodes by twos, none a node that another has
+ * drunk from, and say where the bytes come from. */
+Test(slot, ranks_apart_stand_where_the_bytes_are)
+{
+    struct bench b = open_bench("pack:1 numa:4(memory=1GiB) core:2");
+    struct slot_request req = {.cores = 1, .memory = UINT64_C(2) << 30, .spread = true};
+    take(&b,
+         &req,
+         "cpu 0 mem 0-1",
+         "; memory from NUMA 0-1, since its own has too little");
+    take(&b,
+         &req,
+         "cpu 4 mem 2-3",
+         "; memory from NUMA 2-3, since its own has too little");
+    close_bench(&b);
+}
+
+Test(slot, what_is_crossed_is_told_whatever_stands_around_it)
+{
+    struct bench b = open_bench("numa:2 pack:1 l3:2 core:2");
+    struct slot_request req = {.cores = 3, .spread = true};
+    take(&b,
+         &req,
+         "cpu 0-2 mem 0",
+         "NUMA 0, package 0: crosses 2 L3, since none has 3 free");
+    close_bench(&b);
+}
+
 Test(slot, a_rank_by_numa_never_leaves_its_node)
 {
     struct bench b = open_bench("pack:2 numa:1 core:3 pu:1");
