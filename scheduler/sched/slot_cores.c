@@ -8,7 +8,8 @@
  * asked for, then the most room. No child has room: we are there.
  *
  * Cores: must the slot cross the domain's children, the emptiest are taken whole and the
- * rest goes into the fullest that holds it, so that few are crossed.
+ * rest goes into the fullest that holds it, so that few are crossed; of ranks apart into
+ * one that nobody has cores of, if there is one.
  *
  * Invariant (tested against brute force): no domain that had room for the whole slot is
  * cut by it, because we go on down while any child has room. */
@@ -198,8 +199,25 @@ static bool holds(const struct topo_shape *shape, unsigned node, unsigned below)
     return below >= node && below < shape->nodes[node].end;
 }
 
-/* The child to take n units from: that towards `near` first; else the fullest that has
- * them all; else the emptiest. */
+static bool is_whole(const struct slot_search *s, unsigned node)
+{
+    const struct topo_node *n = &s->shape->nodes[node];
+    return s->room[node] == (s->unit == SLOT_PUS ? n->n_pus : n->n_cores);
+}
+
+/* Is child a, for the rest of a slot, better than b (0: none yet)? Both have room. The
+ * fullest; of ranks apart one that nobody has cores of goes first. */
+static bool fits_better(const struct slot_search *s, unsigned a, unsigned b)
+{
+    if (b == 0)
+        return true;
+    if (s->req->spread && is_whole(s, a) != is_whole(s, b))
+        return is_whole(s, a);
+    return s->room[a] < s->room[b];
+}
+
+/* The child to take n units from: that towards `near` first; else the best that has them
+ * all; else the emptiest. */
 static unsigned
 giver(const struct slot_search *s, unsigned node, unsigned near, unsigned n)
 {
@@ -210,7 +228,7 @@ giver(const struct slot_search *s, unsigned node, unsigned near, unsigned n)
             continue;
         if (near != 0 && holds(s->shape, c, near))
             return c;
-        if (s->room[c] >= n && (fit == 0 || s->room[c] < s->room[fit]))
+        if (s->room[c] >= n && fits_better(s, c, fit))
             fit = c;
         if (most == 0 || s->room[c] > s->room[most])
             most = c;

@@ -25,6 +25,7 @@ static const struct place_request requests[] = {
     {.mapping = "auto", .ranks = 2, .cores = 2, .gpus = 2, .grouped = true},
     {.mapping = "auto", .ranks = 300, .oversubscribe = true},
     {.mapping = "auto", .ranks = 9, .cores = 5, .gpus = 3},
+    {.mapping = "spread", .ranks = 2, .cores = 5},
 };
 
 static const char *data_folder(void)

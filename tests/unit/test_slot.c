@@ -162,17 +162,6 @@ Test(slot, ranks_apart_stand_where_the_bytes_are)
     close_bench(&b);
 }
 
-Test(slot, what_is_crossed_is_told_whatever_stands_around_it)
-{
-    struct bench b = open_bench("numa:2 pack:1 l3:2 core:2");
-    struct slot_request req = {.cores = 3, .spread = true};
-    take(&b,
-         &req,
-         "cpu 0-2 mem 0",
-         "NUMA 0, package 0: crosses 2 L3, since none has 3 free");
-    close_bench(&b);
-}
-
 Test(slot, a_rank_by_numa_never_leaves_its_node)
 {
     struct bench b = open_bench("pack:2 numa:1 core:3 pu:1");
