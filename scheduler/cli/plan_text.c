@@ -119,7 +119,7 @@ int plan_text(const struct plan_view *v)
     job_launch(v->line, &out);
     inwords_find(v->spec, v->machine->at.tree, v->mapping->at, &words);
     if (words.len > 0)
-        str_printf(&out, "the same in PRRTE 4's own words: %s\n", words.text);
+        str_printf(&out, "the same in PRRTE 5's own words: %s\n", words.text);
     differs_tell(v->spec, v->machine->at.tree, v->plan, &out);
     str_printf(&out, "\nresults: %s\n", v->plan->results);
     plan_print(v->cli, out.text);

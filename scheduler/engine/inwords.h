@@ -7,7 +7,7 @@
 #include "spec/jobspec.h"
 
 /* Appends "--map-by package:PE=2" where these words put every rank of the job on the CPUs
- * that it has in `at` (as PRRTE 4 reads them); nothing where none
+ * that it has in `at` (as PRRTE 5 reads them); nothing where none
  * of the words that are tried do, for seated jobs, and for more ranks than are worth it.
  */
 void inwords_find(const struct jobspec *spec,

@@ -1,4 +1,4 @@
-/* Open MPI's words (PRRTE's --map-by, --rank-by, --bind-to) -> ranks on cores, as PRRTE 4
+/* Open MPI's words (PRRTE's --map-by, --rank-by, --bind-to) -> ranks on cores, as PRRTE 5
  * places them: the rules, rule by rule, are in docs/design/mapby.md. Pure. */
 #ifndef SCHED_MAPBY_H
 #define SCHED_MAPBY_H

@@ -1,4 +1,4 @@
-/* Open MPI's words for where ranks stand, --map-by, --rank-by and --bind-to as PRRTE 4
+/* Open MPI's words for where ranks stand, --map-by, --rank-by and --bind-to as PRRTE 5
  * reads them, taken apart once for the reader of jobspecs and for who places:
  *
  *   [ppr:N:]OBJECT[:MODIFIER[,MODIFIER]...]      slot | node | fill | span

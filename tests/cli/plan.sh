@@ -127,7 +127,7 @@ a = json.load(open("by-mapping.json"))
 assert [r["cpus"] for r in v["ranks"]] == [r["cpus"] for r in a["ranks"]], (a, v)'
 done
 expect 0 "$GRIDMILL" plan job.yaml --machine 'pack:2 numa:1 core:8 pu:2' --mapping pack
-says "^the same in PRRTE 4's own words: --map-by (core|slot):PE=2\$"
+says "^the same in PRRTE 5's own words: --map-by (core|slot):PE=2\$"
 
 # Mappings beside each other.
 expect 0 "$GRIDMILL" plan job.yaml "${on[@]}" --gpus 1 --compare pack,spread,auto
