@@ -1,8 +1,12 @@
 /* See synthetic.h. Words stand between blanks that are in no bracket: "numa:2(memory=4GB
  * indexes=1,0)" and "[numa]" are one each. What the words between ours mean is hwloc's
- * business; here their counts alone are multiplied, since hwloc would build a machine of
- * any size. */
+ * business. Their numbers are looked at here, since hwloc would build a machine of any
+ * size, and ends the process over some lists of indexes.
+ *
+ * Invariant: hwloc reads the very counts that were multiplied: a word has one, in decimal
+ * digits, and nothing that hwloc takes for a second word stands behind it. */
 #include "synthetic.h"
+#include "base/idset.h"
 #include "gpu.h"
 #include "xmlcheck.h"
 
@@ -11,6 +15,10 @@
 #include <string.h>
 
 enum { MOST_HOSTS = 65536 };
+
+/* Each object that hwloc adds is compared with those beside it and beside what is around
+ * it, PU set by PU set: 2e9 words of 64 PUs take some 4 seconds. */
+static const uint64_t most_compared = 2000000000;
 
 struct word {
     const char *at;
@@ -21,7 +29,9 @@ struct reader {
     const char *text;
     struct synthetic *s;
     struct gm_error *err;
-    uint64_t pus; /* so far */
+    uint64_t pus;      /* so far */
+    uint64_t beside;   /* the counts of the levels so far, summed up */
+    uint64_t compared; /* sets, as most_compared has it */
     bool has_numa, has_package;
     struct word last; /* the level before; n 0: none */
 };
@@ -110,25 +120,103 @@ static int read_gpus(struct reader *r, const struct word *w, bool last)
     return 0;
 }
 
-static int read_level(struct reader *r, const struct word *w)
+/* Is p the word's end, or does it open a bracket that closes there? */
+static bool is_end(const struct word *w, const char *p)
 {
-    const char *colon = memchr(w->at, ':', w->n);
-    const char *digits = colon != NULL ? colon + 1 : w->at;
-    hwloc_obj_type_t type = HWLOC_OBJ_TYPE_MAX;
-    bool known = is_level(w, &type);
-    r->has_numa = r->has_numa || type == HWLOC_OBJ_NUMANODE;
-    r->has_package = r->has_package || (known && type == HWLOC_OBJ_PACKAGE);
-    if (*w->at == '[') /* memory beside the level */
-        r->has_numa = true;
-    else if (*digits >= '0' && *digits <= '9')
-        r->pus *= strtoul(digits, NULL, 10) % (1ul << 32);
+    const char *end = w->at + w->n;
+    return p == end || (*p == '(' && memchr(p, ')', (size_t)(end - p)) == end - 1);
+}
+
+/* Of "core:4", "4" and both with attributes behind; 0: there is none. (hwloc takes "+4",
+ * "0x4" and "pack:2core:4" as well.) */
+static uint64_t level_count(const struct word *w)
+{
+    size_t n = strcspn(w->at, ":(");
+    const char *digits = n < w->n && w->at[n] == ':' ? w->at + n + 1 : w->at;
+    char *end;
+    if (*digits < '1' || *digits > '9')
+        return 0;
+    uint64_t count = strtoul(digits, &end, 10);
+    return !is_end(w, end) ? 0 : count < UINT32_MAX ? count : UINT32_MAX;
+}
+
+/* "[numa(memory=1GB)]", or several without blanks between. */
+static bool is_attached(const struct word *w)
+{
+    const char *p = w->at, *end = w->at + w->n;
+    while (p < end && *p == '[') {
+        const char *close = memchr(p, ']', (size_t)(end - p));
+        p = close != NULL ? close + 1 : end;
+    }
+    return p == end && end[-1] == ']';
+}
+
+/* Of "1,0" (a list), "2*2:1*2" (loops) or "core:numa". hwloc asserts that the counts of
+ * loops, behind the stars, do not multiply to 2^64; it reads "-1" and "0x1" as well. */
+static bool value_fits(const char *p, const char *end)
+{
+    static const char numbers[] = "0123456789+-";
+    uint64_t product = 1;
+    for (p += strcspn(p, numbers); p < end; p += strcspn(p, numbers)) {
+        char *behind;
+        uint64_t n = strtoul(p, &behind, 10);
+        product *= p[-1] == '*' ? n : 1;
+        if (behind == p || n >= IDSET_MAX || product > XMLCHECK_PUS || *behind == 'x' ||
+            *behind == 'X')
+            return false;
+        p = behind;
+    }
+    return true;
+}
+
+static bool indexes_fit(const struct word *w)
+{
+    static const char key[] = "indexes=";
+    const char *p = w->at, *end = w->at + w->n;
+    while ((p = memmem(p, (size_t)(end - p), key, sizeof(key) - 1)) != NULL) {
+        p += sizeof(key) - 1;
+        if (!value_fits(p, p + strcspn(p, " )")))
+            return false;
+    }
+    return true;
+}
+
+static void multiply(struct reader *r, uint64_t count)
+{
+    r->pus *= count;
+    r->beside += count;
+    r->compared += r->pus * (r->beside / 2);
+}
+
+/* Refuses what hwloc must not see. */
+static int check_level(struct reader *r, const struct word *w)
+{
+    bool attached = *w->at == '[', root = *w->at == '(';
+    uint64_t count = attached || root ? 1 : level_count(w);
+    if (count == 0 || (attached && !is_attached(w)) || (root && !is_end(w, w->at)))
+        return bad(r, w, "describes no machine (\"pack:2 core:4\" does)");
+    if (!indexes_fit(w))
+        return bad(r, w, "indexes are below 1048576, and loops of them within 16384 PUs");
+    if (!attached && !root)
+        multiply(r, count);
     if (r->pus > XMLCHECK_PUS)
         return bad(
             r, w, "this makes more than 16384 PUs a host, beyond what is read here");
+    return 0;
+}
+
+static int read_level(struct reader *r, const struct word *w)
+{
+    hwloc_obj_type_t type = HWLOC_OBJ_TYPE_MAX;
+    bool attached = *w->at == '['; /* memory beside the level */
+    bool known = is_level(w, &type);
+    int rc = check_level(r, w);
+    r->has_numa = r->has_numa || attached || (known && type == HWLOC_OBJ_NUMANODE);
+    r->has_package = r->has_package || (known && type == HWLOC_OBJ_PACKAGE);
     str_add_n(&r->s->text, w->at, w->n);
     str_add(&r->s->text, " ");
-    r->last = *w->at == '[' ? r->last : *w;
-    return 0;
+    r->last = attached ? r->last : *w;
+    return rc;
 }
 
 static int read_words(struct reader *r)
@@ -150,8 +238,16 @@ static int read_words(struct reader *r)
         }
     }
     hwloc_obj_type_t type;
-    if (rc == 0 && r->last.n > 0 && is_level(&r->last, &type) && type != HWLOC_OBJ_PU)
+    if (rc == 0 && r->last.n > 0 && is_level(&r->last, &type) && type != HWLOC_OBJ_PU) {
         str_add(&r->s->text, "pu:1"); /* hwloc wants it said */
+        multiply(r, 1);
+    }
+    if (rc == 0 && r->compared * (r->pus / 64 + 1) > most_compared)
+        rc = gm_fail(r->err,
+                     -EINVAL,
+                     "'%.80s': so many objects side by side keep hwloc busy for minutes: "
+                     "put levels between them (pack:64 core:256)",
+                     r->text);
     return rc;
 }
 

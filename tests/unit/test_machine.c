@@ -87,7 +87,7 @@ Test(machine, a_bad_cluster_file_is_refused_where_it_is_wrong)
          "'core:1'}\n",
          "3:10: hosts[1].name: host a2 is there already, in line 2"},
         {"hosts:\n- {name: a, topology: 'core:x'}\n",
-         "2:23: hosts[0].topology: 'core:x' describes no machine"},
+         "2:23: hosts[0].topology: 'core:x': character 1: describes no machine"},
         {"hosts:\n- {name: a, topology: 'host:2 core:1'}\n",
          "hosts[0].topology: host:N has no place here"},
         {"hosts:\n- {name: a, topology: none.xml}\n", "No such file"},

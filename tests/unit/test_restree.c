@@ -325,6 +325,20 @@ Test(restree, our_words_in_a_synthetic_text_are_refused_with_their_place)
         {"pack:99999999999 core:4", "more than 16384 PUs"},
         {"numa:200 core:1 gpu:2", "more than 256 GPUs"},
         {"gpu:2", "no core"},
+        /* What hwloc would read otherwise, or end the process over. */
+        {"pack:2 core:0x40000", "character 8: describes no machine"},
+        {"core:+1000000", "character 1: describes no machine"},
+        {"core:010", "character 1: describes no machine"},
+        {"pack:2core:100000", "character 1: describes no machine"},
+        {"pack:2(memory=1GB)core:100000", "character 1: describes no machine"},
+        {"pack:2 [numa]core:100000 pu:1", "character 8: describes no machine"},
+        {"core:2 pu:2(indexes=0,1,2,4294967294)", "character 8: indexes are below"},
+        {"pack:2 [numa(indexes=0,99999999)] core:2", "character 8: indexes are below"},
+        {"core:4(indexes=1*65536:1*65536:1*65536:1*65536)", "character 1: indexes are"},
+        {"core:4(indexes=1*0x10000:1*0x10000)", "character 1: indexes are"},
+        {"core:4(indexes=1*-65536:1*-)", "character 1: indexes are"},
+        {"core:16384", "so many objects side by side"},
+        {"pack:8192 core:2", "so many objects side by side"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct restree *tree = NULL;
