@@ -3,6 +3,7 @@
 #include "job.h"
 #include "nearness.h"
 #include "plan_views.h"
+#include "sched/auto.h"
 
 static void add_terms(const struct plan_view *v, struct str *out)
 {
@@ -38,6 +39,16 @@ static void add_given_up(const struct plan_view *v, struct str *out)
     str_add(out, n > 0 ? "\n" : "given up: nothing\n");
 }
 
+static void add_auto(const struct plan_view *v, struct str *out)
+{
+    const struct placement *at = v->mapping->at;
+    struct place_request req = mapping_request(v->spec);
+    if (strcmp(req.mapping, "auto") != 0 || at->oversubscribed)
+        return;
+    bool spread = strcmp(at->mapping, "spread") == 0;
+    str_printf(out, "auto is %s here: %s\n", at->mapping, auto_why(&req, spread));
+}
+
 static void add_nearness(const struct plan_view *v, struct str *out)
 {
     struct nearness n;
@@ -55,6 +66,8 @@ int plan_explain(const struct plan_view *v)
 {
     AUTO_STR out = {0};
     job_headline(v->spec, v->plan, &out);
+    if (!jobspec_seated(v->spec))
+        add_auto(v, &out);
     str_add(&out, "\n");
     plan_add_ranks(v->plan, &out);
     add_nearness(v, &out);

@@ -90,7 +90,11 @@ void plan_add_ranks(const struct plan *plan, struct str *out)
         }
         str_printf(
             out, "%4u  %-*s  %-*s  %s", i, host, r->host, cpus, r->cpus, r->reason);
-        str_printf(out, "%s%s\n", *r->gpus != '\0' ? ", gpus " : "", r->gpus);
+        bool told = strstr(r->reason, "; GPU ") != NULL;
+        str_printf(out,
+                   "%s%s\n",
+                   *r->gpus != '\0' && !told ? ", GPU " : "",
+                   told ? "" : r->gpus);
     }
 }
 

@@ -49,3 +49,16 @@ auto_choose(const struct place_request *req, bool fills, struct slot_request *sl
         return slot->spread ? "spread" : "pack";
     return req->mapping;
 }
+
+const char *auto_why(const struct place_request *req, bool spread)
+{
+    if ((req->traits & GM_BOUND_MEMORY) != 0)
+        return "the job is bound by memory: ranks that share a controller wait for it";
+    if (spread)
+        return "its ranks do not speak to each other: each has the most to itself";
+    if (req->grouped)
+        return "its ranks work together: near in the tree is near in time";
+    if ((req->traits & GM_BOUND_COMM) != 0)
+        return "the job is bound by communication: near in the tree is near in time";
+    return "every core is taken: neighbours in rank are neighbours";
+}

@@ -165,11 +165,18 @@ says 'there is no mapping to choose'
 # Why.
 expect 0 "$GRIDMILL" plan job.yaml "${on[@]}" --explain
 says '^8 of 8 slots within one NUMA node'
+says '^auto is spread here: its ranks do not speak to each other'
 says '^score [0-9]'
 says '^given up: '
 for term in straddle gpu memory comm smt kind fragment; do
     says "^  $term +[0-9.e-]+ x [0-9.]+ +[A-Za-z]"
 done
+
+expect 0 "$GRIDMILL" plan job.yaml "${on[@]}" --explain --set pattern=ring --gpus 1
+says '^auto is pack here: its ranks work together'
+says '^ +0 .*; GPU [0-9]+ of NUMA [0-9]+'
+expect 0 "$GRIDMILL" plan job.yaml "${on[@]}" --explain --mapping pack
+says_not '^auto is'
 
 # The drawing is XML; each CPU is named once, each rank on its CPUs and in the legend; nothing leaves
 # the sheet.
