@@ -379,6 +379,11 @@ const char *alloc_mpirun(void)
     return path != NULL && *path != '\0' ? path : NULL;
 }
 
+bool alloc_has_fence(void)
+{
+    return getenv("SLURM_PMIX_FENCE") != NULL;
+}
+
 bool alloc_user_set(const char *parameter)
 {
     char name[128];

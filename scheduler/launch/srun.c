@@ -130,6 +130,11 @@ static void add_environment(struct line *l, const struct plan *plan)
              "the host of each rank, a line a rank",
              "SLURM_HOSTFILE=%s/rankfile",
              plan->folder);
+    if (!alloc_has_fence()) /* measured: docs/design/hosts.md */
+        line_env(
+            l,
+            "Slurm's default lets some ranks out of MPI_Init before others are in it",
+            "SLURM_PMIX_FENCE=ring");
     line_env(l,
              "what a rank compares MPI's own count with",
              "GRIDMILL_LAUNCH_RANKS=%u",

@@ -55,10 +55,11 @@ static void expect_line(const struct plan *plan, const char *binding, const char
     cr_expect_str_eq(l->rankfile, hosts);
     for (unsigned i = 0; i < l->n_flags; i++)
         cr_expect_gt(strlen(l->flags[i].reason), 5, "%s has a reason", l->flags[i].text);
-    bool told = false;
+    unsigned told = 0;
     for (size_t i = 0; l->env[i] != NULL; i++)
-        told = told || strcmp(l->env[i], "SLURM_HOSTFILE=/f/rankfile") == 0;
-    cr_expect(told, "srun is told where the hosts are");
+        told += strcmp(l->env[i], "SLURM_HOSTFILE=/f/rankfile") == 0 ||
+                strcmp(l->env[i], "SLURM_PMIX_FENCE=ring") == 0;
+    cr_expect_eq(told, 2, "srun is told where the hosts are, and how to wait");
 }
 
 Test(srun, hosts_alike_get_a_mask_for_each_of_their_ranks)
