@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/strmap.h"
 #include "say.h"
 #include "spec/request.h"
 #include "spec/units.h"
@@ -343,6 +344,23 @@ struct jobspec *job_only(const struct cli *cli, const struct job_file *f)
     return NULL;
 }
 
+/* "host mill", "4 hosts", "2 of 6 hosts": those that have ranks. */
+static void add_hosts(const struct plan *plan, struct str *out)
+{
+    AUTO(strmap) seen = strmap_make();
+    unsigned n = 0;
+    for (unsigned i = 0; i < plan->n_ranks; i++) {
+        size_t value = i;
+        n += strmap_add(seen, plan->ranks[i].host, &value);
+    }
+    if (n == 1)
+        str_printf(out, "host %s", plan->ranks[0].host);
+    else if (n == plan->n_hosts)
+        str_printf(out, "%u hosts", n);
+    else
+        str_printf(out, "%u of %u hosts", n, plan->n_hosts);
+}
+
 void job_headline(const struct jobspec *spec, const struct plan *plan, struct str *out)
 {
     uint64_t tasks = 0;
@@ -357,10 +375,7 @@ void job_headline(const struct jobspec *spec, const struct plan *plan, struct st
                spec->n_stages == 1 ? "" : "s",
                plan->n_ranks,
                plan->n_ranks == 1 ? "" : "s");
-    if (plan->n_hosts == 1)
-        str_printf(out, "host %s", plan->hosts[0].name);
-    else
-        str_printf(out, "%u hosts", plan->n_hosts);
+    add_hosts(plan, out);
     str_printf(out,
                " (%s%s)\n",
                plan->mapping,

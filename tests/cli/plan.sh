@@ -221,6 +221,11 @@ for bad in '' 'pack:0 core:2' 'nonsense' 'core:2 pu' 'host:x core:1'; do
     expect 2 "$GRIDMILL" plan job.yaml --machine "$bad"
 done
 expect 3 "$GRIDMILL" plan job.yaml "${on[@]}" --gpus 5
+# The hosts that have ranks are counted.
+expect 0 "$GRIDMILL" plan job.yaml --machine 'host:4 core:8' --mapping pack
+says '^eight: .* on 8 ranks, 2 of 4 hosts \(pack\)$'
+expect 0 "$GRIDMILL" plan job.yaml --machine 'host:4 core:32' --mapping pack
+says '^eight: .* on 8 ranks, host n0 \(pack\)$'
 # What is offered keeps to what the job says elsewhere: its nodes, its pattern.
 grep -v '^ranks:' job.yaml >free.yaml
 expect 3 "$GRIDMILL" plan free.yaml --machine 'host:4 core:8' --cores 1 --nodes 5 --ranks-per-node 4
