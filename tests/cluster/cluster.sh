@@ -244,6 +244,7 @@ write_env() # N SLURM
         echo "OMPI_ALLOW_RUN_AS_ROOT=1"
         echo "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"
         [ "$2" = no ] || echo "SLURM_CONF=$dir/slurm/slurm.conf"
+        [ "$2" = no ] || echo "SLURM_PMIX_FENCE=ring" # the tree is unsafe: docs/design/hosts.md
     } >"$dir/env"
 }
 
