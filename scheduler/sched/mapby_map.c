@@ -2,6 +2,7 @@
  * Invariant: a host gets more ranks than its slots only where the words allow it, and
  * then first what it has, after that an even share of the rest. */
 #include "base/memory.h"
+#include "base/str.h"
 #include "mapby_job.h"
 #include <limits.h>
 
@@ -125,16 +126,28 @@ check_slots(struct mapby_job *job, struct mapby_app_job *app, struct gm_error *e
     return 0;
 }
 
+/* What would help beside fewer ranks: sharing CPUs, where ranks are bound to one each and
+ * nothing else is short. */
 static int no_room(const struct mapby_app_job *app, unsigned placed, struct gm_error *err)
 {
+    bool counted = app->w.how == MAPWORDS_BY_PPR;
+    AUTO_STR more = {0};
+    if (app->pe > 1 && !counted)
+        str_add(&more, ", or for a smaller PE");
+    else if (app->bind != MAPWORDS_HOST && !app->w.overload && !counted)
+        str_printf(&more,
+                   ", %sbind-to %s:overload-allowed",
+                   app->w.how == MAPWORDS_BY_LIST ? "or " : "bind-to none, or ",
+                   mapwords_level_name(app->bind));
     return gm_fail(err,
                    -EOVERFLOW,
-                   "mapping %s: only %u of %u ranks find a free CPU: ask for fewer, "
-                   "bind-to none, or bind-to %s:overload-allowed",
+                   "mapping %s: only %u of %u ranks %s: ask for at most %u%s",
                    app->text,
                    placed,
                    app->n,
-                   mapwords_level_name(app->bind));
+                   counted ? "have a place" : "find a free CPU",
+                   placed,
+                   str_text(&more));
 }
 
 /* So many ranks may be put on a host as a whole, of `want`: its free CPUs, where ranks

@@ -64,6 +64,16 @@ expect 2 "$GRIDMILL" plan job.yaml --map-by slot --rank-by fill
 says 'rank-by: fill ranks by objects: map by one'
 expect 2 "$GRIDMILL" plan job.yaml --map-by core --bind-to numa
 says 'bind-to: numa is above core'
+# What is offered helps: sharing only where it does.
+two=(--machine 'pack:2 core:2' --ranks 5)
+expect 3 "$GRIDMILL" plan job.yaml "${two[@]}" --map-by ppr:2:package:OVERSUBSCRIBE --bind-to none
+says 'only 4 of 5 ranks have a place: ask for at most 4$'
+expect 3 "$GRIDMILL" plan job.yaml "${two[@]}" --map-by core:OVERSUBSCRIBE --bind-to core
+says 'only 4 of 5 .*: ask for at most 4, bind-to none, or bind-to core:overload-allowed$'
+expect 0 "$GRIDMILL" plan job.yaml "${two[@]}" --map-by core:OVERSUBSCRIBE --bind-to core:overload-allowed
+expect 0 "$GRIDMILL" plan job.yaml "${two[@]}" --map-by core:OVERSUBSCRIBE --bind-to none
+expect 3 "$GRIDMILL" plan job.yaml --machine 'pack:2 core:4' --ranks 5 --map-by slot:PE=2
+says 'ask for at most 4, or for a smaller PE$'
 expect 3 "$GRIDMILL" plan job.yaml --map-by core --ranks $((CORES + 1))
 says "$((CORES + 1)) ranks, but there are $CORES slots"
 expect 2 "$GRIDMILL" plan job.yaml --map-by seq
