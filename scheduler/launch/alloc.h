@@ -75,7 +75,7 @@ bool alloc_speaks(const struct alloc *a);
 bool alloc_is_private(const char *name);
 
 const char *alloc_mpirun(void); /* GRIDMILL_MPIRUN: the mpirun to use, or NULL */
-bool alloc_has_fence(void); /* the user chose how Slurm's PMIx waits for all */
+bool alloc_has_fence(void);     /* the user chose how Slurm's PMIx waits for all */
 /* Did the user set this MCA parameter of Open MPI's in the environment? Then it stands.
  */
 bool alloc_user_set(const char *parameter);
