@@ -20,7 +20,8 @@ static int check_ranks(const char *text, struct gm_error *err)
     size_t digits = strspn(text, "0123456789");
     if (text[digits] == '\0' && digits > 0 && digits < 8 && strtoul(text, NULL, 10) > 0)
         return 0;
-    return gm_fail(err, -EINVAL, "--ranks %s: must be a whole number, 1 or more", text);
+    return gm_fail(
+        err, -EINVAL, "--ranks %s: must be a whole number from 1 to 9999999", text);
 }
 
 /* results="/absolute path": JSON quoting is YAML's, too. */

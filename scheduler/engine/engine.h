@@ -83,7 +83,7 @@ int engine_find_runner(const char *given, char **ret, struct gm_error *err);
  * `hosts`), else on those of Slurm's allocation, else on this host. */
 struct engine_machine_options {
     const char *hosts, *hostfile; /* of the command line; or NULL */
-    const char *launcher;         /* as launch_find; NULL: the one that fits */
+    const char *launcher;         /* "mpirun", "slurm"; NULL: the one that fits */
     const char *folder; /* of the results, that all hosts must see; NULL: not looked at */
     const char *runner; /* path of gridmill-runner; NULL: beside this program */
 };

@@ -139,15 +139,18 @@ static int probe(const struct engine_machine_options *o,
     return rc;
 }
 
+/* Those that start something here: a version's line (ompi5) is for plan to show. */
 static int check_launcher(const struct engine_machine_options *o, struct gm_error *err)
 {
-    AUTO_STR all = {0};
-    if (o->launcher == NULL || launch_find(o->launcher) != NULL)
+    const struct launch_backend *b =
+        o->launcher != NULL ? launch_find(o->launcher) : NULL;
+    if (o->launcher == NULL || b == &launch_mpirun || b == &launch_srun)
         return 0;
-    for (const char *const *n = launch_names(); *n != NULL; n++)
-        str_printf(&all, "%s%s", all.len > 0 ? ", " : "", *n);
-    return gm_fail(
-        err, -EINVAL, "--launcher %s: must be one of %s", o->launcher, str_text(&all));
+    return gm_fail(err,
+                   -EINVAL,
+                   "--launcher %s: must be mpirun or slurm%s",
+                   o->launcher,
+                   b != NULL ? " to run; plan shows the line of others" : "");
 }
 
 static int load_here(const struct engine_machine_options *o,

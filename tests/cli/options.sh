@@ -32,6 +32,15 @@ cp job.yaml "a b/ü/job.yaml"
 (cd / && expect 0 "$GRIDMILL" run "$work/a b/ü/job.yaml" --ranks 1) || exit 1
 [ -f "a b/ü/job.h5" ] || fail "the results are not beside the jobspec"
 
+# A launcher that can start something; a count that is one.
+for launcher in dryrun ompi5; do
+    expect 2 "$GRIDMILL" run job.yaml --results "$work/none.h5" --launcher $launcher
+    says "launcher $launcher: must be mpirun or slurm to run; plan shows"
+    nothing_left none.h5
+done
+expect 2 "$GRIDMILL" plan job.yaml --ranks 5000000000
+says '^gridmill: --ranks 5000000000: must be a whole number from 1 to 9999999$'
+
 # More ranks than cores: only when asked for, and then said.
 many=$((CORES + 1))
 expect 3 "$GRIDMILL" run job.yaml --results "$work/many.h5" --ranks $many
