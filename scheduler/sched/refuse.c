@@ -10,6 +10,7 @@
 struct sum {
     uint64_t cores, pus, gpus, memory, free; /* free: cores now */
     uint64_t room;                           /* ranks, now */
+    uint64_t slots;                          /* of all hosts; 0: some host has no limit */
     unsigned hosts;
     unsigned in_cores, in_pus, in_gpus, in_memory; /* the host that has most */
     unsigned in_numa, numa_cores;                  /* of NUMA nodes the largest */
@@ -65,13 +66,17 @@ static struct sum sum_hosts(const struct room_job *empty, const struct occupancy
     const struct idset *only = empty->req->hosts;
     struct room_job now = *empty;
     struct sum sum = {0};
+    bool unlimited = false;
     now.occ = occ;
     for (unsigned h = 0; h < empty->tree->n_hosts; h++) {
         if (only != NULL && !idset_has(only, h))
             continue;
         add_host(&sum, empty, h);
+        unlimited = unlimited || empty->tree->hosts[h].slots == 0;
+        sum.slots += empty->tree->hosts[h].slots;
         sum.free += occupancy_free_cores(occ, h, 0);
     }
+    sum.slots = unlimited ? 0 : sum.slots;
     struct deal d = {0};
     if (deal_make(&now, 0, false, 1, &d))
         sum.room = d.ranks;
@@ -201,6 +206,14 @@ static void add_reason(const struct room_job *j,
             add_too_much(&needs[i], ranks, all->hosts, out);
             return;
         }
+    }
+    if (all->slots > 0 && ranks > all->slots) {
+        str_printf(out,
+                   "%llu rank%s, but the hosts take %llu by their slots",
+                   (unsigned long long)ranks,
+                   s_if(ranks),
+                   (unsigned long long)all->slots);
+        return;
     }
     str_printf(out, "%llu rank%s of ", (unsigned long long)ranks, s_if(ranks));
     add_rank(j, out);

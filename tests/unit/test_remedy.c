@@ -100,6 +100,21 @@ Test(remedy, a_refusal_names_the_least_changes_that_fit)
     }
 }
 
+Test(remedy, slots_of_hosts_are_a_reason_of_their_own)
+{
+    AUTO(restree) tree = load("host:2 core:8");
+    struct place_request req = {.ranks = 7, .mapping = "auto"};
+    char text[sizeof(((struct gm_error *)0)->text)];
+    tree->hosts[0].slots = tree->hosts[1].slots = 3;
+    cr_expect_eq(try(tree, &req, text), -EOVERFLOW);
+    cr_expect_str_eq(text,
+                     "7 ranks, but the hosts take 6 by their slots: ask for --ranks 6",
+                     "%s",
+                     text);
+    tree->hosts[1].slots = 0;
+    cr_expect_eq(try(tree, &req, text), 0, "%s", text);
+}
+
 Test(remedy, memory_is_offered_in_whole_mebibytes)
 {
     AUTO(restree) tree = load("numa:1(memory=1GB) core:4");
