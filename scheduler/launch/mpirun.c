@@ -15,11 +15,9 @@
 #include "base/strmap.h"
 #include "base/version.h"
 #include "line.h"
+#include "rankenv.h"
 #include "rankfile.h"
-#include "topo/restree.h"
 #include "which.h"
-
-#include <limits.h>
 
 enum when {
     ALWAYS,
@@ -229,68 +227,9 @@ static struct facts find_facts(struct arena *a, const struct plan *plan, unsigne
     return f;
 }
 
-/* Whole cores among a rank's PUs; the PUs themselves where the plan's topology is not
- * read. */
-static unsigned
-cores_of(const struct plan *plan, const struct restree *tree, unsigned rank)
-{
-    AUTO(idset) cpus = NULL;
-    if (idset_parse(plan->ranks[rank].cpus, &cpus, NULL) != 0)
-        return 1;
-    if (tree == NULL)
-        return idset_count(cpus);
-    const struct topo_shape *s = &tree->shapes[0];
-    unsigned cores = 0;
-    for (unsigned i = 0; i < s->n_nodes; i++) {
-        const struct topo_node *n = &s->nodes[i];
-        cores +=
-            n->kind == GM_CORE && n->n_pus > 0 && idset_has(cpus, s->pus[n->first_pu]);
-    }
-    return cores > 0 ? cores : 1;
-}
-
-static const char *xml_of(const struct plan *plan, unsigned rank)
-{
-    for (unsigned h = 0; h < plan->n_hosts; h++) {
-        if (strcmp(plan->hosts[h].name, plan->ranks[rank].host) == 0 &&
-            plan->hosts[h].topology < plan->n_topologies)
-            return plan->topologies[plan->hosts[h].topology].xml;
-    }
-    return NULL;
-}
-
-/* Threads a rank may use: what the plan says, else the cores, of the poorest one; one
- * where ranks share them. */
-static unsigned threads_a_rank(const struct plan *plan, bool bound)
-{
-    unsigned least = UINT_MAX;
-    const char *xml = NULL;
-    AUTO(restree) tree = NULL;
-    for (unsigned r = 0; r < plan->n_ranks; r++) {
-        unsigned cores = plan->ranks[r].threads;
-        const char *mine = cores == 0 ? xml_of(plan, r) : xml;
-        if (mine != xml) {
-            restree_free(steal(&tree));
-            if (mine != NULL)
-                (void)restree_load_xml(mine, strlen(mine), "plan", NULL, &tree, NULL);
-            xml = mine;
-        }
-        cores = cores > 0 ? cores : cores_of(plan, tree, r);
-        least = cores < least ? cores : least;
-    }
-    return bound && least < UINT_MAX ? least : 1;
-}
-
 static void add_environment(struct line *l, const struct facts *f)
 {
-    unsigned threads = threads_a_rank(f->plan, f->bound);
-    line_env(l,
-             "what a rank compares MPI's own count with",
-             "GRIDMILL_LAUNCH_RANKS=%u",
-             f->plan->n_ranks);
-    line_env(l, "which launch a rank belongs to", "GRIDMILL_LAUNCH_ID=%s", f->plan->id);
-    line_env(l, "threads as the rank has cores", "OMP_NUM_THREADS=%u", threads);
-    line_env(l, "threads as the rank has cores", "OPENBLAS_NUM_THREADS=%u", threads);
+    rankenv_add(l, f->plan);
     if (f->several_hosts)
         return;
     line_env(l,

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/strmap.h"
 #include "line.h"
+#include "rankenv.h"
 #include "which.h"
 
 /* "0x5" of "0,2". */
@@ -119,13 +120,6 @@ static bool has_gpus(const struct plan *plan)
 
 static void add_environment(struct line *l, const struct plan *plan)
 {
-    unsigned threads = 0;
-    for (unsigned r = 0; r < plan->n_ranks; r++) {
-        unsigned mine = plan->ranks[r].threads > 0 ? plan->ranks[r].threads : 1;
-        threads = threads == 0 || mine < threads ? mine : threads;
-    }
-    if (plan->oversubscribe || plan->binder == PLAN_UNBOUND)
-        threads = 1;
     line_env(l,
              "the host of each rank, a line a rank",
              "SLURM_HOSTFILE=%s/rankfile",
@@ -135,13 +129,7 @@ static void add_environment(struct line *l, const struct plan *plan)
             l,
             "Slurm's default lets some ranks out of MPI_Init before others are in it",
             "SLURM_PMIX_FENCE=ring");
-    line_env(l,
-             "what a rank compares MPI's own count with",
-             "GRIDMILL_LAUNCH_RANKS=%u",
-             plan->n_ranks);
-    line_env(l, "which launch a rank belongs to", "GRIDMILL_LAUNCH_ID=%s", plan->id);
-    line_env(l, "threads as the rank has cores", "OMP_NUM_THREADS=%u", threads);
-    line_env(l, "threads as the rank has cores", "OPENBLAS_NUM_THREADS=%u", threads);
+    rankenv_add(l, plan);
 }
 
 static const char *host_file(struct arena *a, const struct plan *plan)

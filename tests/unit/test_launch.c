@@ -146,19 +146,21 @@ Test(launch, several_hosts_are_named_and_keep_their_network)
     cr_expect(has_word(l->argv, "-x"));
 }
 
-Test(launch, threads_are_cores_not_hardware_threads)
+Test(launch, threads_are_those_of_the_poorest_rank)
 {
-    AUTO(restree) tree = NULL;
-    cr_assert_eq(restree_load_synthetic("pack:1 core:4 pu:2", &tree, NULL), 0);
-    struct plan_topology topology = {.digest = "", .xml = tree->shapes[0].xml};
-    static const char *const wide[] = {"0-3", "4-7"};
     struct sample s;
-    struct plan *plan = sample(&s, 2, wide);
-    plan->topologies = &topology;
-    plan->n_topologies = 1;
+    struct plan *plan = sample(&s, 2, two);
+    s.ranks[0].threads = 3;
+    s.ranks[1].threads = 2;
+    plan->binder = PLAN_BOUND_BY_RUNNER; /* they share a slot: so much is each one's */
+    AUTO(launch_line) shared = line_of(&launch_mpirun, plan);
+    cr_expect(has_word(shared->env, "OMP_NUM_THREADS=2"));
+    plan->binder = PLAN_BOUND_BY_LAUNCHER;
     AUTO(launch_line) l = line_of(&launch_mpirun, plan);
     cr_expect(has_word(l->env, "OMP_NUM_THREADS=2"));
     cr_expect(has_word(l->env, "OPENBLAS_NUM_THREADS=2"));
+    AUTO(launch_line) srun = line_of(&launch_srun, plan);
+    cr_expect(has_word(srun->env, "OMP_NUM_THREADS=2"));
 }
 
 Test(launch, what_the_user_set_stands)
