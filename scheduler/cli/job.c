@@ -383,15 +383,6 @@ void job_headline(const struct jobspec *spec, const struct plan *plan, struct st
                plan->oversubscribe ? ", oversubscribed: ranks share cores" : "");
 }
 
-static unsigned host_index(const struct restree *tree, const char *name)
-{
-    for (unsigned i = 0; i < tree->n_hosts; i++) {
-        if (strcmp(tree->hosts[i].name, name) == 0)
-            return i;
-    }
-    return 0;
-}
-
 static struct idset *parse_set(const char *text)
 {
     struct idset *s = NULL;
@@ -404,9 +395,14 @@ void job_map(const struct restree *tree,
              struct str *out)
 {
     struct draw_seat *seats = xcalloc(plan->n_ranks, sizeof(*seats));
+    AUTO(strmap) hosts = strmap_make_for(tree->n_hosts);
+    for (unsigned h = 0; h < tree->n_hosts; h++)
+        strmap_put(hosts, tree->hosts[h].name, h);
     for (unsigned i = 0; i < plan->n_ranks; i++) {
         const struct plan_rank *r = &plan->ranks[i];
-        seats[i] = (struct draw_seat){.host = host_index(tree, r->host),
+        size_t host = 0;
+        (void)strmap_get(hosts, r->host, &host);
+        seats[i] = (struct draw_seat){.host = (unsigned)host,
                                       .pus = parse_set(r->cpus),
                                       .gpus = parse_set(r->gpus)};
     }
