@@ -97,7 +97,7 @@ static uint128 add_line(uint128 hash, const char *line, size_t n)
 {
     size_t from = 0;
     for (size_t i = 0; i < n; i++) {
-        unsigned long long bytes;
+        unsigned long long bytes = 0;
         size_t dropped = line[i] == ' ' ? passed_over_attribute(line + i, n - i) : 0;
         size_t memory = line[i] == ' ' ? memory_attribute(line + i, &bytes) : 0;
         if (dropped + memory == 0)

@@ -132,7 +132,7 @@ static int by_place(const void *va, const void *vb)
         }
     }
     const char *s = info(a, "PCIBusID"), *u = info(b, "PCIBusID");
-    int order = s != NULL && u != NULL ? strcmp(s, u) : 0;
+    int order = strcmp(s != NULL ? s : "", u != NULL ? u : "");
     if (order != 0)
         return order;
     return a->logical_index < b->logical_index ? -1 : a->logical_index > b->logical_index;
@@ -179,7 +179,8 @@ void gpu_find(hwloc_topology_t topology, struct gpu_list *ret)
 /* The GPU that an object of a distance matrix stands for; n: none (a package). */
 static unsigned number_of(const struct gpu_list *gpus, hwloc_obj_t obj)
 {
-    for (; obj != NULL && hwloc_obj_type_is_io(obj->type) | (obj->type == HWLOC_OBJ_MISC);
+    for (;
+         obj != NULL && (hwloc_obj_type_is_io(obj->type) || obj->type == HWLOC_OBJ_MISC);
          obj = obj->parent) {
         for (unsigned g = 0; g < gpus->n; g++) {
             if (gpus->items[g].obj == obj)
