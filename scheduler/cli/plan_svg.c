@@ -20,7 +20,7 @@ int plan_write_svg(const struct cli *cli, const char *text)
         return say_failure(cli, ENGINE_USAGE, &err);
     }
     if (cli->verbosity >= LOG_NORMAL)
-        log_note("%s: the drawing is there", file);
+        log_note("%s: written", file);
     return ENGINE_DONE;
 }
 

@@ -1,6 +1,8 @@
 /* See mapping.h. Invariant: what comes out is placed on what constraints and hosts allow,
  * on an otherwise empty machine. */
 #include "mapping.h"
+#include "base/str.h"
+#include "base/strmap.h"
 #include "bound.h"
 #include "byword.h"
 #include "neighbours.h"
@@ -57,6 +59,31 @@ static bool words_known(const char *words)
     return false;
 }
 
+/* What constraints could have asked for, when they leave no host. */
+static int
+none_allowed(const struct jobspec *spec, const struct restree *tree, struct gm_error *err)
+{
+    AUTO_STR names = {0};
+    AUTO(strmap) told = strmap_make();
+    for (unsigned p = 0; p < tree->n_properties; p++) {
+        for (unsigned i = 0; i < tree->properties[p].n; i++) {
+            const char *name = tree->properties[p].names[i];
+            size_t at = 0;
+            if (strmap_add(told, name, &at))
+                str_printf(&names, "%s%s", names.len > 0 ? ", " : "", name);
+        }
+    }
+    return gm_fail(err,
+                   -EOVERFLOW,
+                   "%s: `constraints` allows none of %u host%s: %s%.120s",
+                   spec->file,
+                   tree->n_hosts,
+                   tree->n_hosts == 1 ? "" : "s",
+                   names.len > 0 ? "their properties: "
+                                 : "no host has a property (a cluster file gives them)",
+                   str_text(&names));
+}
+
 static int map_farmed(const struct jobspec *spec,
                       const struct restree *tree,
                       const char *words,
@@ -67,6 +94,8 @@ static int map_farmed(const struct jobspec *spec,
     AUTO(idset) allowed = allowed_hosts(tree, spec->constraints);
     unsigned n_allowed = idset_count(allowed);
     struct place_request req = mapping_request(spec);
+    if (n_allowed == 0)
+        return none_allowed(spec, tree, err);
     hold_others(tree, allowed, occ);
     if (n_allowed < tree->n_hosts)
         req.hosts = allowed;

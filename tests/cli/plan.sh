@@ -238,6 +238,17 @@ expect 3 "$GRIDMILL" plan job.yaml --machine 'pack:1 core:4'
 expect 3 "$GRIDMILL" plan job.yaml "${on[@]}" --memory 1TiB
 expect 3 "$GRIDMILL" plan job.yaml "${on[@]}" --nodes 3
 
+# Constraints that no host keeps: what there would be.
+cat >kinds.yaml <<'END_HOSTS'
+hosts:
+  - {name: "a[1-3]", topology: "core:4", properties: [gpu, fast]}
+  - {name: b, topology: "core:2", properties: [big, gpu]}
+END_HOSTS
+expect 3 "$GRIDMILL" plan job.yaml --machine kinds.yaml --set 'constraints.properties=[huge]'
+says 'allows none of 4 hosts: their properties: gpu, fast, big$'
+expect 3 "$GRIDMILL" plan job.yaml --machine 'core:4' --set 'constraints.properties=[huge]'
+says 'allows none of 1 host: no host has a property'
+
 # A large one is told in short: the map in lines of hosts, the ranks with a gap, and at once.
 start=$(date +%s%N)
 expect 0 "$GRIDMILL" plan job.yaml --machine 'host:1000 pack:2 numa:2 core:16 pu:2' --ranks 32000
