@@ -109,6 +109,29 @@ static int add_binding(struct line *l, const struct plan *plan, struct gm_error 
     return 0;
 }
 
+/* GPUs that a host must show so that the plan's numbers are there: the largest and those
+ * before it; 0: some host's ranks have none, and srun asks every host for as many. */
+static unsigned gpus_a_host(const struct plan *plan)
+{
+    AUTO(strmap) with = strmap_make_for(plan->n_hosts);
+    unsigned n = 0;
+    for (unsigned r = 0; r < plan->n_ranks; r++) {
+        AUTO(idset) gpus = NULL;
+        if (*plan->ranks[r].gpus == '\0' ||
+            idset_parse(plan->ranks[r].gpus, &gpus, NULL) != 0)
+            continue;
+        strmap_put(with, plan->ranks[r].host, r);
+        for (int64_t g = idset_next(gpus, n); g >= 0; g = idset_next(gpus, n))
+            n = (unsigned)g + 1;
+    }
+    for (unsigned r = 0; n > 0 && r < plan->n_ranks; r++) {
+        size_t of;
+        if (!strmap_get(with, plan->ranks[r].host, &of))
+            n = 0;
+    }
+    return n;
+}
+
 static bool has_gpus(const struct plan *plan)
 {
     for (unsigned r = 0; r < plan->n_ranks; r++) {
@@ -116,6 +139,18 @@ static bool has_gpus(const struct plan *plan)
             return true;
     }
     return false;
+}
+
+static void add_gpus(struct line *l, const struct plan *plan)
+{
+    unsigned n = gpus_a_host(plan);
+    if (n > 0)
+        add_flag(l,
+                 arena_printf(line_arena(l), "--gpus-per-node=%u", n),
+                 "so many of the job's GPUs are shown on every host");
+    if (has_gpus(plan))
+        add_flag(
+            l, "--gpu-bind=none", "the plan says which of its host's GPUs a rank has");
 }
 
 static void add_environment(struct line *l, const struct plan *plan)
@@ -154,9 +189,7 @@ static int srun_line(const struct plan *plan,
     int rc = add_binding(l, plan, err);
     if (rc < 0)
         return rc;
-    if (has_gpus(plan))
-        add_flag(
-            l, "--gpu-bind=none", "the plan says which of its host's GPUs a rank has");
+    add_gpus(l, plan);
     add_flag(
         l, "--overlap", "beside the step of the shell that starts it, if there is one");
     add_flag(l, "--kill-on-bad-exit=1", "a rank that dies ends the others");

@@ -111,16 +111,27 @@ Test(srun, ranks_that_share_cores_are_bound_by_nobody)
     expect_line(plan, "--cpu-bind=none --overcommit", "n0\nn0\nn1\n");
 }
 
-Test(srun, a_plan_with_gpus_leaves_them_visible)
+/* A host of ranks without GPUs could not give as many as the others. */
+Test(srun, a_plan_with_gpus_asks_for_them_and_leaves_them_visible)
 {
-    static const char *const ranks[][2] = {{"n0", "0"}};
-    struct sample s;
-    struct plan *plan = sample(&s, 1, ranks);
-    s.ranks[0].gpus = "1";
-    AUTO(launch_line) l = NULL;
-    cr_assert_eq(launch_srun.line(plan, "/r", &l, NULL), 0);
-    AUTO_FREE(char) got = words_of(l);
-    cr_expect_not_null(strstr(got, " --gpu-bind=none "));
+    static const char *const ranks[][2] = {{"n0", "0"}, {"n0", "1"}, {"n1", "0"}};
+    static const struct {
+        const char *gpus[3], *want;
+    } of[] = {{{"1", "0", "0"}, " --gpus-per-node=2 --gpu-bind=none "},
+              {{"0", "", "2-3"}, " --gpus-per-node=4 --gpu-bind=none "},
+              {{"1", "0", ""}, " --mem-bind=local --gpu-bind=none "},
+              {{"", "", ""}, " --mem-bind=local --overlap "}};
+    for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+        struct sample s;
+        struct plan *plan = sample(&s, 3, ranks);
+        for (unsigned r = 0; r < 3; r++)
+            s.ranks[r].gpus = of[i].gpus[r];
+        plan->binder = PLAN_BOUND_BY_LAUNCHER;
+        AUTO(launch_line) l = NULL;
+        cr_assert_eq(launch_srun.line(plan, "/r", &l, NULL), 0);
+        AUTO_FREE(char) got = words_of(l);
+        cr_expect_not_null(strstr(got, of[i].want), "%s: %s", of[i].want, got);
+    }
 }
 
 Test(srun, each_host_is_asked_once_by_a_process_that_nobody_binds)
