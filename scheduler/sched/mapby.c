@@ -209,6 +209,8 @@ static int map_apps(const struct restree *tree,
         struct mapby_app_job app = apps[i];
         enter_app(&job, &app);
         rc = mapby_map_app(&job, &app, err);
+        if (rc == 0 && app.gpus > 0)
+            rc = mapby_near_gpus(&job, &app, first, err);
         if (rc == 0)
             mapby_rank(&job, &app, first);
     }

@@ -121,33 +121,61 @@ int mapby_check_near(const struct mapby_host *h,
     return 0;
 }
 
-int mapby_near_gpus(struct mapby_host *h,
-                    unsigned n,
-                    struct mapby_proc *proc,
-                    const char *name,
-                    struct gm_error *err)
+/* Free GPUs at or below a node, until the rank has n. */
+static bool
+take_below(struct mapby_host *h, unsigned node, unsigned n, struct mapby_proc *proc)
 {
     const struct topo_shape *s = h->shape;
-    unsigned node = proc->cpus != NULL ? proc->where : proc->node;
-    AUTO(idset) gpus = idset_make();
-    for (;; node = s->nodes[node].parent) {
-        for (unsigned i = 0; i < s->n_gpus && idset_count(gpus) < n; i++) {
-            if (s->gpus[i].node > node && s->gpus[i].node < s->nodes[node].end &&
-                idset_has(h->free_gpus, i))
-                idset_add(gpus, i);
-        }
-        if (idset_count(gpus) == n)
-            break;
-        if (node == 0)
-            return gm_fail(
-                err,
-                -EOVERFLOW,
-                "%s has too few GPUs for %u a rank: ask for fewer ranks there, "
-                "or for fewer GPUs",
-                name,
-                n);
+    unsigned has = idset_count(proc->gpus);
+    for (unsigned i = 0; i < s->n_gpus && has < n; i++) {
+        if (s->gpus[i].node <= node || s->gpus[i].node >= s->nodes[node].end ||
+            !idset_has(h->free_gpus, i))
+            continue;
+        idset_add(proc->gpus, i);
+        idset_remove(h->free_gpus, i);
+        has++;
     }
-    idset_subtract(h->free_gpus, gpus);
-    proc->gpus = steal(&gpus);
-    return 0;
+    return has == n;
+}
+
+/* So many steps up from where the rank stands. */
+static unsigned
+above(const struct topo_shape *s, const struct mapby_proc *proc, unsigned steps)
+{
+    unsigned node = proc->cpus != NULL ? proc->where : proc->node;
+    for (; steps > 0 && node != 0; steps--)
+        node = s->nodes[node].parent;
+    return node;
+}
+
+int mapby_near_gpus(struct mapby_job *job,
+                    const struct mapby_app_job *app,
+                    unsigned first,
+                    struct gm_error *err)
+{
+    const struct mapby_proc *lacks = NULL;
+    bool higher = true;
+    for (unsigned i = first; i < job->n_procs; i++)
+        job->procs[i].gpus = idset_make();
+    for (unsigned steps = 0; higher; steps++) {
+        higher = false;
+        lacks = NULL;
+        for (unsigned i = first; i < job->n_procs; i++) {
+            struct mapby_proc *proc = &job->procs[i];
+            struct mapby_host *h = &job->hosts[proc->host];
+            unsigned node = above(h->shape, proc, steps);
+            if (take_below(h, node, app->gpus, proc))
+                continue;
+            lacks = lacks != NULL ? lacks : proc;
+            higher = higher || node != 0;
+        }
+    }
+    if (lacks == NULL)
+        return 0;
+    return gm_fail(err,
+                   -EOVERFLOW,
+                   "%s has too few GPUs for %u a rank: ask for fewer ranks there, or for "
+                   "fewer GPUs",
+                   job->tree->hosts[job->hosts[lacks->host].host].name,
+                   app->gpus);
 }

@@ -122,11 +122,11 @@ int mapby_check_near(const struct mapby_host *h,
                      const struct mapby_app_job *app,
                      const char *name,
                      struct gm_error *err);
-/* So many free GPUs, near the proc's node first, and takes them. */
-int mapby_near_gpus(struct mapby_host *h,
-                    unsigned n,
-                    struct mapby_proc *proc,
-                    const char *name,
+/* Free GPUs for the app's ranks from `first` on, all of them bound by now: who has some
+ * near takes these before those who have none reach for them. */
+int mapby_near_gpus(struct mapby_job *job,
+                    const struct mapby_app_job *app,
+                    unsigned first,
                     struct gm_error *err);
 
 /* The app's ranks from `first` on. */

@@ -75,8 +75,6 @@ int mapby_put(struct mapby_job *job,
     int rc = unbound ? 0 : mapby_bind(h, app, &p, host_name(job, host), err);
     if (rc == 0 && object >= 0 && h->map.gpus != NULL)
         p.gpus = idset_dup(h->map.gpus[object]);
-    else if (rc == 0 && app->gpus > 0)
-        rc = mapby_near_gpus(h, app->gpus, &p, host_name(job, host), err);
     if (rc != 0) {
         idset_free(p.cpus);
         return rc;

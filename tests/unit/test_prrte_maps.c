@@ -353,3 +353,26 @@ Test(prrte_maps, what_prrte_refuses_is_refused)
             strstr(err.text, r->part) != NULL, "%s: %s", r->app.words.map_by, err.text);
     }
 }
+
+/* A rank whose own GPU is held comes first, and takes the one that nobody is near to. */
+Test(prrte_maps, ranks_with_near_gpus_take_them_before_others)
+{
+    struct mapby_app app = {.words = {"numa", NULL, "core"}, .n_ranks = 4, .gpus = 1};
+    struct gm_error err = {0};
+    AUTO(restree) tree = NULL;
+    cr_assert_eq(restree_load_synthetic("numa:4 core:2 gpu:1", &tree, &err), 0);
+    AUTO(occupancy) occ = occupancy_make(tree);
+    AUTO(idset) held = idset_make();
+    AUTO(idset) none = idset_make();
+    AUTO(placement) p = NULL;
+    cr_assert_eq(mapby_map(tree, occ, &app, 1, &p, &err), 0, "%s", err.text);
+    for (unsigned r = 0; r < 4; r++)
+        cr_expect(idset_has(p->seats[r].gpus, r), "rank %u", r);
+    idset_add(held, 0);
+    cr_assert_eq(occupancy_claim(occ, 0, none, held, &err), 0, "%s", err.text);
+    AUTO(placement) q = NULL;
+    app.n_ranks = 3;
+    cr_assert_eq(mapby_map(tree, occ, &app, 1, &q, &err), 0, "%s", err.text);
+    cr_expect(idset_has(q->seats[1].gpus, 1) && idset_has(q->seats[2].gpus, 2));
+    cr_expect(idset_has(q->seats[0].gpus, 3), "what nobody is near to");
+}
