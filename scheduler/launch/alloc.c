@@ -77,7 +77,7 @@ void alloc_read(struct alloc *ret)
     *ret = a;
 }
 
-const char *alloc_launcher_name(enum alloc_launcher l)
+static const char *launcher_name(enum alloc_launcher l)
 {
     switch (l) {
     case ALLOC_OURS:
@@ -307,7 +307,7 @@ int alloc_check(const struct alloc *a, int world, struct gm_error *err)
     return gm_fail(err,
                    -EINVAL,
                    "%s started %d rank%s, but MPI sees %d, so %s: %s",
-                   alloc_launcher_name(a->launcher),
+                   launcher_name(a->launcher),
                    a->n_ranks,
                    a->n_ranks == 1 ? "" : "s",
                    world,
@@ -324,10 +324,10 @@ int alloc_check_alone(const struct alloc *a, const char *program, struct gm_erro
         -EINVAL,
         "%s started %d of %s, and each would run the whole job: start it once (it "
         "starts the ranks itself), or start gridmill-runner with %s",
-        alloc_launcher_name(a->launcher),
+        launcher_name(a->launcher),
         a->n_ranks,
         program,
-        alloc_launcher_name(a->launcher));
+        launcher_name(a->launcher));
 }
 
 bool alloc_speaks(const struct alloc *a)

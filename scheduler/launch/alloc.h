@@ -30,7 +30,6 @@ struct alloc {
 };
 
 void alloc_read(struct alloc *ret);
-const char *alloc_launcher_name(enum alloc_launcher l); /* "mpirun", "srun", ... */
 
 /* The hosts that we were given, in the launcher's order, with the ranks each may take. */
 struct alloc_host {

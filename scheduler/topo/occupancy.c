@@ -538,15 +538,3 @@ int occupancy_claim_memory(struct occupancy *o,
     e.state->memory -= bytes;
     return 0;
 }
-
-void occupancy_release_memory(struct occupancy *o,
-                              unsigned host,
-                              unsigned node,
-                              uint64_t bytes)
-{
-    assert(node_of(o, host, node)->kind == GM_NUMA);
-    struct edit e = begin_edit(o, host);
-    *memory_at(&e, node) += bytes;
-    e.state->memory += bytes;
-    assert(*memory_at(&e, node) <= node_of(o, host, node)->bytes);
-}

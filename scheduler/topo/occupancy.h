@@ -44,10 +44,6 @@ int occupancy_claim_memory(struct occupancy *o,
                            unsigned host,
                            unsigned node,
                            uint64_t bytes);
-void occupancy_release_memory(struct occupancy *o,
-                              unsigned host,
-                              unsigned node,
-                              uint64_t bytes);
 
 /* Two hosts of one shape with the very same free. */
 bool occupancy_alike(const struct occupancy *o, unsigned a, unsigned b);

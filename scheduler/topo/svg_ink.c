@@ -58,7 +58,7 @@ static bool is_forbidden(unsigned char c)
     return c < 0x20 && c != '\t' && c != '\n' && c != '\r';
 }
 
-void svg_escape(struct str *out, const char *text)
+static void escape(struct str *out, const char *text)
 {
     const unsigned char *p = (const unsigned char *)text, *end = p + strlen(text);
     while (p < end) {
@@ -89,7 +89,7 @@ void svg_begin(struct str *out, double width, double height, const char *title)
                height,
                width,
                height);
-    svg_escape(out, title);
+    escape(out, title);
     str_printf(out, "</title>\n%s%s", style, patterns);
     str_printf(
         out, "<path fill=\"#ffffff\" d=\"M0,0 H%.0f V%.0f H0 Z\"/>\n", width, height);
@@ -141,6 +141,6 @@ void svg_text(struct str *out,
                x,
                y,
                anchor == SVG_MIDDLE ? " text-anchor=\"middle\"" : "");
-    svg_escape(out, text);
+    escape(out, text);
     str_add(out, "</text>\n");
 }

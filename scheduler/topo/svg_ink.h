@@ -14,13 +14,12 @@ void svg_end(struct str *out);
 void svg_rect(struct str *out, const struct svg_box *box, const char *class);
 /* A box in a rank's colour, with its pattern. */
 void svg_rank_rect(struct str *out, const struct svg_box *box, unsigned rank);
-/* Escapes the text: markup stays text, and what XML forbids becomes U+FFFD. */
+/* Markup in the text stays text, and what XML forbids becomes U+FFFD. */
 void svg_text(struct str *out,
               double x,
               double y,
               const char *class,
               enum svg_anchor anchor,
               const char *text);
-void svg_escape(struct str *out, const char *text);
 
 #endif
