@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "machine.h"
 #include "plan_svg.h"
+#include "say.h"
 #include "topo/draw.h"
 #include "topo/svg.h"
 #include "topo_json.h"
@@ -89,13 +90,25 @@ static int show_svg(const struct cli *cli, const struct machine *m)
     return plan_write_svg(cli, out.text);
 }
 
+static int two_machines(const struct cli *cli)
+{
+    struct gm_error err = {0};
+    (void)gm_fail(&err,
+                  -EINVAL,
+                  "--machine %s: is another machine than %s: leave one of them",
+                  args_value(&cli->args, "machine"),
+                  cli->args.words[0]);
+    return say_failure(cli, ENGINE_USAGE, &err);
+}
+
 static int run(const struct cli *cli)
 {
     struct machine m;
-    const char *named = args_value(&cli->args, "machine");
-    if (cli->args.n_words > 0)
-        named = cli->args.words[0];
-    int code = machine_choose(cli, NULL, named, &m);
+    bool by_word = cli->args.n_words > 0;
+    if (by_word && args_has(&cli->args, "machine"))
+        return two_machines(cli);
+    int code = machine_choose(
+        cli, NULL, by_word ? cli->args.words[0] : args_value(&cli->args, "machine"), &m);
     if (code != ENGINE_DONE)
         return code;
     if (args_has(&cli->args, "svg"))

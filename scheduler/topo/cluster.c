@@ -74,7 +74,11 @@ static bool is_text(struct reader *r, const struct place *p, const char *what)
 {
     if (p->node->kind == DOC_STRING && p->node->n > 0)
         return true;
-    bad(r, p, "%s, but this is %s", what, doc_kind_name(p->node->kind));
+    bad(r,
+        p,
+        "%s, but this is %s",
+        what,
+        p->node->kind == DOC_STRING ? "empty" : doc_kind_name(p->node->kind));
     return false;
 }
 

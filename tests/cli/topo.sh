@@ -31,6 +31,8 @@ says '^n\[0-11\]: n/a, 2 packages, 2 NUMA nodes, 8 cores, 16 PUs, 2 GPUs, .* mem
 cp out by-word
 expect 0 "$GRIDMILL" topo --machine 'host:12 pack:2 numa:1 core:4 pu:2 gpu:1'
 cmp -s out by-word || fail "--machine is another machine"
+expect 2 "$GRIDMILL" topo --machine core:2 core:4
+says '^gridmill: --machine core:2: is another machine than core:4'
 expect 0 "$GRIDMILL" topo 'host:12 pack:2 numa:1 core:4 pu:2 gpu:1' --json
 value '
 assert [h["name"] for h in v["hosts"]] == ["n%d" % i for i in range(12)]

@@ -82,6 +82,10 @@ Test(machine, a_bad_cluster_file_is_refused_where_it_is_wrong)
         {"hosts:\n- {name: a}\n", "2:3: hosts[0]: a host has a topology"},
         {"hosts:\n- a\n", "2:3: hosts[0]: {name: ..., topology: ...}"},
         {"hosts:\n- {name: 'a[1', topology: 'core:1'}\n", "2:10: hosts[0].name: "},
+        {"hosts:\n- {name: '', topology: 'core:1'}\n",
+         "hosts[0].name: a host's name or a list like \"n[1-4]\" stands here, but this "
+         "is "
+         "empty"},
         {"hosts:\n- {name: 7, topology: 'core:1'}\n", "hosts[0].name: a host's name"},
         {"hosts:\n- {name: 'a[1-3]', topology: 'core:1'}\n- {name: a2, topology: "
          "'core:1'}\n",
