@@ -32,11 +32,8 @@ static void add_names(const struct restree *tree, unsigned shape, struct str *ou
 static void add_shape(const struct restree *tree, unsigned shape, struct str *out)
 {
     const struct topo_shape *s = &tree->shapes[shape];
-    uint64_t bytes = 0;
     char size[32];
     AUTO_STR links = {0};
-    for (unsigned i = 0; i < s->n_nodes; i++)
-        bytes += s->nodes[i].kind == GM_NUMA ? s->nodes[i].bytes : 0;
     add_names(tree, shape, out);
     str_printf(out, ": %s", *s->cpu_model != '\0' ? s->cpu_model : "n/a");
     counted(out, s->n_packages, "package");
@@ -46,7 +43,7 @@ static void add_shape(const struct restree *tree, unsigned shape, struct str *ou
         str_printf(out, " of %u kinds", s->n_kinds);
     counted(out, s->n_pus, "PU");
     counted(out, s->n_gpus, "GPU");
-    str_printf(out, ", %s memory\n", str_bytes(bytes, size));
+    str_printf(out, ", %s memory\n", str_bytes(restree_bytes(s, 0), size));
     for (unsigned i = 0; i < s->n_gpus && s->gpus != NULL; i++) {
         const struct topo_gpu *g = &s->gpus[i];
         bool named = g->name != NULL && *g->name != '\0';

@@ -25,14 +25,6 @@ static const char *kind_name(uint32_t kind)
     }
 }
 
-static uint64_t memory_of(const struct topo_shape *s)
-{
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < s->n_nodes; i++)
-        bytes += s->nodes[i].kind == GM_NUMA ? s->nodes[i].bytes : 0;
-    return bytes;
-}
-
 static void put_node(struct json *j, const struct topo_node *n)
 {
     json_begin(j, '{');
@@ -111,7 +103,7 @@ static void put_shape(struct json *j, const struct topo_shape *s)
     json_put_int(j, "core_classes", s->n_kinds);
     json_put_int(j, "pus", s->n_pus);
     json_put_int(j, "gpus", s->n_gpus);
-    json_put_int(j, "memory", (int64_t)memory_of(s));
+    json_put_int(j, "memory", (int64_t)restree_bytes(s, 0));
     put_private_caches(j, s);
     put_gpus(j, s);
     put_links(j, s);

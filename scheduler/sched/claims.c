@@ -190,15 +190,6 @@ bool claims_all_free(const struct claims *c, unsigned host, unsigned node)
            claims_pus(c, host, node) == at->n_pus;
 }
 
-/* Bytes of the NUMA nodes at or below; 0 where there is none (inside one). */
-static uint64_t capacity(const struct topo_shape *s, unsigned node)
-{
-    uint64_t bytes = 0;
-    for (unsigned i = node; i < s->nodes[node].end; i++)
-        bytes += s->nodes[i].kind == GM_NUMA ? s->nodes[i].bytes : 0;
-    return bytes;
-}
-
 uint64_t claims_memory(const struct claims *c, unsigned host, unsigned node)
 {
     const struct topo_shape *s = restree_shape(c->tree, host);
@@ -207,7 +198,7 @@ uint64_t claims_memory(const struct claims *c, unsigned host, unsigned node)
         uint64_t all = occupancy_free_memory(c->occ, host, node);
         uint64_t used = c->memory[host] != NULL ? c->memory[host][node] : 0;
         uint64_t left = all > used ? all - used : 0;
-        if (capacity(s, node) > 0 && left < least)
+        if (restree_bytes(s, node) > 0 && left < least) /* inside a NUMA node: 0 */
             least = left;
         if (node == 0)
             return least == UINT64_MAX ? 0 : least;

@@ -55,8 +55,7 @@ static int64_t most_copies(const struct restree *tree, const struct want *w)
              : w->role == WANT_CORES  ? s->n_cores
              : w->role == WANT_DOMAIN ? s->n_nodes
                                       : s->n_pus;
-        for (unsigned i = 0; i < s->n_nodes; i++)
-            bytes += s->nodes[i].kind == GM_NUMA ? s->nodes[i].bytes : 0;
+        bytes += restree_bytes(s, 0);
     }
     if (w->role == WANT_ALL)
         n = 1;

@@ -339,9 +339,7 @@ static void add_sum(struct painter *p)
 {
     const struct topo_shape *s = p->shape;
     const char *dot = p->glyphs->dot;
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < s->n_nodes; i++)
-        bytes += s->nodes[i].kind == GM_NUMA ? s->nodes[i].bytes : 0;
+    uint64_t bytes = restree_bytes(s, 0);
     if (s->cpu_model[0] != '\0')
         str_printf(p->out, "%s%s", dot, s->cpu_model);
     str_add(p->out, dot);

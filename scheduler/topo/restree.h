@@ -134,6 +134,15 @@ static inline const struct topo_shape *restree_shape(const struct restree *tree,
     return &tree->shapes[tree->hosts[host].shape];
 }
 
+/* Bytes of the NUMA nodes at or below a node, whatever kind they are. */
+static inline uint64_t restree_bytes(const struct topo_shape *s, unsigned node)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = node; i < s->nodes[node].end; i++)
+        bytes += s->nodes[i].kind == GM_NUMA ? s->nodes[i].bytes : 0;
+    return bytes;
+}
+
 AUTO_TYPE(restree, restree_free)
 
 #endif

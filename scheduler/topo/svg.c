@@ -107,10 +107,8 @@ static void choose_items(struct sheet *s)
 /* "AMD EPYC, 64 cores, 128 CPUs, 256 GiB, 4 GPUs" */
 static void sum_of(const struct topo_shape *shape, struct str *out)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = restree_bytes(shape, 0);
     char text[32];
-    for (unsigned i = 0; i < shape->n_nodes; i++)
-        bytes += shape->nodes[i].kind == GM_NUMA ? shape->nodes[i].bytes : 0;
     if (shape->cpu_model[0] != '\0')
         str_printf(out, "%s, ", shape->cpu_model);
     str_printf(out, "%u core%s", shape->n_cores, shape->n_cores == 1 ? "" : "s");
