@@ -65,6 +65,14 @@ expect 1 "$cluster" status
 expect 2 on gn0 true
 says 'no cluster in'
 
+# A name that nobody has is refused at once: no server is asked.
+"$cluster" up 1 --with $$ >out || fail "no cluster of one"
+expect 2 timeout 3 "$cluster" exec head getent hosts gn9
+# Who watched over a cluster that was taken down does not watch over the next.
+watch=$(awk '$1 == "watch" { print $2 }' "$GRIDMILL_CLUSTER/pids")
+expect 0 "$cluster" down
+within 5 test ! -e "/proc/$watch/ns/net"
+
 # A killed owner, and a killed holder.
 sleep 100 &
 "$cluster" up 2 --with $! >out 2>err || fail "no second cluster"

@@ -103,7 +103,9 @@ guests() # " NETWORK NETWORK ... " " HOLDER HOLDER ... "
 
 down()
 {
-    local held spaces pids i
+    local held spaces pids watch i
+    # The next cluster of this folder is not to end with this one's owner.
+    watch=$(pid_of watch) && [ "$watch" != $$ ] && kill -- "-$watch" 2>/dev/null
     mapfile -t held < <(holders)
     spaces=" $(networks "${held[@]}" | tr '\n' ' ') "
     for i in $(seq 0 49); do # 2 s to end by themselves, 3 s more for what is born meanwhile
@@ -157,22 +159,35 @@ enter() # PID COMMAND...
     nsenter -t "$pid" --net --mount --uts -- "$@"
 }
 
+# It has namespaces of its own, all of them. What enters it a moment too early would name, mount
+# and address this machine.
+apart() # PID
+{
+    local kind
+    for kind in net mnt uts; do
+        [ -e "/proc/$1/ns/$kind" ] && ! [ "/proc/$1/ns/$kind" -ef "/proc/self/ns/$kind" ] || return
+    done
+}
+
 make_host() # NAME
 {
-    local pid i
+    local pid until=$((SECONDS + 60)) comm=
     mkdir -p "$dir/var-tmp/$1"
     spawn "$dir/log/$1" unshare --net --mount --uts sleep infinity
     pid=$!
     record "$1" "$pid"
-    for i in $(seq 100); do
-        # It sleeps once its namespaces are made.
-        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = sleep ] && break
+    # It sleeps once its namespaces are made, which takes seconds where many processes want the CPUs.
+    until [ "$comm" = sleep ] && apart "$pid"; do
+        pid_of "$1" >/dev/null && [ $SECONDS -lt $until ] ||
+            missing "no host of its own: $(tail -n 1 "$dir/log/$1")"
         sleep 0.02
+        { read -r comm <"/proc/$pid/comm"; } 2>/dev/null
     done
     enter "$pid" sh -ec '
         hostname "$1"
         mount --bind "$2/var-tmp/$1" /var/tmp
         mount --bind "$2/etc-hosts" /etc/hosts
+        [ ! -f /etc/resolv.conf ] || mount --bind "$2/etc-resolv" /etc/resolv.conf
         mount -t tmpfs -o mode=1777 tmpfs /dev/shm
         ip link set lo up' sh "$1" "$dir" >>"$dir/log/$1" 2>&1 ||
         missing "no host of its own: $(tail -n 1 "$dir/log/$1")"
@@ -189,6 +204,8 @@ make_hosts() # N
             echo "$net.$((i + 1)) gn$i"
         done
     } >"$dir/etc-hosts"
+    # No server answers here: a name that is not in etc-hosts is refused at once.
+    echo "nameserver 127.0.0.1" >"$dir/etc-resolv"
     make_host head
     head=$(pid_of head) || missing "no namespaces: $(tail -n 1 "$dir/log/head")"
     enter "$head" sh -ec "
@@ -396,6 +413,7 @@ up() # N OPTIONS...
     [ $slurm = no ] || start_slurm "$n" "$gpus"
     if [ -n "$with" ]; then
         spawn "$dir/log/watch" sh -c "tail --pid=$with -f /dev/null; exec '$self' down"
+        record watch $!
     fi
     trap - INT TERM HUP
     status
