@@ -41,8 +41,7 @@ static void add_words(struct arena *a, const char *text, struct table *t)
     for (const char *p = text;; p++) {
         size_t n = strcspn(p, part);
         t->rows = xrealloc(t->rows, t->n + 1, sizeof(*t->rows));
-        t->rows[t->n++] =
-            (struct row){.words = arena_strdup(a, arena_printf(a, "%.*s", (int)n, p))};
+        t->rows[t->n++] = (struct row){.words = arena_copy(a, p, n)};
         p += n;
         if (*p == '\0')
             return;

@@ -122,7 +122,7 @@ int restree_load_foreign(const char *xml,
  *           PCI address, name or links.
  *
  * -EINVAL: "'TEXT': character 12: ..."; more than 65,536 hosts, 256 GPUs a host or 16,384
- * PUs a host are refused. */
+ * PUs a host are refused, and objects side by side that hwloc takes minutes for. */
 int restree_load_synthetic(const char *text, struct restree **ret, struct gm_error *err);
 /* Adds the hosts of `more` (emptied and freed) to `tree`; equal shapes become one. */
 void restree_join(struct restree *tree, struct restree *more);

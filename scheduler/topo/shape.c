@@ -200,10 +200,8 @@ static void add_gpus(struct builder *b, hwloc_obj_t obj, unsigned parent)
 {
     if (b->gpus.n == 0)
         return;
-    for (hwloc_obj_t io = obj->io_first_child; io != NULL; io = io->next_sibling) {
-        add_gpu(b, io, parent);
-        add_gpus(b, io, parent); /* behind a bridge that was kept */
-    }
+    for (hwloc_obj_t io = obj->io_first_child; io != NULL; io = io->next_sibling)
+        add_gpu(b, io, parent); /* no bridge is kept, so none is deeper */
     for (hwloc_obj_t misc = obj->misc_first_child; misc != NULL;
          misc = misc->next_sibling)
         add_gpu(b, misc, parent);
