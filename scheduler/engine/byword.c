@@ -65,12 +65,12 @@ static int check_memory(const struct restree *tree,
                         uint64_t bytes,
                         struct gm_error *err)
 {
+    AUTO_FREE(unsigned) n = xcalloc(tree->n_hosts, sizeof(*n)); /* ranks on each */
+    for (unsigned i = 0; i < p->n_ranks; i++)
+        n[p->seats[i].host]++;
     for (unsigned h = 0; bytes > 0 && h < tree->n_hosts; h++) {
         uint64_t left = occupancy_free_memory(occ, h, 0);
-        unsigned n = 0;
-        for (unsigned i = 0; i < p->n_ranks; i++)
-            n += p->seats[i].host == h;
-        if (n == 0 || left / n >= bytes)
+        if (n[h] == 0 || left / n[h] >= bytes)
             continue;
         char have[32], want[32];
         return gm_fail(
@@ -79,7 +79,7 @@ static int check_memory(const struct restree *tree,
             "%s gets %u ranks of %s, but has %s of memory: ask for fewer ranks "
             "there, or for less",
             tree->hosts[h].name,
-            n,
+            n[h],
             str_bytes(bytes, want),
             str_bytes(left, have));
     }
