@@ -324,6 +324,7 @@ static int place_on_host(const struct gather *g,
     AUTO(occupancy) occ = occupancy_make(&tree);
     AUTO(placement) at = NULL;
     struct place_request req = {.cores = spec->cores,
+                                .threads = spec->threads,
                                 .gpus = spec->gpus,
                                 .memory = spec->memory,
                                 .mapping = spec->mapping,
@@ -386,6 +387,10 @@ int gather_plan(const struct gather *g,
     if (!unbound || (!any_shared(g) && n_ranks > 1)) {
         at = keep_inherited(g, "bound by the launcher that started it");
         at->oversubscribed = any_shared(g);
+    } else if (spec->map_by || strcmp(spec->mapping, "inherited") == 0) {
+        at = keep_inherited(g, "bound by nobody, and the job's mapping is a launcher's");
+        at->oversubscribed = any_shared(g);
+        binder = PLAN_UNBOUND;
     } else {
         at = keep_inherited(g, "shares all cores: more ranks than cores");
         binder = PLAN_BOUND_BY_RUNNER;

@@ -15,7 +15,8 @@ struct gather;
 int gather_make(const struct rank *r, struct gather **ret, struct gm_error *err);
 /* Rank 0: the plan made from the inherited sets. Ranks that were bound apart keep what
  * they have; ranks that are all unbound get cores of their own host (binder: the runner),
- * or share them where there are too few. */
+ * or share them where there are too few or where `mapping` is a launcher's to obey
+ * (map-by words, inherited). */
 int gather_plan(const struct gather *g,
                 const struct jobspec *spec,
                 unsigned n_ranks,

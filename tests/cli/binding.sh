@@ -70,4 +70,8 @@ foreign "kept shared" "${MPIRUN[@]}" -n 2 --bind-to none taskset -c "${cpu[1]}" 
 foreign "kept shared" "${MPIRUN[@]}" -n 2 --bind-to core taskset -c "${cpu[1]}" "${run[@]}"
 foreign "made apart" "${MPIRUN[@]}" -n 2 --bind-to none taskset -c "${cpu[0]},${cpu[1]}" "${run[@]}"
 foreign "kept all" "${MPIRUN[@]}" -n $((cpus + 1)) --bind-to none "${run[@]}"
+# Words that are a launcher's to obey bind nobody here; threads count as cores do.
+for set in mapping=inherited mapping=ppr:2:node per-rank.threads=$((cpus + 1)); do
+    foreign "kept all" "${MPIRUN[@]}" -n 2 --bind-to none "${run[@]}" --set "$set"
+done
 exit 0
