@@ -37,6 +37,12 @@ add_entry(char *entry, struct hostlist *all, unsigned **slots, struct gm_error *
     unsigned n = 0;
     entry += strspn(entry, " \t");
     entry[strcspn(entry, " \t")] = '\0';
+    if (*entry == '-') /* ssh -oProxyCommand=... */
+        return gm_fail(err,
+                       -EINVAL,
+                       "'%.80s': a host's name begins with no '-': its launcher would "
+                       "take it for an option",
+                       entry);
     char *colon = strchr(entry, ':');
     int rc = colon != NULL ? read_slots(entry, colon + 1, &n, err) : 0;
     if (colon != NULL)
