@@ -3,6 +3,7 @@
  * several hosts comes from a probe of each, never from what somebody says of them. */
 #include "asking.h"
 #include "base/file.h"
+#include "base/idset.h"
 #include "base/memory.h"
 #include "base/strmap.h"
 #include "engine.h"
@@ -203,6 +204,61 @@ void engine_machine_free(struct engine_machine *m)
     *m = (struct engine_machine){0};
 }
 
+/* The host with the most ranks; *ret_on: those with any. */
+static const char *fullest_host(const struct plan *plan, struct strmap **ret_on)
+{
+    struct strmap *on = strmap_make_for(plan->n_hosts);
+    const char *fullest = NULL;
+    size_t most = 0;
+    for (unsigned r = 0; r < plan->n_ranks; r++) {
+        size_t n = 0;
+        (void)strmap_get(on, plan->ranks[r].host, &n);
+        strmap_put(on, plan->ranks[r].host, ++n);
+        if (n > most) {
+            most = n;
+            fullest = plan->ranks[r].host;
+        }
+    }
+    *ret_on = on;
+    return fullest;
+}
+
+/* Some CPU of `mask` is ours on each host that has ranks. */
+static bool
+is_given(const struct idset *mask, const struct restree *tree, const struct strmap *on)
+{
+    const struct topo_shape *seen = NULL;
+    for (unsigned h = 0; h < tree->n_hosts; h++) {
+        const struct topo_shape *shape = restree_shape(tree, h);
+        size_t n;
+        if (shape == seen || !strmap_get(on, tree->hosts[h].name, &n))
+            continue;
+        unsigned i = 0;
+        while (i < shape->n_pus && !idset_has(mask, shape->pus[i]))
+            i++;
+        if (i == shape->n_pus)
+            return false;
+        seen = shape;
+    }
+    return true;
+}
+
+/* Slurm's task/affinity looks at the whole list of masks on every host, at those beyond
+ * its own ranks as well: a host that gave us no CPU of one refuses the step. */
+static bool masks_are_given(const struct plan *plan, const struct restree *tree)
+{
+    AUTO(strmap) on = NULL;
+    const char *fullest = fullest_host(plan, &on);
+    for (unsigned r = 0; r < plan->n_ranks; r++) {
+        AUTO(idset) mask = NULL;
+        if (strcmp(plan->ranks[r].host, fullest) == 0 &&
+            idset_parse(plan->ranks[r].cpus, &mask, NULL) == 0 &&
+            !is_given(mask, tree, on))
+            return false;
+    }
+    return true;
+}
+
 int engine_line(struct plan *plan,
                 const struct engine_machine *m,
                 const char *runner,
@@ -210,7 +266,10 @@ int engine_line(struct plan *plan,
                 struct gm_error *err)
 {
     plan->elsewhere = m->elsewhere;
-    if (m->runner_binds && plan->binder == PLAN_BOUND_BY_LAUNCHER)
+    bool runner_binds =
+        m->runner_binds || (m->backend == &launch_srun && m->tree != NULL &&
+                            !masks_are_given(plan, m->tree));
+    if (runner_binds && plan->binder == PLAN_BOUND_BY_LAUNCHER)
         plan->binder = PLAN_BOUND_BY_RUNNER;
     int rc = m->backend->line(plan, runner, ret, err);
     if (rc != -ENOTSUP || plan->binder != PLAN_BOUND_BY_LAUNCHER)

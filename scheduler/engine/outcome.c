@@ -55,7 +55,9 @@ cause(const struct relay *r, const struct child *c, const char *why, struct str 
 static bool was_killed(const struct relay *r, const struct child *c)
 {
     char words[256];
-    return c->end.signal != 0 || strstr(relay_words(r, words), "(Killed)") != NULL;
+    const char *said = relay_words(r, words);
+    return c->end.signal != 0 || strstr(said, "(Killed)") != NULL || /* mpirun */
+           strstr(said, ": Killed") != NULL;                         /* srun */
 }
 
 /* Nothing was committed: the runner's own code, if it spoke, else by how it ended. */

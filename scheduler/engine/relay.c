@@ -10,6 +10,7 @@ enum {
 };
 
 static const char runner_name[] = "gridmill-runner: ";
+static const char srun_error[] = "srun: error: ";
 
 void relay_tell(const struct relay *r, struct engine_event *e)
 {
@@ -118,6 +119,8 @@ static void err_line(struct relay *r, const char *line, size_t len)
     } else if (r->in_block || is_launchers(line)) {
         keep_words(r, line);
     } else {
+        if (strncmp(line, srun_error, sizeof(srun_error) - 1) == 0)
+            str_printf(&r->words, "%s\n", line);
         say(r, line);
     }
 }
@@ -164,6 +167,8 @@ void relay_flush(struct relay *r)
 const char *relay_words(const struct relay *r, char buf[256])
 {
     const char *text = str_text(&r->words), *best = strstr(text, "mpirun noticed that");
+    if (best == NULL)
+        best = strstr(text, srun_error);
     if (best == NULL)
         best = text + strspn(text, " \t\n");
     int n = (int)strcspn(best, "\n");

@@ -46,6 +46,11 @@ expect 0 allocated -N 2 -n 2 -- --ranks 2 --results "$work/part.h5" -q
 check part.h5 "gn0:0 gn1:0"
 expect 3 allocated -N 2 -n 2 -- --ranks 3 --results "$work/more.h5"
 
+# A host that gave one CPU refuses the other host's second mask, though it has no such rank.
+expect 0 allocated -N 2 -n 3 -- --ranks 3 --results "$work/fewer.h5" -v
+says 'cpu-bind=none .*each rank binds itself'
+check fewer.h5 "gn0:0 gn0:1 gn1:0"
+
 # Another job has CPU 0 of gn0: the k-th ranks of the hosts differ, srun cannot say it, the runner binds.
 on head salloc -K -N 1 -n 1 -w gn0 sleep 60 >/dev/null 2>&1 &
 holder=$!

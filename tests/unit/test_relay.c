@@ -69,6 +69,26 @@ Test(relay, the_launchers_own_words_are_kept_back_and_the_ranks_pass)
     finish(&r);
 }
 
+Test(relay, sruns_first_error_is_the_cause_not_what_open_mpi_warns_of)
+{
+    static const char said[] =
+        "--------------------------------------------------------------------------\n"
+        "WARNING: Open MPI failed to TCP connect to a peer MPI process.  This\n"
+        "--------------------------------------------------------------------------\n"
+        "srun: error: n3: task 7: Killed\n"
+        "srun: error: n1: tasks 1,5: Killed\n";
+    struct relay r = {.events = &events};
+    char words[256];
+    relay_err(&r, said, sizeof(said) - 1);
+    relay_flush(&r);
+    cr_expect_str_eq(
+        str_text(&heard),
+        "said srun: error: n3: task 7: Killed\nsaid srun: error: n1: tasks 1,5: Killed\n",
+        "these pass as ever");
+    cr_expect_str_eq(relay_words(&r, words), "srun: error: n3: task 7: Killed");
+    finish(&r);
+}
+
 Test(relay, verbose_shows_the_launchers_words_too)
 {
     static const char said[] = "----------------------------------------\nhelp text\n";
