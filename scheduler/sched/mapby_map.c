@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "mapby_job.h"
-#include <limits.h>
+#include <inttypes.h>
 
 static const char *host_name(const struct mapby_job *job, unsigned host)
 {
@@ -95,12 +95,13 @@ int mapby_put(struct mapby_job *job,
 
 /* ---- slots ---- */
 
-static int too_many(const struct mapby_app_job *app, unsigned slots, struct gm_error *err)
+static int too_many(const struct mapby_app_job *app, uint64_t slots, struct gm_error *err)
 {
     return gm_fail(err,
                    -EOVERFLOW,
-                   "mapping %s: %u ranks, but there are %u slots (%s, or what hosts were "
-                   "given): ask for at most %u, or add OVERSUBSCRIBE",
+                   "mapping %s: %u ranks, but there are %" PRIu64
+                   " slots (%s, or what hosts "
+                   "were given): ask for at most %" PRIu64 ", or add OVERSUBSCRIBE",
                    app->text,
                    app->n,
                    slots,
@@ -112,7 +113,7 @@ static int too_many(const struct mapby_app_job *app, unsigned slots, struct gm_e
 static int
 check_slots(struct mapby_job *job, struct mapby_app_job *app, struct gm_error *err)
 {
-    unsigned slots = 0;
+    uint64_t slots = 0;
     for (unsigned i = 0; i < job->n_hosts; i++)
         slots += mapby_left(&job->hosts[i]);
     if (app->n <= slots)
@@ -401,7 +402,7 @@ find_bound(struct mapby_job *job, const struct mapby_app_job *app, struct gm_err
 
 /* Ranks, where they are not said: slots; of ppr n an object, of a list one an id, of
  * devices one each, with PE what finds CPUs. */
-static unsigned count_ranks(const struct mapby_job *job, const struct mapby_app_job *app)
+static uint64_t count_ranks(const struct mapby_job *job, const struct mapby_app_job *app)
 {
     uint64_t slots = 0, objects = 0, several = 0, n;
     for (unsigned i = 0; i < job->n_hosts; i++) {
@@ -418,7 +419,7 @@ static unsigned count_ranks(const struct mapby_job *job, const struct mapby_app_
         n = objects < slots ? objects : slots;
     else
         n = app->pe > 1 && several < slots ? several : slots;
-    return n > UINT_MAX ? UINT_MAX : n > 0 ? (unsigned)n : 1;
+    return n > 0 ? n : 1;
 }
 
 /* What a rank is bound to by default: what it was mapped by; a CPU with PE and pe-list;
@@ -482,14 +483,15 @@ int mapby_map_app(struct mapby_job *job, struct mapby_app_job *app, struct gm_er
     int rc = find_mapped(job, app, err);
     if (rc != 0)
         return rc;
-    app->n = app->n > 0 ? app->n : count_ranks(job, app);
-    if (app->n > MAPBY_MOST_RANKS)
+    uint64_t n = app->n > 0 ? app->n : count_ranks(job, app);
+    if (n > MAPBY_MOST_RANKS)
         return gm_fail(err,
                        -EOVERFLOW,
-                       "mapping %s: %u ranks are more than %u",
+                       "mapping %s: %" PRIu64 " ranks are more than %u",
                        app->text,
-                       app->n,
+                       n,
                        MAPBY_MOST_RANKS);
+    app->n = (unsigned)n;
     settle_binding(app);
     rc = check_devices(job, app, err);
     if (rc == 0)
