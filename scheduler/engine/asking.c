@@ -140,11 +140,6 @@ int asking_run(struct asking *all, unsigned n, double limit, struct gm_error *er
     return stopped ? gm_fail(err, -ECANCELED, "stopped on request") : 0;
 }
 
-bool asking_succeeded(const struct asking *a)
-{
-    return a->started && !a->late && a->child.ended && a->child.end.status == 0;
-}
-
 void asking_free(struct asking *a)
 {
     if (a->started)

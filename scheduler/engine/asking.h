@@ -16,8 +16,6 @@ struct asking {
 /* Starts all and waits until all have ended, `limit` seconds are over or the user asks to
  * stop (-ECANCELED). One that cannot be started says so in its `err`. */
 int asking_run(struct asking *all, unsigned n, double limit, struct gm_error *err);
-/* It ended by itself, with status 0. */
-bool asking_succeeded(const struct asking *a);
 void asking_free(struct asking *a); /* what is inside */
 
 #endif
