@@ -95,14 +95,6 @@ void mapby_objects_clear(struct mapby_objects *o);
 
 /* The app's ranks onto hosts and objects, bound as they come. */
 int mapby_map_app(struct mapby_job *job, struct mapby_app_job *app, struct gm_error *err);
-/* One rank more on a host; object: index in h->map, or -1 for the host as a whole.
- * unbound: not bound here, whatever the app's words. */
-int mapby_put(struct mapby_job *job,
-              const struct mapby_app_job *app,
-              unsigned host,
-              int object,
-              bool unbound,
-              struct gm_error *err);
 
 /* proc->cpus, ->where; the host's `free` shrinks. */
 int mapby_bind(struct mapby_host *h,

@@ -62,12 +62,14 @@ void mapby_objects_clear(struct mapby_objects *o)
 
 /* ---- one rank ---- */
 
-int mapby_put(struct mapby_job *job,
-              const struct mapby_app_job *app,
-              unsigned host,
-              int object,
-              bool unbound,
-              struct gm_error *err)
+/* One rank more on a host; object: index in h->map, or -1 for the host as a whole.
+ * unbound: not bound here, whatever the app's words. */
+static int put(struct mapby_job *job,
+               const struct mapby_app_job *app,
+               unsigned host,
+               int object,
+               bool unbound,
+               struct gm_error *err)
 {
     struct mapby_host *h = &job->hosts[host];
     struct mapby_proc p = {
@@ -175,7 +177,7 @@ static int fill_host(struct mapby_job *job,
     unsigned n = fits(&job->hosts[host], app, want, &unbound);
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < n && *placed < app->n; i++) {
-        rc = mapby_put(job, app, host, -1, unbound, err);
+        rc = put(job, app, host, -1, unbound, err);
         *placed += rc == 0;
     }
     return rc;
@@ -266,7 +268,7 @@ static int go_round(struct mapby_job *job,
             continue;
         }
         for (unsigned i = 0; i < each && r->budget > 0 && *placed < app->n; i++) {
-            int rc = mapby_put(job, app, host, (int)k, r->unbound, err);
+            int rc = put(job, app, host, (int)k, r->unbound, err);
             if (rc != 0)
                 return rc;
             r->budget--;
