@@ -12,7 +12,8 @@
 #   cluster.sh env        that environment, for eval
 #
 # GRIDMILL_CLUSTER names the state folder (/tmp/gridmill-cluster-UID else); each folder is a cluster
-# of its own, and clusters do not see each other. Exit codes: 2 usage or state, 77 not to be had here.
+# of its own, and clusters do not see each other. Exit codes: 1 a host failed after another stood, 2 usage
+# or state, 77 not to be had here.
 #
 # Invariant: nothing outside the namespaces and the state folder changes. The bridge, the links and
 # the addresses stand in the namespaces, which go with the last process in them; `down` ends those
@@ -126,11 +127,20 @@ down()
 
 # --- up -------------------------------------------------------------------------------------------
 
+absent=missing # until a host stands: what follows is a failure then
+
 missing() # TEXT: not to be had here
 {
     say "not to be had here: $*"
     down
     exit 77
+}
+
+broken() # TEXT: one host could be had, this one could not
+{
+    say "$*"
+    down
+    exit 1
 }
 
 need() # PACKAGE PROGRAM...
@@ -179,7 +189,7 @@ make_host() # NAME
     # It sleeps once its namespaces are made, which takes seconds where many processes want the CPUs.
     until [ "$comm" = sleep ] && apart "$pid"; do
         pid_of "$1" >/dev/null && [ $SECONDS -lt $until ] ||
-            missing "no host of its own: $(tail -n 1 "$dir/log/$1")"
+            $absent "no host of its own: $(tail -n 1 "$dir/log/$1")"
         sleep 0.02
         { read -r comm <"/proc/$pid/comm"; } 2>/dev/null
     done
@@ -190,7 +200,7 @@ make_host() # NAME
         [ ! -f /etc/resolv.conf ] || mount --bind "$2/etc-resolv" /etc/resolv.conf
         mount -t tmpfs -o mode=1777 tmpfs /dev/shm
         ip link set lo up' sh "$1" "$dir" >>"$dir/log/$1" 2>&1 ||
-        missing "no host of its own: $(tail -n 1 "$dir/log/$1")"
+        $absent "no host of its own: $(tail -n 1 "$dir/log/$1")"
 }
 
 make_hosts() # N
@@ -217,13 +227,14 @@ make_hosts() # N
     for ((i = 0; i < n; i++)); do
         make_host "gn$i"
         link_host "$head" "gn$i" "$net.$((i + 1))"
+        absent=broken
     done
 }
 
 link_host() # HEAD-PID NAME ADDRESS
 {
     local pid
-    pid=$(pid_of "$2") || missing "$2: $(tail -n 1 "$dir/log/$2")"
+    pid=$(pid_of "$2") || $absent "$2: $(tail -n 1 "$dir/log/$2")"
     {
         enter "$1" sh -ec "
             ip link add $2 type veth peer name eth0 netns $pid
@@ -233,7 +244,7 @@ link_host() # HEAD-PID NAME ADDRESS
             ip address add $3/24 dev eth0
             ip link set eth0 up
             ip route add default via $net.254 dev eth0"
-    } >>"$dir/log/$2" 2>&1 || missing "no veth: $(tail -n 1 "$dir/log/$2")"
+    } >>"$dir/log/$2" 2>&1 || $absent "no veth: $(tail -n 1 "$dir/log/$2")"
 }
 
 # What mpirun starts its daemons with, in the place of ssh: HOST WORD...
