@@ -34,7 +34,7 @@ allocated()
         shift
     done
     shift
-    timeout 100 "$cluster" exec head salloc "${salloc[@]}" "$GRIDMILL" run "$job" \
+    by_srun salloc "${salloc[@]}" "$GRIDMILL" run "$job" \
         --set mapping=pack "$@"
 }
 

@@ -32,9 +32,9 @@ expect 0 across -H "gn1:$over,gn3:$over" -n $((2 * over)) --oversubscribe --bind
 placed over.h5 "$want" "$hosts"
 
 # By srun: bound by Slurm's task/affinity.
-expect 0 on head srun --mpi=pmix -N 4 -n 8 "$RUNNER" "$job" --results "$work/srun.h5" -q
+expect 0 by_srun srun --mpi=pmix -N 4 -n 8 "$RUNNER" "$job" --results "$work/srun.h5" -q
 placed srun.h5 "$want" "$two" apart
-expect 0 on head srun --mpi=pmix -N 4 -n 4 --cpu-bind=cores "$RUNNER" "$job" --results "$work/four.h5" -q
+expect 0 by_srun srun --mpi=pmix -N 4 -n 4 --cpu-bind=cores "$RUNNER" "$job" --results "$work/four.h5" -q
 placed four.h5 "$want" "gn0 gn1 gn2 gn3" apart
 
 # A rank whose kernel mask is not what it says it has at its start would be told; strict says it
