@@ -1,14 +1,9 @@
 # `gridmill run` on several hosts without any scheduler: named on the command line, in a host file,
 # in the jobspec; started by mpirun through its remote shell. Planned is seen on every rank, the result
 # is that of one host, and whatever is wrong with a host is said with its name, within seconds.
-. "$(dirname "$0")/../cli/lib.sh"
+. "$(dirname "$0")/lib.sh"
 [ "$CORES" -ge 2 ] || skip "two ranks a host need two cores"
-cluster=$GRIDMILL_SOURCE/tests/cluster/cluster.sh
-export GRIDMILL_CLUSTER=$work/cluster
-"$cluster" up 4 --with $$ >out 2>err || skip "no cluster here: $(head -n 1 err)"
-cluster_down() { "$cluster" down >/dev/null 2>&1; }
-at_end+=(cluster_down)
-on() { "$cluster" exec "$@"; } # HOST COMMAND...
+cluster_up 4
 echo "nameserver 127.0.0.1" >resolv.conf # a name that nobody has is refused at once
 on head mount --bind "$work/resolv.conf" /etc/resolv.conf || fail "no bind mount"
 

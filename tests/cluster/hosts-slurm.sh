@@ -1,13 +1,9 @@
 # `gridmill run` in a shell of a Slurm allocation of several nodes: the hosts are Slurm's, the CPUs
 # those that it gave, the ranks are started by srun and stand where they were planned.
-. "$(dirname "$0")/../cli/lib.sh"
+. "$(dirname "$0")/lib.sh"
 [ "$CORES" -ge 2 ] || skip "two CPUs a node are needed"
-cluster=$GRIDMILL_SOURCE/tests/cluster/cluster.sh
-export GRIDMILL_CLUSTER=$work/cluster
-"$cluster" up 4 --slurm --with $$ >out 2>err || skip "no Slurm cluster here: $(head -n 1 err)"
-cluster_down() { "$cluster" down >/dev/null 2>&1; }
-at_end+=(cluster_down)
-on() { "$cluster" exec "$@"; } # HOST COMMAND...
+cluster_up 4 --slurm
+need_srun
 
 job=$(example digits)
 expect 0 "$GRIDMILL" run "$job" --results "$work/one.h5" -q
