@@ -144,14 +144,6 @@ static unsigned units(const struct topo_shape *shape,
                : occupancy_free_cores(occ, host, node);
 }
 
-static uint64_t memory_of(const struct topo_shape *shape)
-{
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < shape->n_nodes; i++)
-        bytes += shape->nodes[i].kind == GM_NUMA ? shape->nodes[i].bytes : 0;
-    return bytes;
-}
-
 static unsigned least(unsigned n, uint64_t have, uint64_t each)
 {
     return each > 0 && have / each < n ? (unsigned)(have / each) : n;
@@ -179,6 +171,7 @@ unsigned slot_room(const struct restree *tree,
     n = least(
         n, occ != NULL ? occupancy_free_gpus(occ, host, 0) : shape->n_gpus, req->gpus);
     return least(n,
-                 occ != NULL ? occupancy_free_memory(occ, host, 0) : memory_of(shape),
+                 occ != NULL ? occupancy_free_memory(occ, host, 0)
+                             : restree_bytes(shape, 0),
                  req->memory);
 }
