@@ -18,7 +18,9 @@ struct comm *comm_make(MPI_Comm mpi, bool (*stop)(void *ctx), void *ctx);
 void comm_free(struct comm *c); /* takes NULL */
 
 /* Joins the group of these world ranks (this rank is one of them) for one attempt at a
- * task; epoch: a number that no other group in flight has. */
+ * task; epoch: a number that no other group in flight has. Each attempt ends with
+ * comm_settle and comm_decide on every member before any of them joins the next: a
+ * member still inside the last one would take the next one's failure for an old one. */
 void comm_join(struct comm *c,
                const uint32_t *members,
                unsigned n,
