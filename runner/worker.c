@@ -8,18 +8,7 @@
 #include "verify.h"
 #include <inttypes.h>
 
-struct worker {
-    const struct worker_setup *setup;
-    struct source *source;
-    struct attempt_stage *stages;
-    struct idset *seen;      /* NULL until the first task was looked at */
-    struct gm_error binding; /* code < 0: seen is not what was planned */
-    bool looked_at_child;
-};
-
-/* "Seen" is read from the kernel: every thread of this process while its first task runs,
- * and the first child command. */
-static void look(void *ctx, const struct idset *child)
+void worker_look(void *ctx, const struct idset *child)
 {
     struct worker *w = ctx;
     const struct worker_setup *s = w->setup;
@@ -41,8 +30,9 @@ static void look(void *ctx, const struct idset *child)
     verify_record(s->who, s->planned, seen, s->found, s->writer);
 }
 
-static bool
-may_retry(const struct jobspec_stage *stage, uint32_t reason, unsigned attempt)
+bool worker_may_retry(const struct jobspec_stage *stage,
+                      uint32_t reason,
+                      unsigned attempt)
 {
     uint32_t bit = reason == RESULT_TIMEOUT  ? JOBSPEC_RETRY_TIMEOUT
                    : reason == RESULT_SIGNAL ? JOBSPEC_RETRY_SIGNAL
@@ -50,7 +40,7 @@ may_retry(const struct jobspec_stage *stage, uint32_t reason, unsigned attempt)
     return attempt <= stage->retry_limit && (stage->retry_on & bit) != 0;
 }
 
-static void commit(struct worker *w,
+void worker_commit(struct worker *w,
                    const struct attempt *a,
                    const struct attempt_end *end,
                    int rc,
@@ -90,10 +80,8 @@ static void commit(struct worker *w,
     (void)writer_commit(w->setup->writer, &c, parcel, !again);
 }
 
-enum { NEXT_TASK, TRY_AGAIN, GIVE_BACK };
-
 /* One attempt: what the whole group does after it. */
-static int run_attempt(struct worker *w, const struct attempt *a)
+static enum worker_decision run_attempt(struct worker *w, const struct attempt *a)
 {
     const struct jobspec_stage *stage = &a->spec->stages[a->stage];
     struct parcel *parcel = parcel_make();
@@ -110,7 +98,7 @@ static int run_attempt(struct worker *w, const struct attempt *a)
     if (rc < 0)
         comm_abandon(a->comm);
     rc = comm_settle(a->comm, rc, &err);
-    int decision = NEXT_TASK;
+    int decision = WORKER_NEXT;
     if (leads) {
         if (rc < 0 && end.reason == RESULT_OK) {
             end.reason = RESULT_ERROR;
@@ -119,16 +107,16 @@ static int run_attempt(struct worker *w, const struct attempt *a)
         if (rc == -ETIMEDOUT) /* perhaps another rank of the group saw it first */
             end.reason = RESULT_TIMEOUT;
         if (rc == -ECANCELED)
-            decision = GIVE_BACK;
-        else if (rc < 0 && may_retry(stage, end.reason, a->number))
-            decision = TRY_AGAIN;
+            decision = WORKER_GIVE_BACK;
+        else if (rc < 0 && worker_may_retry(stage, end.reason, a->number))
+            decision = WORKER_AGAIN;
     }
     decision = comm_decide(a->comm, decision);
-    if (leads && decision != GIVE_BACK)
-        commit(w, a, &end, rc, decision == TRY_AGAIN, parcel, &err);
+    if (leads && decision != WORKER_GIVE_BACK)
+        worker_commit(w, a, &end, rc, decision == WORKER_AGAIN, parcel, &err);
     else
         parcel_free(parcel);
-    return decision;
+    return (enum worker_decision)decision;
 }
 
 static void give_back(struct worker *w, unsigned stage, uint64_t first, uint64_t count)
@@ -139,34 +127,43 @@ static void give_back(struct worker *w, unsigned stage, uint64_t first, uint64_t
         pulse_report(w->setup->pulse, &r);
 }
 
-static void run_assignment(struct worker *w, const struct farm_assign *work)
+enum worker_decision worker_task(struct worker *w,
+                                 const struct farm_assign *work,
+                                 uint64_t task,
+                                 unsigned tried)
 {
     const struct worker_setup *s = w->setup;
     struct attempt a = {.spec = s->spec,
                         .plan = s->plan,
                         .rank = s->rank,
                         .stage = work->stage,
+                        .task = task,
                         .comm = s->comm,
                         .pulse = s->pulse,
                         .source = w->source,
                         .seat = &s->seat,
                         .opened = &w->stages[work->stage],
-                        .look = look,
+                        .look = worker_look,
                         .look_ctx = w};
-    bool leads = work->members[0] == s->rank;
+    enum worker_decision next = WORKER_AGAIN;
+    for (a.number = tried + 1; next == WORKER_AGAIN; a.number++) {
+        comm_join(s->comm, work->members, work->n_members, work->epoch, a.number);
+        next = run_attempt(w, &a);
+    }
+    return next;
+}
+
+static void run_assignment(struct worker *w, const struct farm_assign *work)
+{
+    const struct worker_setup *s = w->setup;
     for (uint64_t i = 0; i < work->count; i++) {
-        int next =
-            work->n_members == 1 && pulse_stopping(s->pulse) ? GIVE_BACK : TRY_AGAIN;
-        a.task = work->first + i;
-        for (a.number = 1; next == TRY_AGAIN; a.number++) {
-            comm_join(s->comm, work->members, work->n_members, work->epoch, a.number);
-            next = run_attempt(w, &a);
-        }
-        if (next == GIVE_BACK) {
-            if (leads)
-                give_back(w, work->stage, a.task, work->count - i);
-            return;
-        }
+        uint64_t task = work->first + i;
+        bool stop = work->n_members == 1 && pulse_stopping(s->pulse);
+        if (!stop && worker_task(w, work, task, 0) != WORKER_GIVE_BACK)
+            continue;
+        if (work->members[0] == s->rank)
+            give_back(w, work->stage, task, work->count - i);
+        return;
     }
 }
 
@@ -183,7 +180,7 @@ int worker_run(const struct worker_setup *setup, struct gm_error *err)
             break;
         run_assignment(&w, &work);
     }
-    look(&w, NULL); /* a rank that got no task is looked at, too */
+    worker_look(&w, NULL); /* a rank that got no task is looked at, too */
     for (unsigned i = 0; i < spec->n_stages; i++)
         attempt_stage_close(&w.stages[i], spec->stages[i].kernel);
     free(w.stages);

@@ -3,9 +3,11 @@
 #ifndef RUNNER_WORKER_H
 #define RUNNER_WORKER_H
 
+#include "attempt.h"
 #include "comm.h"
 #include "pulse.h"
 #include "rank.h"
+#include "source.h"
 #include "spec/plan.h"
 #include "writer.h"
 
@@ -21,6 +23,40 @@ struct worker_setup {
     const struct idset *planned;
     struct str *found; /* what is not as planned; more may come */
 };
+
+struct worker {
+    const struct worker_setup *setup;
+    struct source *source;
+    struct attempt_stage *stages;
+    struct idset *seen;      /* NULL until the first task was looked at */
+    struct gm_error binding; /* code < 0: seen is not what was planned */
+    bool looked_at_child;
+};
+
+/* "Seen" is read from the kernel: every thread of this process while its first task runs,
+ * and the first child command (its affinity is `child`). ctx: a struct worker. */
+void worker_look(void *ctx, const struct idset *child);
+
+enum worker_decision { WORKER_NEXT, WORKER_AGAIN, WORKER_GIVE_BACK };
+
+/* Is an attempt that ended so tried again? */
+bool worker_may_retry(const struct jobspec_stage *stage,
+                      uint32_t reason,
+                      unsigned attempt);
+/* Commits an attempt as it ended (rc 0: done; else err says why); takes the parcel. */
+void worker_commit(struct worker *w,
+                   const struct attempt *a,
+                   const struct attempt_end *end,
+                   int rc,
+                   bool again,
+                   struct parcel *parcel,
+                   const struct gm_error *err);
+/* One task on its group, all its attempts from `tried` + 1 on, by every member.
+ * GIVE_BACK: it was not committed. */
+enum worker_decision worker_task(struct worker *w,
+                                 const struct farm_assign *work,
+                                 uint64_t task,
+                                 unsigned tried);
 
 /* Runs until the farm says stop. -EPERM: the kernel showed another binding than the
  * planned one, under verify: strict; then the job is stopped, too. */

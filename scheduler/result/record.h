@@ -23,7 +23,9 @@ enum result_reason { /* why an attempt ended */
                      RESULT_EXIT = 2, /* a command's exit status is not 0 */
                      RESULT_SIGNAL = 3,
                      RESULT_TIMEOUT = 4,
-                     RESULT_NEEDS = 5 /* skipped */
+                     RESULT_NEEDS = 5, /* skipped */
+                     RESULT_LOST = 6,  /* its rank died, or was given up for lost */
+                     RESULT_CRASH = 7  /* `crash-limit` ranks died while they ran it */
 };
 
 enum result_kind {
@@ -67,6 +69,29 @@ struct result_commit {
     double start, end;      /* unix s */
     double user_s, system_s;
     uint64_t max_rss; /* bytes */
+};
+
+/* A value that each task of a run has, of one shape. */
+struct result_field {
+    uint32_t index; /* output */
+    uint32_t dtype, ndim;
+    uint64_t dims[GM_MAX_DIMS];
+    uint64_t nbytes;
+};
+
+/* A run of tasks that are all done, each at its first attempt, each with the same fields.
+ * Their varying parameters are not written (head.h knows them by arithmetic), or they
+ * have none. */
+struct result_rows {
+    uint32_t stage, rank;
+    uint64_t first, count; /* tasks [first, first + count) */
+    const struct result_field *fields;
+    unsigned n_fields;
+    const void *rows; /* count of them, fields one after the other, no padding */
+    uint64_t row_bytes;
+    double start, end; /* unix s, of all of them together */
+    const double
+        *times; /* [count][2] start and end of each, or NULL: not measured apart */
 };
 
 #endif

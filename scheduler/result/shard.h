@@ -7,6 +7,7 @@
 
 #include "base/auto.h"
 #include "result/record.h"
+#include <stdbool.h>
 
 struct shard;
 
@@ -22,10 +23,16 @@ int shard_create(const char *folder,
  * disk) all calls return that failure; what was flushed before stays readable. */
 int shard_add(struct shard *s, const struct result_record *r, struct gm_error *err);
 int shard_commit(struct shard *s, const struct result_commit *c, struct gm_error *err);
+/* A run of tasks at once: their commits, and their values as rows of one table. Part of
+ * the batch. */
+int shard_rows(struct shard *s, const struct result_rows *r, struct gm_error *err);
 /* Says who this rank is; may be called again, the last one counts. Part of the batch. */
 int shard_rank(struct shard *s, const struct result_rank *rank, struct gm_error *err);
 /* After it returns 0 the batch's commits are seen by readers. */
 int shard_flush(struct shard *s, struct gm_error *err);
+/* Somebody fenced this shard (fence.h): what is written from now on counts for nothing.
+ */
+bool shard_fenced(const struct shard *s);
 uint64_t shard_pending(const struct shard *s); /* bytes added and not flushed */
 int shard_close(struct shard *s,
                 struct gm_error *err); /* flushes; takes NULL; frees always */

@@ -163,6 +163,19 @@ enum jobspec_per {
     JOBSPEC_TOTAL
 };
 
+/* setrlimit(2) of a command; UINT64_MAX (cpu: < 0): not limited by the job. */
+struct jobspec_limits {
+    uint64_t memory;    /* RLIMIT_AS, bytes */
+    uint64_t file_size; /* RLIMIT_FSIZE, bytes */
+    uint64_t files;     /* RLIMIT_NOFILE */
+    uint64_t processes; /* RLIMIT_NPROC */
+    uint64_t core;      /* RLIMIT_CORE, bytes; default 0 */
+    double cpu;         /* RLIMIT_CPU, s */
+};
+
+#define JOBSPEC_CRASH_LIMIT 3u
+#define JOBSPEC_MOST_OUTPUT (UINT64_C(64) << 20)
+
 struct jobspec_stage {
     const char *name;
     const struct gm_kernel *kernel;         /* NULL: a command */
@@ -187,6 +200,19 @@ struct jobspec_stage {
     double timeout;       /* s; 0: none */
     unsigned retry_limit; /* attempts after the first */
     uint32_t retry_on;    /* bits of enum jobspec_retry */
+    /* Key crash-limit: a task that was running when so many ranks died has failed. */
+    unsigned crash_limit;
+    int32_t priority;       /* key priority: higher first; default 0 */
+    uint64_t max_in_flight; /* key max-in-flight: tasks at once; 0: no limit */
+    unsigned task_cores; /* key cores: of its rank's cores, what one task takes; 0: all */
+    unsigned task_gpus;  /* key gpus: GPUs that its rank must have */
+    /* Commands alone. */
+    struct jobspec_template input; /* key stdin: a file; n 0: /dev/null */
+    const char *const *inherit; /* key inherit: names ("PATH", "LD_*") of the environment
+                                   that commands see; NULL: all */
+    unsigned n_inherit;
+    struct jobspec_limits limits; /* key limits */
+    uint64_t most_output; /* key output-limit: bytes kept of stdout, and of stderr */
     /* needs: stages that must be over before a task of this one starts. `strict`: a
      * failed task there skips this stage; else (an @max/@min reference) one done task is
      * enough. `same_index`: element to element, task i waits for task i alone. */
@@ -245,8 +271,11 @@ struct jobspec {
     const char *rank_by, *bind_to; /* Open MPI's words beside map-by; NULL: not said */
     const char *hosts;  /* a hostlist, entries with :SLOTS where said, or NULL */
     const char *verify; /* verify-binding: "strict", "warn", "off"; NULL: not said */
-    const struct pattern *pattern;         /* who speaks to whom; NULL: not said */
-    double time;                           /* s; 0: no limit */
+    const struct pattern *pattern; /* who speaks to whom; NULL: not said */
+    double time;                   /* s; 0: no limit */
+    double grace;      /* key grace: s that ranks have to drain at the end; default 30 */
+    unsigned restarts; /* key on-loss.restarts: launches after a lost one; default 3 */
+    bool stop_on_loss; /* key on-loss.policy: stop (default: continue) */
     const struct constraint *constraints;  /* NULL: any host */
     const struct dependency *after;        /* other jobs: the job-level `needs` */
     const struct jobspec_template *notify; /* argument vectors, one after another ... */

@@ -1,0 +1,108 @@
+/* The work of one host, on a board that its ranks share (an MPI shared window): tasks are
+ * claimed with C11 atomics, no message and no lock. docs/design/farm.md has the protocol.
+ *
+ * A lot is a run of tasks of one stage (group size 1) that the farm granted to this host.
+ * A seat is a rank of this host. A claim is a run that a seat took off a lot, or off
+ * another seat's claim (a steal). Sizes: guided by the measured task time (a claim is
+ * what takes some 0.1 s, and never more than a share of what is left).
+ *
+ * Threads: claim, take and done belong to the seat's compute thread; post, recall,
+ * freeze, thaw, held and beat to any rank's pulse thread. */
+#ifndef RUNNER_BOARD_H
+#define RUNNER_BOARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct board; /* one rank's view */
+
+struct board_lot {
+    uint64_t id;             /* the farm's number for it, from 1 */
+    uint32_t stage, attempt; /* attempts that its tasks had before */
+    uint64_t first, count;
+    int32_t priority;
+    uint32_t
+        most; /* tasks in one claim at most; 0: no limit (1: the farm wants them apart) */
+};
+
+struct board_claim {
+    uint64_t lot;
+    uint32_t stage, attempt;
+    uint64_t first, count; /* as it was made; board_take says what is still ours */
+};
+
+/* The memory that n_seats ranks and n_stages stages need. */
+size_t board_bytes(unsigned n_seats, unsigned n_stages);
+/* By one rank, before any opens it; mem is zeroed and lives in a shared window. */
+void board_init(void *mem, unsigned n_seats, unsigned n_stages);
+struct board *board_open(void *mem, unsigned seat);
+void board_close(struct board *b); /* the view alone; takes NULL */
+
+/* Tells which stages this seat can run (its cores, its GPUs); all, unless said. */
+void board_fit(struct board *b, unsigned stage, bool fits);
+
+/* False: no room for another lot now; post it later. */
+bool board_post(struct board *b, const struct board_lot *lot);
+
+enum board_answer {
+    BOARD_CLAIMED = 1, /* *ret is ours */
+    BOARD_EMPTY,       /* nothing for this seat: say idle to the farm */
+    BOARD_FROZEN       /* ask again after the thaw */
+};
+enum board_answer board_claim(struct board *b, struct board_claim *ret);
+/* The next tasks of our claim to run now, `most` at most; the rest can be stolen
+ * meanwhile. 0: it is used up (or was stolen). */
+uint64_t board_take(struct board *b, uint64_t most, uint64_t *ret_first);
+/* A stop, or a failed writer: the rest of our claim is no longer ours to run; 0: no rest.
+ */
+uint64_t board_give_back(struct board *b, uint64_t *ret_first);
+/* `count` tasks of the stage took `seconds` together: the mean and the quantiles. */
+void board_done(struct board *b, uint32_t stage, uint64_t count, double seconds);
+/* The claim's last task was reported to the farm (see held). Any thread of the seat. */
+void board_reported(struct board *b, uint64_t lot, uint64_t first, uint64_t count);
+/* What this seat runs now, for who finds it dead; stage UINT32_MAX: nothing. */
+void board_running(struct board *b, uint32_t stage, uint64_t task);
+bool board_was_running(const struct board *b,
+                       unsigned seat,
+                       uint32_t *ret_stage,
+                       uint64_t *ret_task);
+
+/* Seconds that this share of the stage's tasks did not exceed, measured on this host, as
+ * an upper bound (a histogram of quarter octaves); < 0: fewer than `least` were measured.
+ */
+double
+board_quantile(const struct board *b, uint32_t stage, double share, uint64_t least);
+double board_mean(const struct board *b, uint32_t stage); /* s; < 0: not known */
+
+/* Changes with each post and thaw: an idle rank looks again. */
+uint64_t board_version(const struct board *b);
+/* Unclaimed tasks on the board are fewer than all seats take in a moment: ask for more.
+ */
+bool board_low(const struct board *b);
+/* Takes back up to half of what nobody claimed of a lot, the end of it first; 0: nothing.
+ * For hosts that have nothing left. */
+uint64_t board_recall(struct board *b, uint64_t *ret_lot, uint64_t *ret_first);
+
+/* After a rank of this host died. freeze: no claim and no steal from now on; its number
+ * is the loss's. True once this seat is not in the middle of one: then what it holds is
+ * fixed but for shrinking. held: the i-th claim of ours that is not all reported. clear:
+ * all lots off the board (the farm grants them again); thaw: go on. */
+bool board_freeze(struct board *b, uint64_t loss);
+bool board_held(const struct board *b, unsigned i, struct board_claim *ret);
+void board_clear(struct board *b);
+void board_thaw(struct board *b, uint64_t loss);
+
+/* Life signs: who sits there, and a counter that its pulse thread moves on. */
+void board_sit(struct board *b, pid_t pid);
+void board_beat(struct board *b);
+pid_t board_pid(const struct board *b, unsigned seat); /* 0: nobody sat down yet */
+uint64_t board_beats(const struct board *b, unsigned seat);
+unsigned board_n_seats(const struct board *b);
+unsigned board_seat(const struct board *b);
+/* Known dead: its claim is nobody's to steal, the freeze does not wait for it. */
+void board_bury(struct board *b, unsigned seat);
+bool board_buried(const struct board *b, unsigned seat);
+
+#endif
