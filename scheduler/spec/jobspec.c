@@ -142,6 +142,8 @@ static struct jobspec *make_spec(const struct input *in, unsigned document)
         .n_sets = opt->n_sets,
         .name = default_name(a, in->file, document),
         .mapping = "auto",
+        .grace = JOBSPEC_GRACE,
+        .restarts = JOBSPEC_RESTARTS,
     };
     return s;
 }

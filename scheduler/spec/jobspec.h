@@ -174,6 +174,8 @@ struct jobspec_limits {
 };
 
 #define JOBSPEC_CRASH_LIMIT 3u
+#define JOBSPEC_GRACE       30.0
+#define JOBSPEC_RESTARTS    3u
 #define JOBSPEC_MOST_OUTPUT (UINT64_C(64) << 20)
 
 struct jobspec_stage {

@@ -9,7 +9,7 @@
  *   placing.c  where ranks stand            telling.c who is told what came of it
  *   plugin.c   kernels from files           words.c   what keys there are
  *   cut.c      data sets cut into tasks     paths.c   paths made of axis values
- *   pattern.c  who speaks to whom
+ *   pattern.c  who speaks to whom           running.c  how tasks run
  *   runnable.c what cannot be done yet
  *
  * Three passes over the stages: heads (name, kernel or command), so that references can
@@ -162,6 +162,9 @@ void stage_heads(struct load *l,
                  const struct doc_node *tasks);
 void stage_shapes(struct load *l);
 void stage_links(struct load *l);
+
+/* running.c: what a stage is before its keys are read, in either form. */
+void running_defaults(struct jobspec_stage *s);
 
 /* matrix.c: axes and n_tasks of a stage. */
 void matrix_read(struct load *l,

@@ -130,7 +130,8 @@ static void read_tasks(struct load *l, const struct flux_job *job)
     for (unsigned i = 0; i < job->n_tasks; i++) {
         const struct flux_task *task = &job->tasks[i];
         struct jobspec_stage *s = &l->stages[i];
-        *s = (struct jobspec_stage){.group = 1, .line = task->line, .col = task->col};
+        *s = (struct jobspec_stage){.line = task->line, .col = task->col};
+        running_defaults(s);
         s->name = stage_name(l, task, i);
         set_command(l, task, s);
         fits = fits && set_env(l, &common, task, s);

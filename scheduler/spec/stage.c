@@ -314,7 +314,7 @@ static void check_keys(struct load *l, struct load_stage *h)
 
 static void read_head(struct load *l, struct load_stage *h)
 {
-    h->s->group = 1;
+    running_defaults(h->s);
     h->s->line = h->map->line;
     h->s->col = h->map->col;
     if (h->map->kind != DOC_MAP) {
