@@ -1,0 +1,75 @@
+/* Who is alive. Each rank's pulse thread steps its watch at every beat: it moves this
+ * rank's counter on the host's board (board.h) and looks at the others'. A rank of this
+ * host whose process is gone is lost at once; one whose counter stood still for
+ * WATCH_LOST_AFTER is given up, too, though it may be stopped alone (then the fences
+ * hold). Time in which the watcher did not run itself does not count.
+ *
+ * Between hosts few words suffice: the lowest living rank of a host speaks for it, to
+ * rank 0 and twice a second; rank 0 answers it alike. Rank 0 tells all who is lost. Rank
+ * 0 itself is given more time (WATCH_ROOT_LOST_AFTER) as long as its process is there: a
+ * pause costs nothing, its loss a launch.
+ *
+ * watch_lost and the like may be asked by any thread, the rest is the pulse thread's. */
+#ifndef RUNNER_WATCH_H
+#define RUNNER_WATCH_H
+
+#include "base/auto.h"
+#include "board.h"
+
+static const double WATCH_LOST_AFTER = 3, WATCH_ROOT_LOST_AFTER = 15; /* s */
+
+struct watch;
+
+/* What ranks say to each other of life and death. */
+struct watch_word {
+    uint32_t kind; /* the watch's own */
+    uint32_t rank; /* whom it is about */
+    uint32_t gone; /* 1: its process has ended; 0: it may wake up again */
+};
+
+struct watch_setup {
+    unsigned rank, n_ranks, n_hosts;
+    const unsigned *hosts; /* [n_ranks]: the host of each rank, from 0; borrowed */
+    struct board *board;   /* its seats: this host's ranks, ascending */
+    /* Posts a word to a rank; never waits for it. */
+    void (*send)(void *ctx, unsigned to, const struct watch_word *word);
+    void *ctx;
+};
+
+enum watch_news_kind {
+    WATCH_LOST = 1,  /* a rank; on rank 0 it is the farm's turn */
+    WATCH_HOST_LOST, /* rank 0: no word comes from that host (its ranks follow, each
+                        LOST) */
+    WATCH_ROOT_LOST, /* others: rank 0; this launch ends */
+    WATCH_OUTCAST    /* this rank is taken for lost: it computes and commits no more */
+};
+
+struct watch_news {
+    enum watch_news_kind kind;
+    unsigned rank, host; /* LOST: both; HOST_LOST: the host */
+};
+
+struct watch *watch_make(const struct watch_setup *setup, double now);
+void watch_free(struct watch *w); /* takes NULL */
+
+/* Now: monotonic s. True: something happened; call until false. Each is told once. */
+bool watch_step(struct watch *w, double now, struct watch_news *ret);
+/* A word came. */
+void watch_take(struct watch *w, unsigned from, const struct watch_word *word);
+
+bool watch_lost(const struct watch *w, unsigned rank);
+bool watch_gone(const struct watch *w, unsigned rank); /* lost, and its process ended */
+unsigned watch_n_lost(const struct watch *w);
+bool watch_outcast(const struct watch *w);
+bool watch_root_lost(const struct watch *w);
+
+/* For how long a sign of life has not changed, as who looks at it counts. */
+struct watch_silence {
+    uint64_t sign;
+    double looked, s; /* when it was looked at last; how long it was the same */
+};
+double watch_silence(struct watch_silence *s, uint64_t sign, double now);
+
+AUTO_TYPE(watch, watch_free)
+
+#endif
