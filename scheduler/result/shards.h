@@ -56,6 +56,41 @@ int shards_attempt(struct shards *s,
                    struct row_commit *ret,
                    struct gm_error *err);
 
+/* What pack reads rows by, many tasks a call. The run [task, end) of tasks for each of
+ * which the same commit of rows counts, as long as it can be: the pack then asks no more
+ * of single tasks. */
+struct shards_run {
+    struct row_commit commit; /* of all of them: status, rank, start, end ... */
+    uint64_t task, end;
+    bool timed; /* each task has its own times; else `commit`'s are those of all of it */
+    const struct result_field *fields; /* of a row, one after the other, no padding */
+    unsigned n_fields;
+    uint64_t row_bytes;
+    unsigned part;   /* the source's own: which shard, ... */
+    uint64_t record; /* ... and where in it */
+};
+
+/* -ENOENT (err untouched): what counts for this task is a commit of its own, or none. */
+int shards_run(struct shards *s,
+               unsigned stage,
+               uint64_t task,
+               struct shards_run *ret,
+               struct gm_error *err);
+/* Rows of tasks [first, first + n) of the run, their checksum compared (-EBADMSG). */
+int shards_run_rows(struct shards *s,
+                    const struct shards_run *run,
+                    uint64_t first,
+                    uint64_t n,
+                    void *out,
+                    struct gm_error *err);
+/* Of a timed run: start and end of each of these tasks. */
+int shards_run_times(struct shards *s,
+                     const struct shards_run *run,
+                     uint64_t first,
+                     uint64_t n,
+                     double (*out)[2],
+                     struct gm_error *err);
+
 unsigned shards_n_ranks(const struct shards *s);
 void shards_rank(const struct shards *s, unsigned rank, struct reader_rank *ret);
 
