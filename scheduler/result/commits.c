@@ -1,4 +1,4 @@
-/* See commits.h. Invariant: after commits_sort, items are ordered and skips ordered and
+/* See commits.h. Invariant: after commits_sort each list is ordered, runs and skips are
  * disjoint, so that a task is found by bisection; what was sorted before stays in place
  * unless newer commits belong before it. */
 #include "commits.h"
@@ -18,13 +18,13 @@ static int by_place(const void *pa, const void *pb)
     return a->row < b->row ? -1 : a->row > b->row;
 }
 
-static void append(struct commit **items, size_t *n, size_t *room, const struct commit *c)
+static void append(struct commits_list *l, const struct commit *c)
 {
-    if (*n == *room) {
-        *room = *room > 0 ? xmul(*room, 2) : 64;
-        *items = xrealloc(*items, *room, sizeof(**items));
+    if (l->n == l->room) {
+        l->room = l->room > 0 ? xmul(l->room, 2) : 64;
+        l->items = xrealloc(l->items, l->room, sizeof(*l->items));
     }
-    (*items)[(*n)++] = *c;
+    l->items[l->n++] = *c;
 }
 
 void commits_add(struct commits *c,
@@ -32,79 +32,85 @@ void commits_add(struct commits *c,
                  uint32_t file,
                  uint64_t at)
 {
-    struct commit item = {
-        .task = row->task,
-        .count = row->count,
-        .row = at,
-        .end = row->end,
-        .attempt = row->attempt,
-        .file = file,
-        .status = row->status,
-    };
-    if (row->status == RESULT_SKIPPED)
-        append(&c->skips, &c->n_skips, &c->room_skips, &item);
-    else
-        append(&c->items, &c->n, &c->room, &item);
+    unsigned list = row->status == RESULT_SKIPPED     ? COMMITS_SKIP
+                    : row->layout == ROW_LAYOUT_TABLE ? COMMITS_RUN
+                                                      : COMMITS_ONE;
+    uint64_t left = row->count;
+    for (uint64_t task = row->task; left > 0;) {
+        uint32_t now = left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
+        struct commit item = {
+            .task = task,
+            .end = row->end,
+            .row = at & (COMMITS_ROWS_MOST - 1),
+            .file = file & (COMMITS_FILES_MOST - 1),
+            .count = now,
+            .attempt = row->attempt & COMMITS_TRIES_MOST,
+            .status = row->status & 7u,
+        };
+        append(&c->lists[list], &item);
+        task += now;
+        left -= now;
+    }
 }
 
 /* Sorts the new tail, then merges it with what is sorted if it belongs before its end. */
-static void sort_items(struct commits *c)
+static void sort_list(struct commits_list *l)
 {
-    size_t n = c->n_sorted, added = c->n - n;
+    size_t n = l->n_sorted, added = l->n - n;
     if (added == 0)
         return;
-    struct commit *tail = c->items + n;
+    struct commit *tail = l->items + n;
     qsort(tail, added, sizeof(*tail), by_place);
-    if (n > 0 && by_place(&c->items[n - 1], tail) > 0) {
+    if (n > 0 && by_place(&l->items[n - 1], tail) > 0) {
         struct commit *copy = xcalloc(added, sizeof(*copy));
         memcpy(copy, tail, added * sizeof(*copy));
         size_t left = n, right = added;
-        for (size_t out = c->n; right > 0; out--) {
+        for (size_t out = l->n; right > 0; out--) {
             bool from_left =
-                left > 0 && by_place(&c->items[left - 1], &copy[right - 1]) > 0;
-            c->items[out - 1] = from_left ? c->items[--left] : copy[--right];
+                left > 0 && by_place(&l->items[left - 1], &copy[right - 1]) > 0;
+            l->items[out - 1] = from_left ? l->items[--left] : copy[--right];
         }
         free(copy);
     }
-    c->n_sorted = c->n;
+    l->n_sorted = l->n;
 }
 
-/* Where two skipped runs overlap, the one that begins first has the tasks. */
-static void sort_skips(struct commits *c)
+/* Where two runs overlap, the one that begins first has the tasks. */
+static void part_runs(struct commits_list *l)
 {
-    if (c->n_skips < 2)
-        return;
-    qsort(c->skips, c->n_skips, sizeof(*c->skips), by_place);
-    size_t out = 1;
-    for (size_t i = 1; i < c->n_skips; i++) {
-        struct commit item = c->skips[i];
-        const struct commit *last = &c->skips[out - 1];
+    size_t out = l->n > 0;
+    for (size_t i = 1; i < l->n; i++) {
+        struct commit item = l->items[i];
+        const struct commit *last = &l->items[out - 1];
         uint64_t past = last->task + last->count;
         if (item.task + item.count <= past)
             continue;
         if (item.task < past) {
-            item.count -= past - item.task;
+            item.count -= (uint32_t)(past - item.task);
             item.task = past;
         }
-        c->skips[out++] = item;
+        l->items[out++] = item;
     }
-    c->n_skips = out;
+    l->n = l->n_sorted = out;
 }
 
 void commits_sort(struct commits *c)
 {
-    sort_items(c);
-    sort_skips(c);
+    for (unsigned i = 0; i < COMMITS_LISTS; i++)
+        sort_list(&c->lists[i]);
+    part_runs(&c->lists[COMMITS_RUN]);
+    part_runs(&c->lists[COMMITS_SKIP]);
     c->hint = 0;
+    memset(&c->at, 0, sizeof(c->at));
 }
 
-/* The first of `n` items whose task is `task` or more. */
-static size_t lower_bound(const struct commit *items, size_t n, uint64_t task)
+/* The first item whose task is `task` or more. */
+static size_t lower_bound(const struct commits_list *l, uint64_t task)
 {
-    size_t low = 0;
+    size_t low = 0, n = l->n;
     while (low < n) {
         size_t middle = low + (n - low) / 2;
-        if (items[middle].task < task)
+        if (l->items[middle].task < task)
             low = middle + 1;
         else
             n = middle;
@@ -115,47 +121,135 @@ static size_t lower_bound(const struct commit *items, size_t n, uint64_t task)
 /* The first attempt at the task; tells by n when there is none. */
 static size_t first_of(struct commits *c, uint64_t task)
 {
-    for (size_t i = c->hint; i < c->n && i <= c->hint + 1; i++) {
-        if (c->items[i].task >= task && (i == 0 || c->items[i - 1].task < task))
+    const struct commits_list *l = &c->lists[COMMITS_ONE];
+    for (size_t i = c->hint; i < l->n && i <= c->hint + 1; i++) {
+        if (l->items[i].task >= task && (i == 0 || l->items[i - 1].task < task))
             return c->hint = i;
     }
-    return c->hint = lower_bound(c->items, c->n, task);
+    return c->hint = lower_bound(l, task);
 }
 
-static const struct commit *find_skip(const struct commits *c, uint64_t task)
+/* The first run that ends behind the task: it may have it, or begin after it. */
+static const struct commit *run_at(const struct commits_list *l, uint64_t task)
 {
-    size_t i = lower_bound(c->skips, c->n_skips, task);
-    if (i < c->n_skips && c->skips[i].task == task)
-        return &c->skips[i];
-    if (i > 0 && task - c->skips[i - 1].task < c->skips[i - 1].count)
-        return &c->skips[i - 1];
-    return NULL;
+    size_t i = lower_bound(l, task);
+    if (i > 0 && task - l->items[i - 1].task < l->items[i - 1].count)
+        return &l->items[i - 1];
+    return i < l->n ? &l->items[i] : NULL;
+}
+
+static const struct commit *run_of(const struct commits_list *l, uint64_t task)
+{
+    const struct commit *run = run_at(l, task);
+    return run != NULL && run->task <= task ? run : NULL;
+}
+
+/* Does the run's commit come before this one of the same task? Both are done. */
+static bool run_is_first(const struct commit *run, const struct commit *one)
+{
+    return run->attempt != one->attempt ? run->attempt < one->attempt
+                                        : run->end <= one->end;
 }
 
 const struct commit *commits_find(struct commits *c, uint64_t task)
 {
-    size_t i = first_of(c, task);
+    const struct commits_list *l = &c->lists[COMMITS_ONE];
     const struct commit *last = NULL;
-    for (; i < c->n && c->items[i].task == task; i++) {
-        last = &c->items[i];
+    for (size_t i = first_of(c, task); i < l->n && l->items[i].task == task; i++) {
+        last = &l->items[i];
         if (last->status == RESULT_DONE)
             break;
     }
-    return last != NULL ? last : find_skip(c, task);
+    const struct commit *run = run_of(&c->lists[COMMITS_RUN], task);
+    if (run != NULL &&
+        (last == NULL || last->status != RESULT_DONE || run_is_first(run, last)))
+        return run;
+    return last != NULL ? last : run_of(&c->lists[COMMITS_SKIP], task);
 }
 
 uint32_t commits_attempts(struct commits *c, uint64_t task)
 {
-    uint32_t most = 0;
-    for (size_t i = first_of(c, task); i < c->n && c->items[i].task == task; i++)
-        most = c->items[i].attempt > most ? c->items[i].attempt : most;
+    const struct commits_list *l = &c->lists[COMMITS_ONE];
+    const struct commit *run = run_of(&c->lists[COMMITS_RUN], task);
+    uint32_t most = run != NULL ? run->attempt : 0;
+    for (size_t i = first_of(c, task); i < l->n && l->items[i].task == task; i++)
+        most = l->items[i].attempt > most ? l->items[i].attempt : most;
     return most;
+}
+
+bool commits_next(struct commits *c, uint64_t from, struct commits_span *ret)
+{
+    const struct commits_list *ones = &c->lists[COMMITS_ONE];
+    const struct commit *run = run_at(&c->lists[COMMITS_RUN], from);
+    const struct commit *skip = run_at(&c->lists[COMMITS_SKIP], from);
+    size_t i = first_of(c, from);
+    uint64_t one = i < ones->n ? ones->items[i].task : UINT64_MAX;
+    uint64_t in_run = run == NULL ? UINT64_MAX : run->task > from ? run->task : from;
+    uint64_t in_skip = skip == NULL ? UINT64_MAX : skip->task > from ? skip->task : from;
+    uint64_t first = one < in_run ? one : in_run, end;
+    first = first < in_skip ? first : in_skip;
+    if (first == UINT64_MAX)
+        return false;
+    *ret = (struct commits_span){.first = first, .count = 1};
+    if (first == one) {
+        ret->counts = commits_find(c, first);
+        ret->attempts = commits_attempts(c, first);
+        return true;
+    }
+    ret->counts = first == in_run ? run : skip;
+    ret->attempts = first == in_run ? run->attempt : 0;
+    end = ret->counts->task + ret->counts->count;
+    end = end < one ? end : one;
+    if (ret->counts == skip)
+        end = end < in_run ? end : in_run;
+    ret->count = end - first;
+    return true;
+}
+
+uint64_t commits_n_attempts(const struct commits *c)
+{
+    uint64_t n = c->lists[COMMITS_ONE].n;
+    for (size_t i = 0; i < c->lists[COMMITS_RUN].n; i++)
+        n += c->lists[COMMITS_RUN].items[i].count;
+    return n;
+}
+
+/* The attempt at c->at, which goes on to the next. */
+static const struct commit *step(struct commits *c, uint64_t *ret_task)
+{
+    const struct commits_list *ones = &c->lists[COMMITS_ONE],
+                              *runs = &c->lists[COMMITS_RUN];
+    const struct commit *one = c->at.one < ones->n ? &ones->items[c->at.one] : NULL;
+    const struct commit *run = c->at.run < runs->n ? &runs->items[c->at.run] : NULL;
+    uint64_t in_run = run != NULL ? run->task + c->at.in_run : UINT64_MAX;
+    c->at.i++;
+    if (one != NULL &&
+        (one->task < in_run || (one->task == in_run && !run_is_first(run, one)))) {
+        c->at.one++;
+        *ret_task = one->task;
+        return one;
+    }
+    if (run != NULL && ++c->at.in_run == run->count) {
+        c->at.in_run = 0;
+        c->at.run++;
+    }
+    *ret_task = in_run;
+    return run;
+}
+
+const struct commit *commits_attempt(struct commits *c, uint64_t i, uint64_t *ret_task)
+{
+    if (i < c->at.i)
+        memset(&c->at, 0, sizeof(c->at));
+    while (c->at.i < i)
+        (void)step(c, ret_task);
+    return step(c, ret_task);
 }
 
 void commits_free(struct commits *c)
 {
-    free(c->items);
-    free(c->skips);
+    for (unsigned i = 0; i < COMMITS_LISTS; i++)
+        free(c->lists[i].items);
     *c = (struct commits){0};
 }
 
@@ -169,10 +263,13 @@ static struct commits_rank_row *row_of(struct commits_ranks *r, uint32_t rank)
     return &r->rows[rank];
 }
 
-void commits_rank_ran(struct commits_ranks *r, uint32_t rank, double seconds)
+void commits_rank_ran(struct commits_ranks *r,
+                      uint32_t rank,
+                      uint64_t tasks,
+                      double seconds)
 {
     struct commits_rank_row *row = row_of(r, rank);
-    row->tasks++;
+    row->tasks += tasks;
     row->busy_s += seconds;
 }
 

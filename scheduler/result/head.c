@@ -182,6 +182,20 @@ int head_load(hid_t file, struct head *ret, struct gm_error *err)
     return rc;
 }
 
+int head_load_folder(const char *folder, struct head *ret, struct gm_error *err)
+{
+    AUTO_STR path = {0};
+    AUTO_ID file = -1;
+    str_printf(&path, "%s/job.h5", folder);
+    int rc = h5_open(path.text, H5F_ACC_RDONLY, &file, err);
+    if (rc != 0)
+        return rc;
+    rc = head_load(file, ret, err);
+    if (rc != 0)
+        (void)gm_prefix(err, "%s", path.text);
+    return rc;
+}
+
 void head_free(struct head *h)
 {
     if (h->arena != NULL)

@@ -22,6 +22,8 @@ struct head {
 };
 
 int head_load(hid_t file, struct head *ret, struct gm_error *err);
+/* Of FOLDER/job.h5. */
+int head_load_folder(const char *folder, struct head *ret, struct gm_error *err);
 void head_free(struct head *h); /* what is inside */
 const char *head_text(const struct head *h, const char *key);
 

@@ -5,6 +5,8 @@
 
 #include "source.h"
 
+struct shards;
+
 /* -ENOENT (err untouched): no such value. stage and task are in range. */
 int read_find(struct reader *r,
               unsigned stage,
@@ -17,6 +19,7 @@ int read_bytes(struct reader *r,
                const struct source_value *v,
                void *out,
                struct gm_error *err);
+struct shards *read_shards(const struct reader *r); /* NULL: a packed file */
 const struct head *read_head(const struct reader *r);
 
 #endif

@@ -37,18 +37,8 @@ static int open_packed(struct reader *r, struct gm_error *err)
 
 static int open_folder(struct reader *r, struct gm_error *err)
 {
-    AUTO_STR path = {0};
-    AUTO_ID file = -1;
-    str_printf(&path, "%s/job.h5", r->path);
-    int rc = h5_open(path.text, H5F_ACC_RDONLY, &file, err);
-    if (rc != 0)
-        return rc;
-    rc = head_load(file, &r->head, err);
-    if (rc != 0) {
-        (void)gm_prefix(err, "%s", path.text);
-        return rc;
-    }
-    return shards_open(r->path, &r->head, &r->shards, err);
+    int rc = head_load_folder(r->path, &r->head, err);
+    return rc == 0 ? shards_open(r->path, &r->head, &r->shards, err) : rc;
 }
 
 static int try_packed(const void *what, uint64_t *ret, struct gm_error *err)
@@ -193,6 +183,11 @@ int read_bytes(struct reader *r,
 {
     return r->packed != NULL ? packed_read(r->packed, v, out, err)
                              : shards_read(r->shards, v, out, err);
+}
+
+struct shards *read_shards(const struct reader *r)
+{
+    return r->shards;
 }
 
 const struct head *read_head(const struct reader *r)

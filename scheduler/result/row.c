@@ -39,7 +39,7 @@ static const struct member commit_members[] = {
     COMMIT(end, 'd'),    COMMIT(user_s, 'd'),    COMMIT(system_s, 'd'),
     COMMIT(stage, 'I'),  COMMIT(attempt, 'I'),   COMMIT(status, 'I'),
     COMMIT(reason, 'I'), COMMIT(exit_code, 'i'), COMMIT(signal, 'i'),
-    COMMIT(rank, 'I'),   COMMIT(n_ranks, 'I'),   COMMIT(reserved, 'I'),
+    COMMIT(rank, 'I'),   COMMIT(n_ranks, 'I'),   COMMIT(layout, 'I'),
     COMMIT(crc, 'I'),
 };
 

@@ -7,8 +7,11 @@
 #include "record.h"
 #include <stddef.h>
 
-#define ROW_SHARDS_A_FOLDER 256u
-#define ROW_OF_RANK         UINT32_MAX /* the stage of a commit that speaks of the rank */
+#define ROW_OF_RANK UINT32_MAX /* the stage of a commit that speaks of the rank */
+
+/* A commit's layout: its records are the values of its one task; or they describe a table
+ * with a row a task (run.h). */
+enum row_layout { ROW_LAYOUT_VALUES = 0, ROW_LAYOUT_TABLE = 1 };
 
 struct row_record {
     uint64_t task, offset, nbytes;
@@ -27,8 +30,8 @@ struct row_commit {
     uint32_t stage, attempt, status, reason;
     int32_t exit_code, signal;
     uint32_t rank, n_ranks;
-    uint32_t reserved;
-    uint32_t crc; /* of this row up to here */
+    uint32_t layout; /* enum row_layout */
+    uint32_t crc;    /* of this row up to here */
 };
 
 _Static_assert(sizeof(struct row_record) == 120 &&

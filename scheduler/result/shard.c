@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "crc.h"
+#include "listing.h"
 #include "row.h"
 
 #define HEAP_CHUNK (1u << 20) /* bytes */
@@ -27,7 +28,7 @@ struct table { /* one dataset that grows */
 };
 
 struct shard {
-    char *path;
+    char *path, *fence;
     hid_t file;
     struct table heap, records, commits;
     uint32_t rank;
@@ -137,6 +138,7 @@ static void free_shard(struct shard *s)
     free_table(&s->commits);
     h5_release(&s->file);
     free(s->path);
+    free(s->fence);
     free(s);
 }
 
@@ -171,22 +173,6 @@ static int start_file(struct shard *s, const char *tmp, struct gm_error *err)
     return rc;
 }
 
-/* The first name that no earlier launch took. */
-static char *free_name(const char *folder, unsigned rank)
-{
-    for (unsigned launch = 0;; launch++) {
-        struct str name = {0};
-        str_printf(
-            &name, "%s/shards/%03u/rank-%06u", folder, rank / ROW_SHARDS_A_FOLDER, rank);
-        if (launch > 0)
-            str_printf(&name, ".%u", launch);
-        str_add(&name, ".h5");
-        if (!file_exists(name.text))
-            return str_steal(&name);
-        str_free(&name);
-    }
-}
-
 int shard_create(const char *folder,
                  unsigned rank,
                  struct shard **ret,
@@ -194,7 +180,8 @@ int shard_create(const char *folder,
 {
     h5_begin();
     struct shard *s = make_shard(rank);
-    s->path = free_name(folder, rank);
+    s->path = listing_shard(folder, rank, listing_launches(folder, rank));
+    s->fence = listing_fence(s->path);
     AUTO_FREE(char) dir = file_dirname(s->path);
     AUTO_STR tmp = {0};
     str_printf(&tmp, "%s.tmp", s->path);
@@ -371,6 +358,11 @@ int shard_flush(struct shard *s, struct gm_error *err)
     rc = rc == 0 ? flush_table(&s->records, &why) : rc;
     rc = rc == 0 ? flush_table(&s->commits, &why) : rc;
     return rc == 0 ? 0 : fail(s, &why, err);
+}
+
+bool shard_fenced(const struct shard *s)
+{
+    return file_exists(s->fence);
 }
 
 uint64_t shard_pending(const struct shard *s)

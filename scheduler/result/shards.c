@@ -1,16 +1,17 @@
 /* See shards.h. Invariant: the index holds trusted commits alone, each once; `seen` of a
  * shard is the row after the last good one, so rows that are still being written are
- * looked at again by the next refresh.
+ * looked at again by the next refresh. No row behind a fence is in the index, also when
+ * the fence came later than the row.
  *
  * A task that was committed twice as done counts as the first of them (lowest attempt,
  * then earliest end); without a done one its last attempt counts. */
 #include "shards.h"
 #include "base/memory.h"
 #include "base/str.h"
-#include "commits.h"
 #include "crc.h"
+#include "fence.h"
+#include "listing.h"
 #include "window.h"
-#include <dirent.h>
 
 #define OPEN_MOST    200u /* files open at once */
 #define RANKS_MOST   (1u << 20)
@@ -22,11 +23,13 @@ struct file { /* a shard */
     hid_t id; /* -1: closed for now */
     struct window heap, records, commits;
     uint64_t seen;
-    uint64_t used; /* when, for closing the one not used for longest */
+    bool fenced;
+    uint64_t fence; /* so many rows count */
+    uint64_t used;  /* when, for closing the one not used for longest */
 };
 
 struct shards {
-    char *folder;
+    char *folder, *only; /* only: one shard's path, or NULL */
     const struct head *head;
     struct file *files; /* by name; never reordered: commits name them by index */
     unsigned n_files, n_open;
@@ -137,6 +140,7 @@ static bool trusted(struct shards *s, unsigned file, const struct row_commit *c)
     if (c->stage != ROW_OF_RANK &&
         (c->stage >= s->head->n_stages || past > s->head->stages[c->stage].n_tasks ||
          c->count == 0 || c->status < RESULT_DONE || c->status > RESULT_RETRIED ||
+         c->attempt > COMMITS_TRIES_MOST ||
          (c->count > 1 && c->status != RESULT_SKIPPED)))
         return false;
     for (uint64_t i = c->first; i < end; i++) {
@@ -180,8 +184,28 @@ static int take_commit(struct shards *s,
         return c->n == 1 ? take_rank(s, file, c, err) : 0;
     commits_add(&s->stages[c->stage], c, file, row);
     if (c->status != RESULT_SKIPPED)
-        commits_rank_ran(&s->ranks, c->rank, c->end - c->start);
+        commits_rank_ran(&s->ranks, c->rank, c->count, c->end - c->start);
     return 0;
+}
+
+/* Looks for the fence, once there is one no more. 1: it cuts off what was taken. */
+static int look_for_fence(struct file *f, struct gm_error *err)
+{
+    if (f->fenced)
+        return 0;
+    int rc = fence_of(f->path, &f->fence, err);
+    f->fenced = rc > 0;
+    return rc > 0 && f->seen > f->fence ? 1 : rc < 0 ? rc : 0;
+}
+
+/* All that was taken is forgotten: a fence cut some of it off. */
+static void forget(struct shards *s)
+{
+    for (unsigned i = 0; i < s->head->n_stages; i++)
+        commits_free(&s->stages[i]);
+    commits_free_ranks(&s->ranks);
+    for (unsigned i = 0; i < s->n_files; i++)
+        s->files[i].seen = 0;
 }
 
 static int refresh_file(struct shards *s, unsigned i, struct gm_error *err)
@@ -201,6 +225,10 @@ static int refresh_file(struct shards *s, unsigned i, struct gm_error *err)
             (void)gm_prefix(err, "%s", f->path);
     }
     uint64_t n = rc == 0 ? f->commits.dims[0] : 0;
+    if (f->fenced && n > f->fence)
+        n = f->fence;
+    if (n > COMMITS_ROWS_MOST)
+        n = COMMITS_ROWS_MOST;
     for (uint64_t row = f->seen; rc == 0 && row < n; row++) {
         struct row_commit c;
         rc = get_commit(s, i, row, &c, err);
@@ -210,46 +238,6 @@ static int refresh_file(struct shards *s, unsigned i, struct gm_error *err)
         f->seen = row + 1;
     }
     return rc;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The entries of a folder that end in `suffix`, sorted. A folder that is not there is
- * empty. */
-static int list(const char *folder,
-                const char *suffix,
-                char ***ret,
-                size_t *ret_n,
-                struct gm_error *err)
-{
-    char **names = NULL;
-    size_t n = 0, tail = strlen(suffix);
-    DIR *dir = opendir(folder);
-    if (dir == NULL && errno != ENOENT && errno != ENOTDIR) {
-        int code = -errno;
-        return gm_fail(err, code, "%s: %s", folder, strerror(-code));
-    }
-    const struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        size_t len = strlen(entry->d_name);
-        if (entry->d_name[0] == '.' || len < tail ||
-            strcmp(entry->d_name + len - tail, suffix) != 0)
-            continue;
-        struct str path = {0};
-        str_printf(&path, "%s/%s", folder, entry->d_name);
-        names = xrealloc(names, n + 1, sizeof(*names));
-        names[n++] = str_steal(&path);
-    }
-    if (dir != NULL)
-        (void)closedir(dir);
-    if (n > 0)
-        qsort(names, n, sizeof(*names), by_name);
-    *ret = names;
-    *ret_n = n;
-    return 0;
 }
 
 /* Takes over `path` unless it is known. */
@@ -267,27 +255,32 @@ static void add_file(struct shards *s, char *path)
 
 static int find_files(struct shards *s, struct gm_error *err)
 {
-    AUTO_STR top = {0};
-    str_printf(&top, "%s/shards", s->folder);
-    char **folders = NULL;
-    size_t n = 0;
-    int rc = list(top.text, "", &folders, &n, err);
-    for (size_t i = 0; i < n; i++) {
-        char **names = NULL;
-        size_t n_names = 0;
-        rc = rc == 0 ? list(folders[i], ".h5", &names, &n_names, err) : rc;
-        for (size_t k = 0; k < n_names; k++)
-            add_file(s, names[k]);
-        free(names);
-        free(folders[i]);
+    if (s->only != NULL) {
+        add_file(s, xstrdup(s->only));
+        return 0;
     }
-    free(folders);
+    char **names = NULL;
+    size_t n = 0;
+    int rc = listing_shards(s->folder, &names, &n, err);
+    if (rc == 0 && n > COMMITS_FILES_MOST)
+        rc = gm_fail(err, -EFBIG, "%s: %zu shards are too many", s->folder, n);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        add_file(s, steal(&names[i]));
+    listing_free(names, n);
     return rc;
 }
 
 int shards_refresh(struct shards *s, struct gm_error *err)
 {
+    bool cut = false;
     int rc = find_files(s, err);
+    for (unsigned i = 0; rc >= 0 && i < s->n_files; i++) {
+        rc = look_for_fence(&s->files[i], err);
+        cut = cut || rc > 0;
+    }
+    if (cut)
+        forget(s);
+    rc = rc < 0 ? rc : 0;
     for (unsigned i = 0; rc == 0 && i < s->n_files; i++)
         rc = refresh_file(s, i, err);
     for (unsigned i = 0; rc == 0 && i < s->head->n_stages; i++)
@@ -300,8 +293,18 @@ int shards_open(const char *folder,
                 struct shards **ret,
                 struct gm_error *err)
 {
+    return shards_open_one(folder, NULL, head, ret, err);
+}
+
+int shards_open_one(const char *folder,
+                    const char *path,
+                    const struct head *head,
+                    struct shards **ret,
+                    struct gm_error *err)
+{
     struct shards *s = xcalloc(1, sizeof(*s));
     s->folder = xstrdup(folder);
+    s->only = path != NULL ? xstrdup(path) : NULL;
     s->head = head;
     s->stages = xcalloc(head->n_stages + 1u, sizeof(*s->stages));
     s->record_type = row_record_type();
@@ -312,6 +315,25 @@ int shards_open(const char *folder,
     else
         shards_close(s);
     return rc;
+}
+
+unsigned shards_n_files(const struct shards *s)
+{
+    return s->n_files;
+}
+
+const char *shards_file(const struct shards *s, unsigned i, uint64_t *ret_rows)
+{
+    *ret_rows = s->files[i].seen;
+    return s->files[i].path;
+}
+
+bool shards_next(struct shards *s,
+                 unsigned stage,
+                 uint64_t from,
+                 struct commits_span *ret)
+{
+    return commits_next(&s->stages[stage], from, ret);
 }
 
 void shards_close(struct shards *s)
@@ -330,6 +352,7 @@ void shards_close(struct shards *s)
     free(s->stages);
     free(s->files);
     free(s->folder);
+    free(s->only);
     free(s);
 }
 
@@ -438,7 +461,7 @@ int shards_read(struct shards *s,
 
 uint64_t shards_n_attempts(struct shards *s, unsigned stage)
 {
-    return s->stages[stage].n;
+    return commits_n_attempts(&s->stages[stage]);
 }
 
 int shards_attempt(struct shards *s,
@@ -447,7 +470,8 @@ int shards_attempt(struct shards *s,
                    struct row_commit *ret,
                    struct gm_error *err)
 {
-    const struct commit *at = &s->stages[stage].items[i];
+    uint64_t task;
+    const struct commit *at = commits_attempt(&s->stages[stage], i, &task);
     return get_commit(s, at->file, at->row, ret, err);
 }
 

@@ -5,7 +5,7 @@
 #ifndef RESULT_SHARDS_H
 #define RESULT_SHARDS_H
 
-#include "row.h"
+#include "commits.h"
 #include "source.h"
 
 struct shards;
@@ -15,8 +15,23 @@ int shards_open(const char *folder,
                 const struct head *head,
                 struct shards **ret,
                 struct gm_error *err);
+/* Of one shard alone, by its path; NULL: all. */
+int shards_open_one(const char *folder,
+                    const char *path,
+                    const struct head *head,
+                    struct shards **ret,
+                    struct gm_error *err);
 int shards_refresh(struct shards *s, struct gm_error *err);
 void shards_close(struct shards *s); /* takes NULL */
+
+/* Each shard's path, and how many of its commit rows count: up to the last good one. */
+unsigned shards_n_files(const struct shards *s);
+const char *shards_file(const struct shards *s, unsigned i, uint64_t *ret_rows);
+/* See commits_next. */
+bool shards_next(struct shards *s,
+                 unsigned stage,
+                 uint64_t from,
+                 struct commits_span *ret);
 
 int shards_task(struct shards *s,
                 unsigned stage,

@@ -1,0 +1,127 @@
+/* See fence.h. Invariant: a fence's name stands for a whole, synced file with one number,
+ * from its first moment to its last: link(2) refuses a name that is taken, so of two that
+ * seal at once one decides. */
+#include "fence.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/str.h"
+#include "listing.h"
+#include "shards.h"
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+int fence_of(const char *shard_path, uint64_t *ret_rows, struct gm_error *err)
+{
+    AUTO_FREE(char) path = listing_fence(shard_path);
+    char text[64] = "";
+    int end = 0;
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+    if (n < 0) {
+        int code = -errno;
+        return gm_fail(err, code, "%s: %s", path, strerror(-code));
+    }
+    uint64_t rows;
+    if (sscanf(text, "commits %" SCNu64 "\n%n", &rows, &end) != 1 || end != n)
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: is no fence (\"commits N\"), so nobody can say what of its "
+                       "shard counts",
+                       path);
+    *ret_rows = rows;
+    return 1;
+}
+
+static int failed(const char *path, struct gm_error *err)
+{
+    int code = -errno;
+    return gm_fail(err, code, "%s: %s", path, strerror(-code));
+}
+
+static int write_synced(const char *path, const char *text, struct gm_error *err)
+{
+    AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    size_t len = strlen(text);
+    if (fd < 0 || write(fd, text, len) != (ssize_t)len || fsync(fd) != 0)
+        return failed(path, err);
+    return 0;
+}
+
+/* Puts the file under its name, unless that is taken. A file system without links: by a
+ * rename, which is as good unless two seal within the same microseconds. */
+static int take_name(const char *tmp, const char *path, struct gm_error *err)
+{
+    int rc = 0;
+    if (link(tmp, path) != 0 && errno != EEXIST) {
+        bool links = errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS;
+        if (links || (!file_exists(path) && rename(tmp, path) != 0))
+            rc = failed(path, err);
+    }
+    (void)unlink(tmp);
+    return rc;
+}
+
+/* The folder's entry, too; some file systems cannot sync a folder. */
+static void sync_folder(const char *path)
+{
+    AUTO_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)fsync(fd);
+}
+
+static int seal(const char *shard, uint64_t rows, struct gm_error *err)
+{
+    AUTO_FREE(char) path = listing_fence(shard);
+    AUTO_FREE(char) folder = file_dirname(path);
+    AUTO_STR tmp = {0};
+    AUTO_STR text = {0};
+    char host[64] = "";
+    (void)gethostname(host, sizeof(host) - 1);
+    str_printf(&tmp, "%s/.%s.%s.%d", folder, strrchr(path, '/') + 1, host, (int)getpid());
+    str_printf(&text, "commits %" PRIu64 "\n", rows);
+    int rc = file_make_folders(folder, err);
+    rc = rc == 0 ? write_synced(tmp.text, text.text, err) : rc;
+    rc = rc == 0 ? take_name(tmp.text, path, err) : rc;
+    if (rc == 0)
+        sync_folder(folder);
+    return rc;
+}
+
+/* Opens the shards (one alone, or all) and seals each as it was found. */
+static int seal_shards(const char *folder, const char *only, struct gm_error *err)
+{
+    struct head head = {0};
+    struct shards *s = NULL;
+    int rc = head_load_folder(folder, &head, err);
+    if (rc != 0)
+        return rc;
+    rc = only != NULL ? shards_open_one(folder, only, &head, &s, err)
+                      : shards_open(folder, &head, &s, err);
+    for (unsigned i = 0; rc == 0 && i < shards_n_files(s); i++) {
+        uint64_t rows;
+        const char *path = shards_file(s, i, &rows);
+        rc = seal(path, rows, err);
+    }
+    shards_close(s);
+    head_free(&head);
+    return rc;
+}
+
+int fence_rank(const char *folder, unsigned rank, struct gm_error *err)
+{
+    h5_begin();
+    unsigned launches = listing_launches(folder, rank);
+    if (launches == 0)
+        return 0;
+    AUTO_FREE(char) path = listing_shard(folder, rank, launches - 1);
+    return seal_shards(folder, path, err);
+}
+
+int fence_all(const char *folder, struct gm_error *err)
+{
+    h5_begin();
+    return seal_shards(folder, NULL, err);
+}
