@@ -18,10 +18,12 @@
 
 struct board; /* one rank's view */
 
+#define BOARD_LOT_MOST ((UINT64_C(1) << 24) - 1) /* tasks in one lot */
+
 struct board_lot {
     uint64_t id;             /* the farm's number for it, from 1 */
     uint32_t stage, attempt; /* attempts that its tasks had before */
-    uint64_t first, count;
+    uint64_t first, count;   /* count: 1 to BOARD_LOT_MOST */
     int32_t priority;
     uint32_t
         most; /* tasks in one claim at most; 0: no limit (1: the farm wants them apart) */
@@ -43,7 +45,9 @@ void board_close(struct board *b); /* the view alone; takes NULL */
 /* Tells which stages this seat can run (its cores, its GPUs); all, unless said. */
 void board_fit(struct board *b, unsigned stage, bool fits);
 
-/* False: no room for another lot now; post it later. */
+/* False: no room for another lot now, or the board is frozen; post it later (a lot that
+ * waits when the board is cleared is to be forgotten: the farm grants its tasks again).
+ */
 bool board_post(struct board *b, const struct board_lot *lot);
 
 enum board_answer {
@@ -51,17 +55,20 @@ enum board_answer {
     BOARD_EMPTY,       /* nothing for this seat: say idle to the farm */
     BOARD_FROZEN       /* ask again after the thaw */
 };
+/* What was claimed before is used up or given back. After BOARD_EMPTY wait until
+ * board_version is not what it was before the call. */
 enum board_answer board_claim(struct board *b, struct board_claim *ret);
 /* The next tasks of our claim to run now, `most` at most; the rest can be stolen
  * meanwhile. 0: it is used up (or was stolen). */
 uint64_t board_take(struct board *b, uint64_t most, uint64_t *ret_first);
-/* A stop, or a failed writer: the rest of our claim is no longer ours to run; 0: no rest.
- */
+/* A stop, or a failed writer: the rest of our claim is not to be run here; 0: no rest. It
+ * is held until it is reported, as returned. */
 uint64_t board_give_back(struct board *b, uint64_t *ret_first);
 /* `count` tasks of the stage took `seconds` together: the mean and the quantiles. */
 void board_done(struct board *b, uint32_t stage, uint64_t count, double seconds);
-/* The claim's last task was reported to the farm (see held). Any thread of the seat. */
-void board_reported(struct board *b, uint64_t lot, uint64_t first, uint64_t count);
+/* These tasks of our claims were reported to the farm, in whichever way: no longer held.
+ * To be called after the report is on its way. Any thread of the seat. */
+void board_reported(struct board *b, uint32_t stage, uint64_t first, uint64_t count);
 /* What this seat runs now, for who finds it dead; stage UINT32_MAX: nothing. */
 void board_running(struct board *b, uint32_t stage, uint64_t task);
 bool board_was_running(const struct board *b,
@@ -86,11 +93,13 @@ bool board_low(const struct board *b);
 uint64_t board_recall(struct board *b, uint64_t *ret_lot, uint64_t *ret_first);
 
 /* After a rank of this host died. freeze: no claim and no steal from now on; its number
- * is the loss's. True once this seat is not in the middle of one: then what it holds is
- * fixed but for shrinking. held: the i-th claim of ours that is not all reported. clear:
- * all lots off the board (the farm grants them again); thaw: go on. */
+ * is the loss's, from 1, growing. True once this seat is not in the middle of one: then
+ * what it holds is fixed but for shrinking. held: the runs that this seat claimed and has
+ * not reported; writes the first `most` of them and returns how many there are. clear:
+ * all lots off the board (the farm grants them again). thaw: go on; the dead are buried
+ * and the board is cleared before, no rank posts meanwhile. */
 bool board_freeze(struct board *b, uint64_t loss);
-bool board_held(const struct board *b, unsigned i, struct board_claim *ret);
+unsigned board_held(struct board *b, struct board_claim *ret, unsigned most);
 void board_clear(struct board *b);
 void board_thaw(struct board *b, uint64_t loss);
 
@@ -101,7 +110,8 @@ pid_t board_pid(const struct board *b, unsigned seat); /* 0: nobody sat down yet
 uint64_t board_beats(const struct board *b, unsigned seat);
 unsigned board_n_seats(const struct board *b);
 unsigned board_seat(const struct board *b);
-/* Known dead: its claim is nobody's to steal, the freeze does not wait for it. */
+/* Known dead: its claim is nobody's to steal, the freeze does not wait for it. Should it
+ * be alive after all, it gets nothing any more (take: 0, claim: BOARD_FROZEN). */
 void board_bury(struct board *b, unsigned seat);
 bool board_buried(const struct board *b, unsigned seat);
 
