@@ -68,7 +68,9 @@ struct result_commit {
     uint32_t rank, n_ranks; /* world rank of the group's first; size of the group */
     double start, end;      /* unix s */
     double user_s, system_s;
-    uint64_t max_rss; /* bytes */
+    /* Bytes. max_rss: of a command's largest process; 0: not known. Read from and written
+     * to storage by a command. */
+    uint64_t max_rss, read_bytes, written_bytes;
 };
 
 /* A value that each task of a run has, of one shape. */
