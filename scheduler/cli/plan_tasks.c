@@ -199,6 +199,8 @@ static void put_command(const struct shown *t, struct json *j)
     for (const char *const *word = t->gets.argv; *word != NULL; word++)
         json_string(j, *word);
     json_end(j, ']');
+    if (t->gets.input != NULL)
+        json_put_string(j, "stdin", t->gets.input);
     if (t->s->n_env == 0)
         return;
     json_key(j, "env");
@@ -300,6 +302,8 @@ static void draw_work(const struct shown *t, struct str *out)
         arg_line(out, i == 0 ? "args" : "", &t->gets.args[i]);
     if (t->s->kernel == NULL)
         draw_command(t, out);
+    if (t->gets.input != NULL)
+        line(out, "stdin", "", t->gets.input);
     for (unsigned i = 0; i < t->s->n_env; i++) {
         const struct jobspec_env *e = &t->s->env[i];
         AUTO_STR value = {0};

@@ -184,6 +184,64 @@ check_groups(const struct jobspec *spec, unsigned n_ranks, struct gm_error *err)
     return 0;
 }
 
+/* Ranks on which a task of the stage fits. */
+static unsigned
+count_fit(const struct jobspec_stage *s, const struct plan *p, const struct placement *at)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->n_ranks; i++) {
+        const struct idset *gpus = at->seats[i].gpus;
+        n += p->ranks[i].threads >= s->task_cores &&
+             (gpus != NULL ? idset_count(gpus) : 0) >= s->task_gpus;
+    }
+    return n;
+}
+
+/* "2 cores and 1 GPU" */
+static void wants_text(const struct jobspec_stage *s, struct str *out)
+{
+    if (s->task_cores > 0)
+        str_printf(out, "%u core%s", s->task_cores, s->task_cores == 1 ? "" : "s");
+    if (s->task_gpus > 0)
+        str_printf(out,
+                   "%s%u GPU%s",
+                   out->len > 0 ? " and " : "",
+                   s->task_gpus,
+                   s->task_gpus == 1 ? "" : "s");
+}
+
+/* A stage that no rank is large enough for would wait for ever. */
+static int check_tasks_fit(const struct jobspec *spec,
+                           const struct plan *p,
+                           const struct placement *at,
+                           struct gm_error *err)
+{
+    for (unsigned i = 0; i < spec->n_stages; i++) {
+        const struct jobspec_stage *s = &spec->stages[i];
+        unsigned group = s->group == 0 ? p->n_ranks : s->group;
+        if (s->task_cores == 0 && s->task_gpus == 0)
+            continue;
+        unsigned n = count_fit(s, p, at);
+        if (n >= group)
+            continue;
+        AUTO_STR wants = {0};
+        wants_text(s, &wants);
+        return gm_fail(err,
+                       -EOVERFLOW,
+                       "%s:%u:%u: stage %s: a task takes %s, which %u of %u ranks have, "
+                       "and it wants %u: ask for more by per-rank",
+                       spec->file,
+                       s->line,
+                       s->col,
+                       s->name,
+                       wants.text,
+                       n,
+                       p->n_ranks,
+                       group);
+    }
+    return 0;
+}
+
 static const uint64_t *
 copy_seated(struct arena *a, const uint64_t *seated, unsigned n_stages)
 {
@@ -212,6 +270,9 @@ int engine_plan_from(const struct jobspec *spec,
         return rc;
     add_job(p, spec);
     add_ranks(p, spec, tree, at);
+    rc = check_tasks_fit(spec, p, at, err);
+    if (rc != 0)
+        return rc;
     add_hosts(p, tree);
     if (seated != NULL) {
         p->seated = copy_seated(a, seated, spec->n_stages);

@@ -1,4 +1,5 @@
-/* See tasks.h, tasks_command: the argument vector and environment of one task. */
+/* See tasks.h, tasks_command: the argument vector, environment and input of one task. */
+#include "base/file.h"
 #include "task.h"
 
 /* A word of a command; what it refers to is added to the facts. */
@@ -77,6 +78,25 @@ static int make_env(const struct task *t,
     return 0;
 }
 
+/* What is ahead keeps its name: it is no path yet. */
+static int make_input(const struct task *t,
+                      struct facts *facts,
+                      const char **ret,
+                      struct gm_error *err)
+{
+    AUTO_STR path = {0};
+    const struct jobspec_ref *whole = refs_whole(&t->s->input);
+    if (t->s->input.n == 0)
+        return 0;
+    int rc = print_template(t, &t->s->input, &path, facts, err);
+    if (rc != 0)
+        return rc;
+    bool ahead = whole != NULL && task_ahead(t, whole);
+    AUTO_FREE(char) absolute = file_absolute(t->spec->dir, str_text(&path));
+    *ret = arena_strdup(t->a, ahead ? str_text(&path) : absolute);
+    return 0;
+}
+
 int tasks_command(const struct jobspec *spec,
                   unsigned stage,
                   uint64_t index,
@@ -88,15 +108,18 @@ int tasks_command(const struct jobspec *spec,
     struct task t;
     task_init(&t, spec, stage, index, source, a);
     struct facts facts = {0};
-    const char **argv, **env;
+    const char **argv, **env, *input = NULL;
     int rc = make_argv(&t, &facts, &argv, err);
     if (rc == 0)
         rc = make_env(&t, &facts, &env, err);
+    if (rc == 0)
+        rc = make_input(&t, &facts, &input, err);
     if (rc != 0)
         return rc;
     *ret = (struct tasks_command){
         .argv = argv,
         .env = env,
+        .input = input,
         .varying = facts_json(&facts, &t, a),
         .shard = t.shard,
         .has_shard = t.s->shards_of != NULL,

@@ -103,6 +103,24 @@ static void put_inputs(struct json *j,
         json_end(j, '}');
 }
 
+/* What commands read: each file by what it holds, in the order of the axes; what stages
+ * compute, and shards, as written. */
+static void put_stdin(struct json *j,
+                      const struct jobspec *spec,
+                      const struct jobspec_stage *s,
+                      const struct strmap *digests)
+{
+    json_key(j, "stdin");
+    if (digests == NULL || s->n_input_paths == 0) {
+        written_text(j, &s->input);
+        return;
+    }
+    json_begin(j, '[');
+    for (unsigned i = 0; i < s->n_input_paths; i++)
+        json_string(j, digest_of(spec, digests, s->input_paths[i]));
+    json_end(j, ']');
+}
+
 /* The data set's digest, or those of the data sets over the axes in their order. */
 static void put_shard_digests(struct json *j, const struct jobspec_stage *s)
 {
@@ -138,6 +156,8 @@ char *tasks_common_json(const struct jobspec *spec, unsigned stage, bool with_di
         written_command(&j, s);
         json_key(&j, "env");
         written_env(&j, s);
+        if (s->input.n > 0)
+            put_stdin(&j, spec, s, digests);
     }
     if (s->shards_of != NULL) {
         json_key(&j, "shards");

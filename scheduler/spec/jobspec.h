@@ -209,7 +209,10 @@ struct jobspec_stage {
     unsigned task_cores; /* key cores: of its rank's cores, what one task takes; 0: all */
     unsigned task_gpus;  /* key gpus: GPUs that its rank must have */
     /* Commands alone. */
-    struct jobspec_template input; /* key stdin: a file; n 0: /dev/null */
+    struct jobspec_template input;  /* key stdin: a file; n 0: /dev/null */
+    const char *const *input_paths; /* all that it can be over its axes, absolute; none
+                                       where it is a shard or what a stage computed */
+    unsigned n_input_paths;
     const char *const *inherit; /* key inherit: names ("PATH", "LD_*") of the environment
                                    that commands see; NULL: all */
     unsigned n_inherit;

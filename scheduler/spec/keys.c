@@ -142,6 +142,8 @@ static const struct job_key {
             {"per-rank", read_per_rank},
             {"mapping", placing_mapping},
             {"time", read_time},
+            {"grace", ending_grace},
+            {"on-loss", ending_on_loss},
             {"oversubscribe", read_oversubscribe},
             {"verify-binding", read_verify},
             {"tasks", NULL},

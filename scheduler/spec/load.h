@@ -10,7 +10,7 @@
  *   plugin.c   kernels from files           words.c   what keys there are
  *   cut.c      data sets cut into tasks     paths.c   paths made of axis values
  *   pattern.c  who speaks to whom           running.c  how tasks run
- *   runnable.c what cannot be done yet
+ *   runnable.c what cannot be done yet      ending.c   how a launch ends
  *
  * Three passes over the stages: heads (name, kernel or command), so that references can
  * name any stage; shapes (matrix, shards, group), so that they can count tasks; links
@@ -142,6 +142,7 @@ typedef void
 job_reader(struct load *l, const struct fault_path *at, const struct doc_node *node);
 job_reader placing_mapping, placing_hosts, placing_constraints;
 job_reader telling_results, telling_telemetry, telling_notify;
+job_reader ending_grace, ending_on_loss;
 job_reader pattern_key;
 /* Once all keys are read: PE=n and cores say the same, where PEs are cores. */
 void placing_settle(struct load *l, const struct doc_node *root);
@@ -163,7 +164,15 @@ void stage_heads(struct load *l,
 void stage_shapes(struct load *l);
 void stage_links(struct load *l);
 
-/* running.c: what a stage is before its keys are read, in either form. */
+/* A reader of one of a stage's keys. */
+typedef void stage_reader(struct load *l,
+                          struct load_stage *h,
+                          const struct fault_path *at,
+                          const struct doc_node *node);
+/* running.c */
+stage_reader running_crash_limit, running_priority, running_max_in_flight, running_cores,
+    running_gpus, running_stdin, running_inherit, running_limits, running_output_limit;
+/* What a stage is before its keys are read, in either form. */
 void running_defaults(struct jobspec_stage *s);
 
 /* matrix.c: axes and n_tasks of a stage. */

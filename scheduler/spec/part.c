@@ -66,6 +66,86 @@ static void put_retry(struct json *j, const struct jobspec_stage *s)
     json_end(j, '}');
 }
 
+/* The mapping begins with the first limit that is no default. */
+static void begin_limits(struct json *j, bool *open)
+{
+    if (*open)
+        return;
+    *open = true;
+    json_key(j, "limits");
+    json_begin(j, '{');
+}
+
+static void
+put_limit(struct json *j, const char *key, uint64_t limit, uint64_t preset, bool *open)
+{
+    if (limit == preset)
+        return;
+    begin_limits(j, open);
+    json_key(j, key);
+    if (limit == UINT64_MAX)
+        json_string(j, "inf");
+    else
+        json_uint(j, limit);
+}
+
+static void put_limits(struct json *j, const struct jobspec_limits *l)
+{
+    bool open = false;
+    put_limit(j, "memory", l->memory, UINT64_MAX, &open);
+    put_limit(j, "file-size", l->file_size, UINT64_MAX, &open);
+    put_limit(j, "files", l->files, UINT64_MAX, &open);
+    put_limit(j, "processes", l->processes, UINT64_MAX, &open);
+    put_limit(j, "core", l->core, 0, &open);
+    if (l->cpu >= 0) {
+        begin_limits(j, &open);
+        written_seconds(j, "cpu", l->cpu);
+    }
+    if (open)
+        json_end(j, '}');
+}
+
+/* What tasks take of the ranks, and how many there are at once. */
+static void put_running(struct json *j, const struct jobspec_stage *s)
+{
+    if (s->crash_limit != JOBSPEC_CRASH_LIMIT)
+        json_put_int(j, "crash-limit", s->crash_limit);
+    if (s->priority != 0)
+        json_put_int(j, "priority", s->priority);
+    if (s->max_in_flight > 0) {
+        json_key(j, "max-in-flight");
+        json_uint(j, s->max_in_flight);
+    }
+    if (s->task_cores > 0)
+        json_put_int(j, "cores", s->task_cores);
+    if (s->task_gpus > 0)
+        json_put_int(j, "gpus", s->task_gpus);
+}
+
+static void put_command(struct json *j, const struct jobspec_stage *s)
+{
+    if (s->n_env > 0) {
+        json_key(j, "env");
+        written_env(j, s);
+    }
+    if (s->input.n > 0) {
+        json_key(j, "stdin");
+        written_text(j, &s->input);
+    }
+    if (s->inherit != NULL) {
+        json_key(j, "inherit");
+        json_begin(j, '[');
+        for (unsigned i = 0; i < s->n_inherit; i++)
+            json_string(j, s->inherit[i]);
+        json_end(j, ']');
+    }
+    put_limits(j, &s->limits);
+    if (s->most_output != JOBSPEC_MOST_OUTPUT) {
+        json_key(j, "output-limit");
+        json_uint(j, s->most_output);
+    }
+}
+
 static void
 put_stage(struct json *j, const struct jobspec *spec, const struct jobspec_stage *s)
 {
@@ -95,10 +175,24 @@ put_stage(struct json *j, const struct jobspec *spec, const struct jobspec_stage
         written_seconds(j, "timeout", s->timeout);
     if (s->retry_limit > 0)
         put_retry(j, s);
-    if (s->n_env > 0) {
-        json_key(j, "env");
-        written_env(j, s);
-    }
+    put_running(j, s);
+    put_command(j, s);
+    json_end(j, '}');
+}
+
+/* What follows where the job is stopped or lost. */
+static void put_ending(struct json *j, const struct jobspec *s)
+{
+    if (s->grace < JOBSPEC_GRACE || s->grace > JOBSPEC_GRACE)
+        written_seconds(j, "grace", s->grace);
+    if (s->restarts == JOBSPEC_RESTARTS && !s->stop_on_loss)
+        return;
+    json_key(j, "on-loss");
+    json_begin(j, '{');
+    if (s->restarts != JOBSPEC_RESTARTS)
+        json_put_int(j, "restarts", s->restarts);
+    if (s->stop_on_loss)
+        json_put_string(j, "policy", "stop");
     json_end(j, '}');
 }
 
@@ -206,6 +300,7 @@ void part_write(struct json *j, const struct jobspec *s)
 {
     json_begin(j, '{');
     put_placing(j, s);
+    put_ending(j, s);
     json_key(j, "tasks");
     json_begin(j, '[');
     for (unsigned i = 0; i < s->n_stages; i++)

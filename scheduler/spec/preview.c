@@ -63,6 +63,7 @@ int tasks_preview(const struct jobspec *spec,
         return rc;
     made.argv = command.argv;
     made.env = command.env;
+    made.input = command.input;
     *ret = made;
     return 0;
 }

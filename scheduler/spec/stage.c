@@ -6,11 +6,6 @@
 enum pass { HEAD = 1, SHAPE, CUT, LINK };
 enum who { ANY, KERNEL, COMMAND };
 
-typedef void stage_reader(struct load *l,
-                          struct load_stage *h,
-                          const struct fault_path *at,
-                          const struct doc_node *node);
-
 static stage_reader read_name, read_kernel, read_command, read_group, read_timeout,
     read_retry, read_env;
 
@@ -27,9 +22,18 @@ static const struct stage_key {
             {"group", SHAPE, ANY, false, read_group},
             {"timeout", SHAPE, ANY, false, read_timeout},
             {"retry", SHAPE, ANY, false, read_retry},
+            {"crash-limit", SHAPE, ANY, false, running_crash_limit},
+            {"priority", SHAPE, ANY, false, running_priority},
+            {"max-in-flight", SHAPE, ANY, false, running_max_in_flight},
+            {"cores", SHAPE, ANY, false, running_cores},
+            {"gpus", SHAPE, ANY, false, running_gpus},
             {"args", LINK, KERNEL, false, args_read},
             {"command", LINK, COMMAND, false, read_command},
             {"env", LINK, COMMAND, false, read_env},
+            {"stdin", LINK, COMMAND, false, running_stdin},
+            {"inherit", LINK, COMMAND, false, running_inherit},
+            {"limits", LINK, COMMAND, false, running_limits},
+            {"output-limit", LINK, COMMAND, false, running_output_limit},
             {"needs", LINK, ANY, true, needs_read}};
 
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };

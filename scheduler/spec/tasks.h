@@ -77,6 +77,7 @@ struct gm_params tasks_common(const struct jobspec_stage *s, struct arena *a);
 struct tasks_command {
     const char *const *argv; /* ends with NULL */
     const char *const *env;  /* "NAME=value", ends with NULL: what the stage adds */
+    const char *input;       /* the file to be its standard input, absolute; or NULL */
     const char *varying;     /* as above: axis values, shard, references by name */
     struct gm_slice shard;
     bool has_shard;
@@ -109,6 +110,7 @@ struct tasks_preview {
     const struct tasks_preview_arg *args; /* a kernel's that are given or preset */
     unsigned n_args;
     const char *const *argv, *const *env; /* a command's, as in struct tasks_command */
+    const char *input;
 };
 
 int tasks_preview(const struct jobspec *spec,

@@ -10,12 +10,16 @@
 #define MOST_RANKS 1048576.0
 
 #define DURATION_PATTERN "^([0-9]+\\.?[0-9]*|\\.[0-9]+)(ms|s|m|h|d)?$|^inf(inity)?$"
+#define FINITE_PATTERN   "^([0-9]+\\.?[0-9]*|\\.[0-9]+)(ms|s|m|h|d)?$"
 #define BYTES_PATTERN    "^([0-9]+\\.?[0-9]*|\\.[0-9]+)(B|[kK]B|[MGT]B|[KMGT]iB)?$"
-#define NAME_PATTERN     "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$"
-#define STAGE_PATTERN    "^[A-Za-z0-9_-]{1,100}$"
-#define RANGE_PATTERN    "^\\[?[0-9]+-[0-9]+(:[0-9]+(:[+*^])?)?\\]?$"
-#define RESULTS_PATTERN  "[^/]$" /* no folder */
-#define KERNEL_PATTERN   "^([^/#]+|[^#]+#[A-Za-z0-9._-]{1,100})$"
+#define SIZE_PATTERN                                                                     \
+    "^([0-9]+\\.?[0-9]*|\\.[0-9]+)(B|[kK]B|[MGT]B|[KMGT]iB)?$|^inf(inity)?$"
+#define INHERIT_PATTERN "^[^=*]+\\*?$|^\\*$"
+#define NAME_PATTERN    "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$"
+#define STAGE_PATTERN   "^[A-Za-z0-9_-]{1,100}$"
+#define RANGE_PATTERN   "^\\[?[0-9]+-[0-9]+(:[0-9]+(:[+*^])?)?\\]?$"
+#define RESULTS_PATTERN "[^/]$" /* no folder */
+#define KERNEL_PATTERN  "^([^/#]+|[^#]+#[A-Za-z0-9._-]{1,100})$"
 #define MAP_BY_WORDS                                                                     \
     "SPAN|NOLOCAL|HWTCPUS|CORECPUS|ORDERED|SHARED|(NO)?(OVERSUBSCRIBE|INHERIT)"          \
     "|span|nolocal|hwtcpus|corecpus|ordered|shared|(no)?(oversubscribe|inherit)"
@@ -130,6 +134,20 @@ static const struct word results_words[] = {
 };
 static const struct words results_keys = {results_words, N(results_words), false};
 
+static const char *const policies[] = {"continue", "stop", NULL};
+static const struct word loss_words[] = {
+    {.name = "restarts",
+     .help = "launches after a lost one (default: 3)",
+     .types = WORD_INT,
+     .least = 0,
+     .most = 1000},
+    {.name = "policy",
+     .help = "launch the rest on the hosts that are left, or stop (default: continue)",
+     .types = WORD_TEXT,
+     .choices = policies},
+};
+static const struct words loss_keys = {loss_words, N(loss_words), false};
+
 static const char *const off_only[] = {"off", NULL};
 static const struct word telemetry_words[] = {
     {.name = "every",
@@ -233,6 +251,42 @@ static const struct word retry_words[] = {
 };
 static const struct words retry_keys = {retry_words, N(retry_words), false};
 
+static const char *const inf_only[] = {"inf", "infinity", NULL};
+static const struct word limit_words[] = {
+    {.name = "memory",
+     .help = "its address space (RLIMIT_AS): 2GiB",
+     .types = WORD_TEXT | WORD_INT | WORD_FLOAT,
+     .pattern = SIZE_PATTERN,
+     .least = 1},
+    {.name = "file-size",
+     .help = "a file that it writes (RLIMIT_FSIZE)",
+     .types = WORD_TEXT | WORD_INT | WORD_FLOAT,
+     .pattern = SIZE_PATTERN},
+    {.name = "files",
+     .help = "open files (RLIMIT_NOFILE)",
+     .types = WORD_INT | WORD_TEXT,
+     .choices = inf_only,
+     .least = 1},
+    {.name = "processes",
+     .help = "processes of the user (RLIMIT_NPROC)",
+     .types = WORD_INT | WORD_TEXT,
+     .choices = inf_only,
+     .least = 1},
+    {.name = "core",
+     .help = "a core file (RLIMIT_CORE; default: 0)",
+     .types = WORD_TEXT | WORD_INT | WORD_FLOAT,
+     .pattern = SIZE_PATTERN},
+    {.name = "cpu",
+     .help = "CPU time (RLIMIT_CPU): 10m",
+     .types = DURATION,
+     .pattern = DURATION_PATTERN},
+};
+static const struct words limit_keys = {limit_words, N(limit_words), false};
+static const struct word inherit_item = {
+    .help = "a variable's name, or how names begin: LD_*",
+    .types = WORD_TEXT,
+    .pattern = INHERIT_PATTERN};
+
 static const char *const all_only[] = {"all", NULL};
 static const struct word stage_name_item = {
     .help = "a stage", .types = WORD_TEXT, .pattern = STAGE_PATTERN};
@@ -276,9 +330,51 @@ static const struct word stage_name_item = {
          .help = "how often, and after what, a failed task is tried again",              \
          .types = WORD_MAP,                                                              \
          .keys = &retry_keys},                                                           \
+        {.name = "crash-limit",                                                          \
+         .help = "ranks that a task may take down before it has failed (default: 3)",    \
+         .types = WORD_INT,                                                              \
+         .least = 1,                                                                     \
+         .most = 1000},                                                                  \
+        {.name = "priority",                                                             \
+         .help = "its tasks start before those of less (default: 0)",                    \
+         .types = WORD_INT,                                                              \
+         .least = -1000000,                                                              \
+         .most = 1000000},                                                               \
+        {.name = "max-in-flight",                                                        \
+         .help = "tasks of it that run at once, at most (default: no limit)",            \
+         .types = WORD_INT,                                                              \
+         .least = 1},                                                                    \
+        {.name = "cores",                                                                \
+         .help = "of its rank's cores, what one task takes (default: all)",              \
+         .types = WORD_INT,                                                              \
+         .least = 1,                                                                     \
+         .most = MOST_RANKS},                                                            \
+        {.name = "gpus",                                                                 \
+         .help = "GPUs that its rank must have (default: 0)",                            \
+         .types = WORD_INT,                                                              \
+         .least = 0,                                                                     \
+         .most = MOST_RANKS},                                                            \
+        {.name = "env",                                                                  \
+         .help = "what a command's environment has besides",                             \
+         .types = WORD_MAP,                                                              \
+         .keys = &any_keys,                                                              \
+         .item = &scalar_item},                                                          \
+        {.name = "stdin",                                                                \
+         .help = "the file that a command reads (default: none)",                        \
+         .types = WORD_TEXT},                                                            \
+        {.name = "inherit",                                                              \
+         .help = "names of the environment that a command sees (default: all)",          \
+         .types = WORD_LIST,                                                             \
+         .item = &inherit_item},                                                         \
+        {.name = "limits",                                                               \
+         .help = "a command's limits, as of setrlimit(2)",                               \
+         .types = WORD_MAP,                                                              \
+         .keys = &limit_keys},                                                           \
     {                                                                                    \
-        .name = "env", .help = "what a command's environment has besides",               \
-        .types = WORD_MAP, .keys = &any_keys, .item = &scalar_item                       \
+        .name = "output-limit",                                                          \
+        .help =                                                                          \
+            "what is kept of a command's output, and of its errors (default: 64MiB)",    \
+        .types = WORD_TEXT | WORD_INT | WORD_FLOAT, .pattern = BYTES_PATTERN             \
     }
 
 static const struct word stage_words[] = {
@@ -351,6 +447,14 @@ static const struct word job_words[] = {
      .help = "the limit of the whole job: 10m, 1.5h (default: none)",
      .types = DURATION,
      .pattern = DURATION_PATTERN},
+    {.name = "grace",
+     .help = "the time that ranks have to come to an end in (default: 30s)",
+     .types = DURATION,
+     .pattern = FINITE_PATTERN},
+    {.name = "on-loss",
+     .help = "what follows where a launch was lost: a host, or its first rank",
+     .types = WORD_MAP,
+     .keys = &loss_keys},
     {.name = "tasks",
      .help = "the stages",
      .types = WORD_LIST,

@@ -69,6 +69,17 @@ expect_same_stage(const struct jobspec *a, const struct jobspec *b, unsigned i)
     cr_expect(x->n_tasks == y->n_tasks && x->n_shards == y->n_shards);
     cr_expect(!(x->timeout < y->timeout) && !(x->timeout > y->timeout));
     cr_expect(x->retry_limit == y->retry_limit && x->retry_on == y->retry_on);
+    cr_expect(x->crash_limit == y->crash_limit && x->priority == y->priority);
+    cr_expect(x->max_in_flight == y->max_in_flight);
+    cr_expect(x->task_cores == y->task_cores && x->task_gpus == y->task_gpus);
+    cr_expect(x->most_output == y->most_output);
+    cr_expect(memcmp(&x->limits, &y->limits, sizeof(x->limits)) == 0);
+    cr_assert((x->inherit == NULL) == (y->inherit == NULL));
+    cr_assert(x->n_inherit == y->n_inherit && x->n_input_paths == y->n_input_paths);
+    for (unsigned k = 0; k < x->n_inherit; k++)
+        cr_expect_str_eq(y->inherit[k], x->inherit[k]);
+    for (unsigned k = 0; k < x->n_input_paths; k++)
+        cr_expect_str_eq(y->input_paths[k], x->input_paths[k]);
     cr_expect(x->per == y->per && x->per_count == y->per_count);
     cr_expect((x->per_type == NULL) == (y->per_type == NULL));
     cr_expect(x->per_type == NULL || strcmp(x->per_type, y->per_type) == 0);
@@ -113,6 +124,8 @@ static void expect_same_job(const struct jobspec *a, const struct jobspec *b)
     cr_expect_str_eq(b->verify != NULL ? b->verify : "",
                      a->verify != NULL ? a->verify : "");
     cr_expect(!(a->time < b->time) && !(a->time > b->time));
+    cr_expect(!(a->grace < b->grace) && !(a->grace > b->grace));
+    cr_expect(a->restarts == b->restarts && a->stop_on_loss == b->stop_on_loss);
     cr_expect(!(a->telemetry < b->telemetry) && !(a->telemetry > b->telemetry));
     cr_expect(a->pack == b->pack && a->writers == b->writers);
     cr_expect(a->n_after == b->n_after && a->n_notify == b->n_notify);

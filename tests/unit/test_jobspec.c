@@ -96,6 +96,53 @@ Test(jobspec, what_is_not_said_has_its_default)
     cr_expect(s->stages[0].retry_limit == 0 && s->stages[0].timeout == 0);
 }
 
+Test(jobspec, how_tasks_run_has_its_defaults_in_both_forms)
+{
+    static const char *const texts[] = {
+        "command: [a]\n",
+        "version: 1\nresources: [{type: slot, count: 1, label: s, with: [{type: core, "
+        "count: 1}]}]\ntasks: [{command: [a], slot: s, count: {per_slot: 1}}]\n"
+        "attributes: {system: {duration: 0}}\n"};
+    for (int i = 0; i < 2; i++) {
+        AUTO(jobspec) s = load(texts[i]);
+        const struct jobspec_stage *a = &s->stages[0];
+        cr_expect(a->crash_limit == 3 && a->priority == 0 && a->max_in_flight == 0);
+        cr_expect(a->task_cores == 0 && a->task_gpus == 0 && a->group == 1);
+        cr_expect(a->input.n == 0 && a->inherit == NULL && a->most_output == 64 << 20);
+        cr_expect(a->limits.memory == UINT64_MAX && a->limits.file_size == UINT64_MAX);
+        cr_expect(a->limits.files == UINT64_MAX && a->limits.processes == UINT64_MAX);
+        cr_expect(a->limits.core == 0 && a->limits.cpu < 0);
+        cr_expect(s->grace == 30 && s->restarts == 3 && !s->stop_on_loss);
+    }
+}
+
+Test(jobspec, how_tasks_run_is_read)
+{
+    AUTO(jobspec)
+    s = load("grace: 1m\non-loss: {restarts: 0, policy: stop}\n"
+             "tasks:\n- {name: a, kernel: sleep, args: {seconds: 0}, crash-limit: 1, "
+             "priority: -7, max-in-flight: 9000000000, cores: 2, gpus: 1}\n"
+             "- {name: b, command: [x], stdin: in.txt, inherit: [PATH, 'LD_*'], "
+             "limits: {memory: 1GiB, file-size: 0, files: 64, processes: inf, core: inf, "
+             "cpu: 1.5m}, output-limit: 1KiB}\n"
+             "- {name: c, matrix: {i: 1-3}, command: [x], stdin: 'in/${i}', "
+             "inherit: []}\n");
+    const struct jobspec_stage *a = &s->stages[0], *b = &s->stages[1];
+    const struct jobspec_stage *c = &s->stages[2];
+    cr_expect(s->grace == 60 && s->restarts == 0 && s->stop_on_loss);
+    cr_expect(a->crash_limit == 1 && a->priority == -7);
+    cr_expect(a->max_in_flight == 9000000000u && a->task_cores == 2 && a->task_gpus == 1);
+    cr_assert(b->n_input_paths == 1 && b->n_inherit == 2);
+    cr_expect_str_eq(b->input_paths[0], "/job/in.txt");
+    cr_expect_str_eq(b->inherit[1], "LD_*");
+    cr_expect(b->limits.memory == 1u << 30 && b->limits.file_size == 0);
+    cr_expect(b->limits.files == 64 && b->limits.processes == UINT64_MAX);
+    cr_expect(b->limits.core == UINT64_MAX && b->limits.cpu == 90);
+    cr_expect(b->most_output == 1024);
+    cr_expect(c->n_inherit == 0 && c->inherit != NULL && c->n_input_paths == 3);
+    cr_expect(s->n_sources == 4, "all four are inputs of the job");
+}
+
 Test(jobspec, references_imply_needs_element_to_element_or_whole)
 {
     AUTO(jobspec)
