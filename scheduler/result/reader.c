@@ -217,6 +217,26 @@ static int no_value(const struct reader *r,
                    named ? s->outputs[index].name : "");
 }
 
+int reader_shape(struct reader *r,
+                 unsigned stage,
+                 uint64_t task,
+                 uint32_t kind,
+                 uint32_t index,
+                 struct reader_value *ret,
+                 struct gm_error *err)
+{
+    struct source_value v;
+    int rc = check_task(r, stage, task, err);
+    rc = rc == 0 ? read_find(r, stage, task, kind, index, &v, err) : rc;
+    if (rc == -ENOENT)
+        return no_value(r, stage, task, kind, index, err);
+    if (rc != 0)
+        return rc;
+    *ret = (struct reader_value){.dtype = v.dtype, .ndim = v.ndim, .nbytes = v.nbytes};
+    memcpy(ret->dims, v.dims, sizeof(v.dims));
+    return 0;
+}
+
 int reader_value(struct reader *r,
                  unsigned stage,
                  uint64_t task,

@@ -27,6 +27,7 @@ struct reader_task {
     int32_t exit_code, signal;
     uint32_t attempts, rank, n_ranks;
     double start, end;
+    uint64_t timed_with; /* tasks that share these times; 1: they are its own */
 };
 
 struct reader_value { /* data is yours to free */
@@ -72,6 +73,14 @@ int reader_task(struct reader *r,
  * done; empty text and a series without rows are no values. -ENOENT: the task has no such
  * value. -EBADMSG: its bytes do not match their checksum. */
 int reader_value(struct reader *r,
+                 unsigned stage,
+                 uint64_t task,
+                 uint32_t kind,
+                 uint32_t index,
+                 struct reader_value *ret,
+                 struct gm_error *err);
+/* The same without the bytes: data is NULL. */
+int reader_shape(struct reader *r,
                  unsigned stage,
                  uint64_t task,
                  uint32_t kind,

@@ -30,7 +30,12 @@ static void same_value(struct reader *a,
     int ra = reader_value(a, stage, task, kind, index, &va, NULL);
     int rb = reader_value(b, stage, task, kind, index, &vb, NULL);
     cr_assert_eq(ra, rb, "task %d kind %u index %u", (int)task, kind, index);
+    struct reader_value shape = {0};
+    cr_assert_eq(reader_shape(b, stage, task, kind, index, &shape, NULL), rb);
     if (ra == 0) {
+        cr_assert(shape.dtype == vb.dtype && shape.ndim == vb.ndim);
+        cr_assert(shape.nbytes == vb.nbytes && shape.data == NULL);
+        cr_assert_eq(memcmp(shape.dims, vb.dims, vb.ndim * sizeof(vb.dims[0])), 0);
         cr_assert_eq(va.dtype, vb.dtype);
         cr_assert_eq(va.ndim, vb.ndim);
         cr_assert_eq(va.nbytes, vb.nbytes);
