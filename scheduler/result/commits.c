@@ -167,6 +167,12 @@ const struct commit *commits_find(struct commits *c, uint64_t task)
     return last != NULL ? last : run_of(&c->lists[COMMITS_SKIP], task);
 }
 
+bool commits_in_run(const struct commits *c, const struct commit *at)
+{
+    const struct commits_list *l = &c->lists[COMMITS_RUN];
+    return l->n > 0 && at >= l->items && at < l->items + l->n;
+}
+
 uint32_t commits_attempts(struct commits *c, uint64_t task)
 {
     const struct commits_list *l = &c->lists[COMMITS_ONE];

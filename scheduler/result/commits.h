@@ -49,6 +49,8 @@ void commits_add(struct commits *c,
 void commits_sort(struct commits *c);
 /* The commit that counts for a task, or NULL. */
 const struct commit *commits_find(struct commits *c, uint64_t task);
+/* Is this one of a run of rows? */
+bool commits_in_run(const struct commits *c, const struct commit *at);
 /* The highest attempt number; 0 for a task that was skipped or never run. */
 uint32_t commits_attempts(struct commits *c, uint64_t task);
 

@@ -114,6 +114,7 @@ load_stage(struct head *h, hid_t stages, const char *name, struct gm_error *err)
     AUTO_ID group = -1;
     AUTO_FREE(char) kernel = NULL;
     uint64_t index = 0, n_tasks = 0;
+    struct head_rule rule = {0};
     struct reader_stage s = {.name = name};
     int rc = h5_open_group(stages, name, &group, err);
     rc = rc == 0 ? h5_get_u64(group, "index", &index, err) : rc;
@@ -122,6 +123,7 @@ load_stage(struct head *h, hid_t stages, const char *name, struct gm_error *err)
     rc = rc == 0 ? column_get_text(group, "args", h->arena, &s.args, err) : rc;
     rc = rc == 0 ? column_get_text(group, "identity", h->arena, &s.identity, err) : rc;
     rc = rc == 0 ? load_outputs(h, group, &s, err) : rc;
+    rc = rc == 0 ? rule_load(group, h->arena, &rule.rule, &rule.there, err) : rc;
     if (rc != 0)
         return rc;
     if (index >= h->n_stages || h->stages[index].name != NULL || n_tasks > INT64_MAX)
@@ -129,6 +131,7 @@ load_stage(struct head *h, hid_t stages, const char *name, struct gm_error *err)
     s.kernel = arena_strdup(h->arena, kernel);
     s.n_tasks = n_tasks;
     h->stages[index] = s;
+    h->rules[index] = rule;
     return 0;
 }
 
@@ -145,6 +148,7 @@ static int load_stages(struct head *h, hid_t file, struct gm_error *err)
         return gm_fail(err, -EINVAL, "stages: more than %u", STAGES_MOST);
     h->n_stages = (unsigned)info.nlinks;
     h->stages = arena_alloc(h->arena, h->n_stages, sizeof(*h->stages));
+    h->rules = arena_alloc(h->arena, h->n_stages, sizeof(*h->rules));
     for (unsigned i = 0; i < h->n_stages; i++) {
         char name[256];
         ssize_t n = H5Lget_name_by_idx(

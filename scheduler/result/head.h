@@ -6,14 +6,21 @@
 #include "base/arena.h"
 #include "h5.h"
 #include "reader.h"
+#include "rule.h"
 
 struct head_text {
     const char *key, *text;
 };
 
+struct head_rule {
+    bool there;
+    struct varying rule;
+};
+
 struct head {
     struct arena *arena;
     struct reader_stage *stages; /* in the jobspec's order */
+    struct head_rule *rules;     /* a stage each */
     unsigned n_stages;
     struct head_text texts[6];     /* reader_job_text */
     const char *const *rank_hosts; /* of /job/ranks: by the plan */

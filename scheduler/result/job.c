@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "column.h"
-#include "h5.h"
+#include "rule.h"
 #include "spec/tasks.h"
 #include <stddef.h>
 
@@ -252,6 +252,16 @@ static int put_shape(hid_t at, const struct jobspec_stage *s, struct gm_error *e
                    : rc;
 }
 
+/* Where arithmetic knows what varies, rows of tasks do not keep it. */
+static int
+put_varying(hid_t at, const struct jobspec *spec, unsigned i, struct gm_error *err)
+{
+    AUTO(arena) a = arena_make();
+    struct varying v;
+    int rc = varying_make(spec, i, a, &v, err);
+    return rc == 0 ? rule_put(at, &v, err) : rc == -ENOTSUP ? 0 : rc;
+}
+
 static int
 write_stage(hid_t stages, const struct jobspec *spec, unsigned i, struct gm_error *err)
 {
@@ -268,6 +278,7 @@ write_stage(hid_t stages, const struct jobspec *spec, unsigned i, struct gm_erro
     rc = rc == 0 ? h5_put_u64(at, "n_tasks", s->n_tasks, err) : rc;
     rc = rc == 0 ? h5_put_u64(at, "group", s->group, err) : rc;
     rc = rc == 0 ? put_shape(at, s, err) : rc;
+    rc = rc == 0 ? put_varying(at, spec, i, err) : rc;
     rc = rc == 0
              ? column_put_text(
                    at, "args", args, strlen(args), "arguments all tasks share, JSON", err)

@@ -34,12 +34,16 @@ static const struct member record_members[] = {
 };
 
 static const struct member commit_members[] = {
-    COMMIT(task, 'Q'),   COMMIT(count, 'Q'),     COMMIT(first, 'Q'),
-    COMMIT(n, 'Q'),      COMMIT(max_rss, 'Q'),   COMMIT(start, 'd'),
-    COMMIT(end, 'd'),    COMMIT(user_s, 'd'),    COMMIT(system_s, 'd'),
-    COMMIT(stage, 'I'),  COMMIT(attempt, 'I'),   COMMIT(status, 'I'),
-    COMMIT(reason, 'I'), COMMIT(exit_code, 'i'), COMMIT(signal, 'i'),
-    COMMIT(rank, 'I'),   COMMIT(n_ranks, 'I'),   COMMIT(layout, 'I'),
+    COMMIT(task, 'Q'),          COMMIT(count, 'Q'),
+    COMMIT(first, 'Q'),         COMMIT(n, 'Q'),
+    COMMIT(max_rss, 'Q'),       COMMIT(read_bytes, 'Q'),
+    COMMIT(written_bytes, 'Q'), COMMIT(start, 'd'),
+    COMMIT(end, 'd'),           COMMIT(user_s, 'd'),
+    COMMIT(system_s, 'd'),      COMMIT(stage, 'I'),
+    COMMIT(attempt, 'I'),       COMMIT(status, 'I'),
+    COMMIT(reason, 'I'),        COMMIT(exit_code, 'i'),
+    COMMIT(signal, 'i'),        COMMIT(rank, 'I'),
+    COMMIT(n_ranks, 'I'),       COMMIT(layout, 'I'),
     COMMIT(crc, 'I'),
 };
 

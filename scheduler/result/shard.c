@@ -13,6 +13,7 @@
 #include "crc.h"
 #include "listing.h"
 #include "row.h"
+#include "run.h"
 
 #define HEAP_CHUNK (1u << 20) /* bytes */
 #define ROW_CHUNK  4096u      /* rows */
@@ -223,6 +224,18 @@ static int add_row(struct table *t, const void *row, struct gm_error *err)
     return rc;
 }
 
+/* Adds them all, or as many as the disk takes. */
+static int add_records(struct shard *s,
+                       const struct row_record *records,
+                       unsigned n,
+                       struct gm_error *err)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < n; i++)
+        rc = add_row(&s->records, &records[i], err);
+    return rc;
+}
+
 static int add(struct shard *s, const struct result_record *r, struct gm_error *err)
 {
     struct row_record row = {
@@ -285,6 +298,8 @@ int shard_commit(struct shard *s, const struct result_commit *c, struct gm_error
         .first = s->first,
         .n = n_records(s) - s->first,
         .max_rss = c->max_rss,
+        .read_bytes = c->read_bytes,
+        .written_bytes = c->written_bytes,
         .start = c->start,
         .end = c->end,
         .user_s = c->user_s,
@@ -299,6 +314,60 @@ int shard_commit(struct shard *s, const struct result_commit *c, struct gm_error
         .n_ranks = c->n_ranks,
     };
     s->first = n_records(s);
+    return add_commit(s, &row, err);
+}
+
+/* The bytes of a run, in the order in which run_describe says where they are. */
+static int add_run_bytes(struct shard *s,
+                         const struct result_rows *r,
+                         const uint32_t *checks,
+                         struct gm_error *err)
+{
+    int rc = add_bytes(s, r->rows, r->count * r->row_bytes, err);
+    if (rc == 0 && r->times != NULL)
+        rc = add_bytes(s, r->times, r->count * 2 * sizeof(*r->times), err);
+    return rc == 0 ? add_bytes(s, checks, r->count * run_width(r) * sizeof(*checks), err)
+                   : rc;
+}
+
+int shard_rows(struct shard *s, const struct result_rows *r, struct gm_error *err)
+{
+    int rc = broken(s, err);
+    if (rc != 0)
+        return rc;
+    AUTO_FREE(uint32_t)
+    checks = xcalloc(xmul(r->count, run_width(r) + 1u), sizeof(*checks));
+    AUTO_FREE(struct row_record) records = xcalloc(r->n_fields + 3u, sizeof(*records));
+    run_check(r, checks);
+    uint64_t at = s->heap.written + s->heap.n, before = n_records(s);
+    unsigned n = run_describe(r, at, checks, records);
+    if (n == 0 || s->first != before)
+        return gm_fail(err,
+                       -EINVAL,
+                       "%s: rows of %llu bytes do not have these fields, or a task is "
+                       "not committed yet",
+                       s->path,
+                       (unsigned long long)r->row_bytes);
+    struct gm_error why = {0};
+    rc = add_run_bytes(s, r, checks, &why);
+    rc = rc == 0 ? add_records(s, records, n, &why) : rc;
+    if (rc != 0)
+        return fail(s, &why, err);
+    s->first = n_records(s);
+    struct row_commit row = {
+        .task = r->first,
+        .count = r->count,
+        .first = before,
+        .n = n,
+        .start = r->start,
+        .end = r->end,
+        .stage = r->stage,
+        .attempt = 1,
+        .status = RESULT_DONE,
+        .rank = r->rank,
+        .n_ranks = 1,
+        .layout = ROW_LAYOUT_TABLE,
+    };
     return add_commit(s, &row, err);
 }
 

@@ -7,39 +7,17 @@
  * then earliest end); without a done one its last attempt counts. */
 #include "shards.h"
 #include "base/memory.h"
-#include "base/str.h"
 #include "crc.h"
 #include "fence.h"
 #include "listing.h"
-#include "window.h"
+#include "shards_inner.h"
 
 #define OPEN_MOST    200u /* files open at once */
 #define RANKS_MOST   (1u << 20)
 #define BUFFER_LEAST 4096u /* bytes of one read buffer */
 #define BUFFER_MOST  (256u << 10)
 
-struct file { /* a shard */
-    char *path;
-    hid_t id; /* -1: closed for now */
-    struct window heap, records, commits;
-    uint64_t seen;
-    bool fenced;
-    uint64_t fence; /* so many rows count */
-    uint64_t used;  /* when, for closing the one not used for longest */
-};
-
-struct shards {
-    char *folder, *only; /* only: one shard's path, or NULL */
-    const struct head *head;
-    struct file *files; /* by name; never reordered: commits name them by index */
-    unsigned n_files, n_open;
-    struct commits *stages; /* one a stage */
-    struct commits_ranks ranks;
-    hid_t record_type, commit_type;
-    uint64_t clock;
-};
-
-static void close_file(struct shards *s, struct file *f)
+static void close_file(struct shards *s, struct shards_one *f)
 {
     if (f->id < 0)
         return;
@@ -56,7 +34,7 @@ static size_t buffer_bytes(const struct shards *s)
     return n < BUFFER_LEAST ? BUFFER_LEAST : n > BUFFER_MOST ? BUFFER_MOST : n;
 }
 
-static int open_windows(struct shards *s, struct file *f, struct gm_error *err)
+static int open_windows(struct shards *s, struct shards_one *f, struct gm_error *err)
 {
     size_t bytes = buffer_bytes(s);
     AUTO_ID access = H5Pcreate(H5P_DATASET_ACCESS);
@@ -73,15 +51,15 @@ static int open_windows(struct shards *s, struct file *f, struct gm_error *err)
 }
 
 /* Opens it if need be; another one may be closed for that. */
-static int use(struct shards *s, struct file *f, struct gm_error *err)
+int shards_use(struct shards *s, struct shards_one *f, struct gm_error *err)
 {
     f->used = ++s->clock;
     if (f->id >= 0)
         return 0;
     if (s->n_open >= OPEN_MOST) {
-        struct file *oldest = NULL;
+        struct shards_one *oldest = NULL;
         for (unsigned i = 0; i < s->n_files; i++) {
-            struct file *other = &s->files[i];
+            struct shards_one *other = &s->files[i];
             if (other->id >= 0 && (oldest == NULL || other->used < oldest->used))
                 oldest = other;
         }
@@ -102,55 +80,67 @@ static int use(struct shards *s, struct file *f, struct gm_error *err)
     return rc;
 }
 
-static int get_record(struct shards *s,
-                      unsigned file,
-                      uint64_t i,
-                      struct row_record *ret,
-                      struct gm_error *err)
+int shards_record(struct shards *s,
+                  unsigned file,
+                  uint64_t i,
+                  struct row_record *ret,
+                  struct gm_error *err)
 {
-    struct file *f = &s->files[file];
-    int rc = use(s, f, err);
+    struct shards_one *f = &s->files[file];
+    int rc = shards_use(s, f, err);
     if (rc == 0 && (rc = window_read(&f->records, i, 1, ret, err)) != 0)
         (void)gm_prefix(err, "%s: records", f->path);
     return rc;
 }
 
-static int get_commit(struct shards *s,
-                      unsigned file,
-                      uint64_t i,
-                      struct row_commit *ret,
-                      struct gm_error *err)
+int shards_commit(struct shards *s,
+                  unsigned file,
+                  uint64_t i,
+                  struct row_commit *ret,
+                  struct gm_error *err)
 {
-    struct file *f = &s->files[file];
-    int rc = use(s, f, err);
+    struct shards_one *f = &s->files[file];
+    int rc = shards_use(s, f, err);
     if (rc == 0 && (rc = window_read(&f->commits, i, 1, ret, err)) != 0)
         (void)gm_prefix(err, "%s: commits", f->path);
     return rc;
 }
 
+/* Is it of a task that there is, and could a shard have written it? */
+static bool possible(const struct shards *s, const struct row_commit *c)
+{
+    uint64_t past;
+    if (c->rank >= RANKS_MOST || __builtin_add_overflow(c->task, c->count, &past))
+        return false;
+    if (c->stage == ROW_OF_RANK)
+        return true;
+    if (c->stage >= s->head->n_stages || past > s->head->stages[c->stage].n_tasks ||
+        c->count == 0 || c->status < RESULT_DONE || c->status > RESULT_RETRIED ||
+        c->attempt > COMMITS_TRIES_MOST)
+        return false;
+    return c->layout == ROW_LAYOUT_TABLE
+               ? c->status == RESULT_DONE
+               : c->layout == ROW_LAYOUT_VALUES &&
+                     (c->count == 1 || c->status == RESULT_SKIPPED);
+}
+
 /* Whether all that the commit speaks of is in the file, and right. */
 static bool trusted(struct shards *s, unsigned file, const struct row_commit *c)
 {
-    const struct file *f = &s->files[file];
-    uint64_t end, past;
-    if (!row_commit_ok(c) || c->rank >= RANKS_MOST ||
-        __builtin_add_overflow(c->first, c->n, &end) || end > f->records.dims[0] ||
-        __builtin_add_overflow(c->task, c->count, &past))
-        return false;
-    if (c->stage != ROW_OF_RANK &&
-        (c->stage >= s->head->n_stages || past > s->head->stages[c->stage].n_tasks ||
-         c->count == 0 || c->status < RESULT_DONE || c->status > RESULT_RETRIED ||
-         c->attempt > COMMITS_TRIES_MOST ||
-         (c->count > 1 && c->status != RESULT_SKIPPED)))
+    const struct shards_one *f = &s->files[file];
+    uint64_t end;
+    if (!row_commit_ok(c) || !possible(s, c) ||
+        __builtin_add_overflow(c->first, c->n, &end) || end > f->records.dims[0])
         return false;
     for (uint64_t i = c->first; i < end; i++) {
         struct row_record r;
-        if (get_record(s, file, i, &r, NULL) != 0 || !row_record_ok(&r, f->heap.dims[0]))
+        if (shards_record(s, file, i, &r, NULL) != 0 ||
+            !row_record_ok(&r, f->heap.dims[0]))
             return false;
         if (r.kind != RESULT_RANK && (r.stage != c->stage || r.task != c->task))
             return false;
     }
-    return true;
+    return c->layout != ROW_LAYOUT_TABLE || shards_run_ok(s, file, c);
 }
 
 /* What shard_rank wrote: five texts, each ended by a 0, and the pid. */
@@ -160,7 +150,7 @@ static int take_rank(struct shards *s,
                      struct gm_error *err)
 {
     struct row_record r;
-    int rc = get_record(s, file, c->first, &r, err);
+    int rc = shards_record(s, file, c->first, &r, err);
     if (rc != 0)
         return rc;
     struct source_value v = {
@@ -189,7 +179,7 @@ static int take_commit(struct shards *s,
 }
 
 /* Looks for the fence, once there is one no more. 1: it cuts off what was taken. */
-static int look_for_fence(struct file *f, struct gm_error *err)
+static int look_for_fence(struct shards_one *f, struct gm_error *err)
 {
     if (f->fenced)
         return 0;
@@ -204,14 +194,15 @@ static void forget(struct shards *s)
     for (unsigned i = 0; i < s->head->n_stages; i++)
         commits_free(&s->stages[i]);
     commits_free_ranks(&s->ranks);
+    shards_run_forget(s);
     for (unsigned i = 0; i < s->n_files; i++)
         s->files[i].seen = 0;
 }
 
 static int refresh_file(struct shards *s, unsigned i, struct gm_error *err)
 {
-    struct file *f = &s->files[i];
-    int rc = use(s, f, err);
+    struct shards_one *f = &s->files[i];
+    int rc = shards_use(s, f, err);
     /* Also when it was opened just now: HDF5 shares what another reader in this process
      * has open, and that may be old. Commits first: what they speak of is older than they
      * are. */
@@ -231,7 +222,7 @@ static int refresh_file(struct shards *s, unsigned i, struct gm_error *err)
         n = COMMITS_ROWS_MOST;
     for (uint64_t row = f->seen; rc == 0 && row < n; row++) {
         struct row_commit c;
-        rc = get_commit(s, i, row, &c, err);
+        rc = shards_commit(s, i, row, &c, err);
         if (rc != 0 || !trusted(s, i, &c))
             continue;
         rc = take_commit(s, i, row, &c, err);
@@ -250,7 +241,7 @@ static void add_file(struct shards *s, char *path)
         }
     }
     s->files = xrealloc(s->files, s->n_files + 1u, sizeof(*s->files));
-    s->files[s->n_files++] = (struct file){.path = path, .id = -1};
+    s->files[s->n_files++] = (struct shards_one){.path = path, .id = -1};
 }
 
 static int find_files(struct shards *s, struct gm_error *err)
@@ -347,6 +338,8 @@ void shards_close(struct shards *s)
     for (unsigned i = 0; i < s->head->n_stages; i++)
         commits_free(&s->stages[i]);
     commits_free_ranks(&s->ranks);
+    shards_run_forget(s);
+    str_free(&s->text);
     h5_release(&s->record_type);
     h5_release(&s->commit_type);
     free(s->stages);
@@ -368,7 +361,7 @@ int shards_task(struct shards *s,
         return 0;
     }
     struct row_commit c;
-    int rc = get_commit(s, at->file, at->row, &c, err);
+    int rc = shards_commit(s, at->file, at->row, &c, err);
     if (rc == 0)
         *ret = (struct reader_task){
             .status = c.status,
@@ -380,7 +373,10 @@ int shards_task(struct shards *s,
             .n_ranks = c.n_ranks,
             .start = c.start,
             .end = c.end,
+            .timed_with = 1,
         };
+    if (rc == 0 && commits_in_run(&s->stages[stage], at))
+        rc = shards_run_timed(s, at, task, ret, err);
     return rc;
 }
 
@@ -408,11 +404,13 @@ int shards_find(struct shards *s,
     const struct commit *at = commits_find(&s->stages[stage], task);
     if (at == NULL || (source_needs_done(kind) && at->status != RESULT_DONE))
         return -ENOENT;
+    if (commits_in_run(&s->stages[stage], at))
+        return shards_run_find(s, at, stage, task, kind, index, ret, err);
     struct row_commit c;
-    int rc = get_commit(s, at->file, at->row, &c, err);
+    int rc = shards_commit(s, at->file, at->row, &c, err);
     for (uint64_t i = 0; rc == 0 && i < c.n; i++) {
         struct row_record r;
-        rc = get_record(s, at->file, c.first + i, &r, err);
+        rc = shards_record(s, at->file, c.first + i, &r, err);
         if (rc != 0 || r.kind != kind || (source_needs_done(kind) && r.index != index))
             continue;
         if (kind != RESULT_OUTPUT && r.nbytes == 0)
@@ -430,8 +428,12 @@ int shards_part(struct shards *s,
                 void *out,
                 struct gm_error *err)
 {
-    struct file *f = &s->files[v->part];
-    int rc = use(s, f, err);
+    if ((v->part & SHARDS_COMPUTED) != 0) {
+        memcpy(out, shards_computed(s, v) + first, n);
+        return 0;
+    }
+    struct shards_one *f = &s->files[v->part];
+    int rc = shards_use(s, f, err);
     if (rc == 0 && (rc = window_read(&f->heap, v->offset + first, n, out, err)) != 0)
         (void)gm_prefix(err, "%s: heap", f->path);
     return rc;
@@ -472,7 +474,16 @@ int shards_attempt(struct shards *s,
 {
     uint64_t task;
     const struct commit *at = commits_attempt(&s->stages[stage], i, &task);
-    return get_commit(s, at->file, at->row, ret, err);
+    int rc = shards_commit(s, at->file, at->row, ret, err);
+    if (rc != 0 || !commits_in_run(&s->stages[stage], at))
+        return rc;
+    struct reader_task t = {.start = ret->start, .end = ret->end};
+    rc = shards_run_timed(s, at, task, &t, err);
+    ret->task = task;
+    ret->count = t.timed_with;
+    ret->start = t.start;
+    ret->end = t.end;
+    return rc;
 }
 
 unsigned shards_n_ranks(const struct shards *s)

@@ -63,7 +63,8 @@ int shards_damaged(const struct shards *s,
                    const struct source_value *v,
                    struct gm_error *err);
 
-/* Every attempt of a stage, in the order of (task, attempt): how many, and the i-th. */
+/* Every attempt of a stage, in the order of (task, attempt): how many, and the i-th, its
+ * `count` being the tasks that share its times. */
 uint64_t shards_n_attempts(struct shards *s, unsigned stage);
 int shards_attempt(struct shards *s,
                    unsigned stage,

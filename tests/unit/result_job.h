@@ -60,10 +60,15 @@ static const struct gm_output_spec result_outputs[N_OUTPUTS] = {
      .flags = GM_MODEL | GM_RAGGED},
 };
 
+static const struct gm_param_spec result_params[] = {
+    {.name = "i", .help = "the task's number", .type = GM_PARAM_INT}};
+
 static const struct gm_kernel result_kernel = {.abi = GM_KERNEL_ABI,
                                                .size = sizeof(struct gm_kernel),
                                                .name = "probe",
                                                .summary = "tries every layout",
+                                               .params = result_params,
+                                               .n_params = 1,
                                                .outputs = result_outputs,
                                                .n_outputs = N_OUTPUTS};
 
@@ -73,6 +78,9 @@ struct result_fixture {
     struct jobspec spec;
     struct jobspec_stage stages[2];
     struct jobspec_axis axis;
+    struct jobspec_ref ref; /* i: "${i}" */
+    struct jobspec_piece piece;
+    struct jobspec_arg arg;
     struct jobspec_source source;
     struct plan plan;
     struct plan_rank ranks[4];
@@ -84,8 +92,12 @@ struct result_fixture {
 static inline void fixture_fill(struct result_fixture *f, uint64_t n, unsigned n_ranks)
 {
     f->axis = (struct jobspec_axis){.name = "i", .n = n, .is_range = true, .step = 1};
+    f->ref = (struct jobspec_ref){.kind = JOBSPEC_REF_AXIS, .text = "i"};
+    f->piece = (struct jobspec_piece){.ref = &f->ref};
+    f->arg = (struct jobspec_arg){.given = true, .from = {.pieces = &f->piece, .n = 1}};
     f->stages[0] = (struct jobspec_stage){.name = "probe",
                                           .kernel = &result_kernel,
+                                          .args = &f->arg,
                                           .axes = &f->axis,
                                           .n_axes = 1,
                                           .group = 1,
