@@ -44,8 +44,8 @@ struct attempt_end {
     uint64_t max_rss;
 };
 
-/* 0: done. -ECANCELED: asked to stop, or another rank of the group failed. Other: failed,
- * err says why. Values go into the parcel. */
+/* 0: done. -ECANCELED: asked to stop, or another rank of the group failed. -EOWNERDEAD: a
+ * rank of the group was lost. Other: failed, err says why. Values go into the parcel. */
 int attempt_kernel(const struct attempt *a,
                    struct parcel *parcel,
                    struct attempt_end *ret,

@@ -28,11 +28,18 @@ enum {
 };
 
 static const double NAP = 50e-6, NAP_AT_END = 500e-6; /* s */
+/* A large transfer that is under way when a member is lost cannot be taken back; when it
+ * has not ended after this long, it is left alone. */
+static const double PATIENCE = 3; /* s */
+/* With the leader lost nobody tells when all have let go of the attempt: the others learn
+ * of it within this time, and their sends want to be received. */
+static const double LINGER = 0.6; /* s */
 
 enum wait {
     WAIT_RECEIVE,
     WAIT_SEND,
-    WAIT_END /* the end of a task: every member comes */
+    WAIT_LAST_RECEIVE, /* the end of a task: every living member comes */
+    WAIT_LAST_SEND
 };
 
 struct settlement {
@@ -44,8 +51,7 @@ struct settlement {
 struct comm {
     struct gm_comm face;
     MPI_Comm mpi;
-    bool (*stop)(void *ctx);
-    void *stop_ctx;
+    struct comm_hooks hooks;
     uint32_t *members;
     uint64_t attempt; /* epoch and number of the attempt: what abandons is said of */
     int data_tag;
@@ -85,68 +91,147 @@ static bool group_given_up(struct comm *c)
     return c->abandoned;
 }
 
-/* Receives and drops what others still send of an attempt that is given up. */
+static bool asked_to_stop(const struct comm *c)
+{
+    return c->hooks.stop != NULL && c->hooks.stop(c->hooks.ctx);
+}
+
+static bool rank_is_lost(const struct comm *c, unsigned rank)
+{
+    return c->hooks.lost != NULL && c->hooks.lost(c->hooks.ctx, rank);
+}
+
+static bool is_lost(const struct comm *c, uint32_t member)
+{
+    return rank_is_lost(c, c->members[member]);
+}
+
+/* The first member that is lost, or n_ranks. */
+static uint32_t lost_member(const struct comm *c)
+{
+    uint32_t i = 0;
+    if (c->hooks.lost == NULL || c->hooks.n_lost(c->hooks.ctx) == 0)
+        return c->face.n_ranks;
+    while (i < c->face.n_ranks && !is_lost(c, i))
+        i++;
+    return i;
+}
+
+static int check_members(const struct comm *c, struct gm_error *err)
+{
+    uint32_t lost = lost_member(c);
+    return lost == c->face.n_ranks
+               ? 0
+               : gm_fail(
+                     err, -EOWNERDEAD, "rank %u of its group was lost", c->members[lost]);
+}
+
+/* Why a wait should end before its message comes: < 0 and the sentence, or 0. */
+static int reason_to_give_up(struct comm *c, struct gm_error *err)
+{
+    int rc = check_members(c, err);
+    if (rc < 0)
+        return rc;
+    if (group_given_up(c))
+        return gm_fail(err, -ECANCELED, "another rank of the group failed");
+    return asked_to_stop(c) ? gm_fail(err, -ECANCELED, "asked to stop") : 0;
+}
+
+/* Receives and drops what others still send of an attempt that is given up. A sender that
+ * is lost meanwhile may never end it: the buffer is left to the message then. */
 static void drop_data(struct comm *c)
 {
-    int flag = 0, n;
+    int flag = 0, n, done = 0;
     MPI_Message message;
     MPI_Status status;
+    MPI_Request request;
     (void)MPI_Improbe(MPI_ANY_SOURCE, c->data_tag, c->mpi, &flag, &message, &status);
     if (flag == 0)
         return;
     (void)MPI_Get_count(&status, MPI_BYTE, &n);
     void *into = buffer(&c->dropped, &c->dropped_bytes, (size_t)n);
-    (void)MPI_Mrecv(into, n, MPI_BYTE, &message, MPI_STATUS_IGNORE);
+    (void)MPI_Imrecv(into, n, MPI_BYTE, &message, &request);
+    for (double until = clock_monotonic() + PATIENCE; done == 0;) {
+        (void)MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        if (done == 0 && rank_is_lost(c, (unsigned)status.MPI_SOURCE) &&
+            clock_monotonic() > until) {
+            (void)MPI_Request_free(&request);
+            c->dropped = NULL;
+            c->dropped_bytes = 0;
+            return;
+        }
+    }
 }
 
-static bool asked_to_stop(const struct comm *c)
+/* Ends a receive that nobody may answer. */
+static void take_back(const struct comm *c, MPI_Request *receive, uint32_t peer)
 {
-    return c->stop != NULL && c->stop(c->stop_ctx);
-}
-
-/* Why a wait should end before its message comes, or NULL. */
-static const char *reason_to_give_up(struct comm *c)
-{
-    if (group_given_up(c))
-        return "another rank of the group failed";
-    return asked_to_stop(c) ? "asked to stop" : NULL;
-}
-
-static int take_back(MPI_Request *receive, const char *why, struct gm_error *err)
-{
+    double until = clock_monotonic() + PATIENCE;
     (void)MPI_Cancel(receive);
-    (void)MPI_Wait(receive, MPI_STATUS_IGNORE);
-    return gm_fail(err, -ECANCELED, "%s", why);
+    for (int done = 0; done == 0;) {
+        (void)MPI_Test(receive, &done, MPI_STATUS_IGNORE);
+        if (done != 0)
+            return;
+        if (is_lost(c, peer) && clock_monotonic() > until) {
+            (void)MPI_Request_free(receive);
+            return;
+        }
+        clock_sleep(NAP);
+    }
 }
 
 /* The end may be long in coming (a command runs on one rank of the group): the cores are
  * for who works. */
-static void relax(uint64_t spin, enum wait what)
+static void relax(uint64_t spin, bool last)
 {
     if (spin < NAPS_FROM)
         (void)sched_yield();
     else
-        clock_sleep(what == WAIT_END ? NAP_AT_END : NAP);
+        clock_sleep(last ? NAP_AT_END : NAP);
 }
 
-static int
-wait_for(struct comm *c, MPI_Request *request, enum wait what, struct gm_error *err)
+/* A send that cannot be taken back is left alone when nobody can want it. */
+static bool let_go(const struct comm *c, uint32_t peer, double *since)
 {
-    const char *why = NULL;
+    double now = clock_monotonic();
+    *since = *since == 0 ? now : *since;
+    return is_lost(c, peer) || now > *since + PATIENCE;
+}
+
+/* A request to or from a member that is lost ends, whatever it was for; one of an attempt
+ * that came to nothing, when it is a receive. */
+static int wait_for(struct comm *c,
+                    MPI_Request *request,
+                    uint32_t peer,
+                    enum wait what,
+                    struct gm_error *err)
+{
+    bool last = what == WAIT_LAST_RECEIVE || what == WAIT_LAST_SEND;
+    bool receives = what == WAIT_RECEIVE || what == WAIT_LAST_RECEIVE;
+    double since = 0;
+    int why = 0;
     for (uint64_t spin = 1;; spin++) {
         int done = 0;
         if (MPI_Test(request, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             return gm_fail(err, -EIO, "MPI_Test failed");
         if (done != 0)
-            return why == NULL ? 0 : gm_fail(err, -ECANCELED, "%s", why);
+            return why;
         if (spin % SPINS != 0)
             continue;
-        relax(spin, what);
-        if (what != WAIT_END && why == NULL)
-            why = reason_to_give_up(c);
-        if (what == WAIT_RECEIVE && why != NULL)
-            return take_back(request, why, err);
-        if (what == WAIT_END || why != NULL)
+        relax(spin, last);
+        if (!last && why == 0)
+            why = reason_to_give_up(c, err);
+        if (is_lost(c, peer))
+            why = check_members(c, err);
+        if (why != 0 && receives) {
+            take_back(c, request, peer);
+            return why;
+        }
+        if (why == -EOWNERDEAD && let_go(c, peer, &since)) {
+            (void)MPI_Request_free(request);
+            return why;
+        }
+        if (last || why != 0)
             drop_data(c);
     }
 }
@@ -164,7 +249,7 @@ static int receive(struct comm *c,
             buf, (int)nbytes, MPI_BYTE, (int)c->members[from], tag, c->mpi, &request) !=
         MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Irecv failed");
-    return wait_for(c, &request, what, err);
+    return wait_for(c, &request, from, what, err);
 }
 
 static int send(struct comm *c,
@@ -180,7 +265,7 @@ static int send(struct comm *c,
             buf, (int)nbytes, MPI_BYTE, (int)c->members[to], tag, c->mpi, &request) !=
         MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Isend failed");
-    return wait_for(c, &request, what, err);
+    return wait_for(c, &request, to, what, err);
 }
 
 static void add(uint32_t dtype, size_t n, void *into, const void *more)
@@ -256,6 +341,7 @@ static int node_value(const struct summing *s,
 static int send_nodes(const struct summing *s, uint64_t first, struct gm_error *err)
 {
     MPI_Request requests[2 * LEVELS];
+    uint32_t owners[2 * LEVELS];
     unsigned n = 0;
     int rc = 0;
     for (uint64_t start = first; start < s->end && rc == 0; n++) {
@@ -263,19 +349,23 @@ static int send_nodes(const struct summing *s, uint64_t first, struct gm_error *
         uint64_t parent = start - (UINT64_C(1) << level);
         void *value = buffer(&s->c->sends[n], &s->c->send_bytes[n], s->nbytes);
         requests[n] = MPI_REQUEST_NULL;
+        owners[n] = owner_of(s, parent);
         rc = node_value(s, level, start, value, err);
+        if (rc == 0)
+            rc = check_members(s->c, err);
         if (rc == 0)
             (void)MPI_Isend(value,
                             (int)s->nbytes,
                             MPI_BYTE,
-                            (int)s->c->members[owner_of(s, parent)],
+                            (int)s->c->members[owners[n]],
                             s->c->data_tag,
                             s->c->mpi,
                             &requests[n]);
         start += UINT64_C(1) << level;
     }
     for (unsigned i = 0; i < n; i++) {
-        int waited = wait_for(s->c, &requests[i], WAIT_SEND, rc == 0 ? err : NULL);
+        int waited =
+            wait_for(s->c, &requests[i], owners[i], WAIT_SEND, rc == 0 ? err : NULL);
         rc = rc == 0 ? waited : rc;
     }
     return rc;
@@ -293,10 +383,10 @@ static int comm_bcast(const struct gm_comm *face,
         return gm_fail(
             err, -EOVERFLOW, "a broadcast of %zu bytes: at most 2 GiB", nbytes);
     uint32_t bit = 1;
-    int rc = 0;
+    int rc = check_members(c, err);
     while (bit < n && (me & bit) == 0)
         bit <<= 1;
-    if (me != 0)
+    if (me != 0 && rc == 0)
         rc = receive(
             c, (me - bit + root) % n, c->data_tag, buf, nbytes, WAIT_RECEIVE, err);
     for (bit >>= 1; bit > 0 && rc == 0; bit >>= 1) {
@@ -348,8 +438,8 @@ static int comm_sum(const struct gm_comm *face,
 
 static int comm_cancelled(const struct gm_comm *face)
 {
-    struct comm *c = face->impl;
-    return c->stop != NULL && c->stop(c->stop_ctx) ? 1 : 0;
+    const struct comm *c = face->impl;
+    return asked_to_stop(c) || lost_member(c) < face->n_ranks;
 }
 
 static uint64_t count_data_tags(MPI_Comm mpi)
@@ -361,13 +451,12 @@ static uint64_t count_data_tags(MPI_Comm mpi)
     return (uint64_t)(highest - TAG_DATA) + 1;
 }
 
-struct comm *comm_make(MPI_Comm mpi, bool (*stop)(void *ctx), void *ctx)
+struct comm *comm_make(MPI_Comm mpi, const struct comm_hooks *hooks)
 {
     struct comm *c = xcalloc(1, sizeof(*c));
     c->mpi = mpi;
     c->n_data_tags = count_data_tags(mpi);
-    c->stop = stop;
-    c->stop_ctx = ctx;
+    c->hooks = *hooks;
     c->face = (struct gm_comm){.size = sizeof(c->face),
                                .impl = c,
                                .sum = comm_sum,
@@ -419,19 +508,32 @@ void comm_abandon(struct comm *c)
         return;
     c->aborted = true;
     for (uint32_t i = 0; i < c->face.n_ranks; i++) {
-        if (i != c->face.rank)
+        if (i != c->face.rank && !is_lost(c, i))
             (void)send(
-                c, i, TAG_ABANDON, &c->attempt, sizeof(c->attempt), WAIT_END, NULL);
+                c, i, TAG_ABANDON, &c->attempt, sizeof(c->attempt), WAIT_LAST_SEND, NULL);
     }
 }
 
 /* A kernel that says "cancelled" where nobody asked for it has failed: its task would be
- * given back, and never be over. */
+ * given back, and never be over. Whatever it says of an attempt in which a member was
+ * lost, it is that. */
 static int believe(struct comm *c, int code, struct gm_error *err)
 {
+    if (code < 0 && lost_member(c) < c->face.n_ranks)
+        return check_members(c, err);
     if (code != -ECANCELED || c->abandoned || asked_to_stop(c))
         return code;
     return gm_fail(err, -EIO, "it gave up, though nobody asked it to stop");
+}
+
+/* What member i says of the attempt. */
+static int hear(struct comm *c, uint32_t i, struct settlement *ret, struct gm_error *err)
+{
+    int rc = receive(c, i, TAG_SETTLE, ret, sizeof(*ret), WAIT_LAST_RECEIVE, err);
+    if (rc == -EOWNERDEAD)
+        *ret = (struct settlement){.code = rc};
+    ret->text[sizeof(ret->text) - 1] = '\0';
+    return rc == -EOWNERDEAD ? 0 : rc;
 }
 
 int comm_settle(struct comm *c, int code, struct gm_error *err)
@@ -444,30 +546,37 @@ int comm_settle(struct comm *c, int code, struct gm_error *err)
     if (c->face.n_ranks == 1)
         return code;
     if (c->face.rank != 0) {
-        int rc = send(c, 0, TAG_SETTLE, &mine, sizeof(mine), WAIT_END, NULL);
+        int rc = send(c, 0, TAG_SETTLE, &mine, sizeof(mine), WAIT_LAST_SEND, NULL);
         return rc < 0 ? rc : code;
     }
-    bool have_cause = code < 0 && mine.abandoned == 0;
+    bool have_cause = code < 0 && mine.abandoned == 0, dead = code == -EOWNERDEAD;
     for (uint32_t i = 1; i < c->face.n_ranks; i++) {
-        int rc = receive(c, i, TAG_SETTLE, &theirs, sizeof(theirs), WAIT_END, err);
+        int rc = hear(c, i, &theirs, err);
         if (rc < 0)
             return rc;
+        dead |= theirs.code == -EOWNERDEAD;
         if (theirs.code >= 0 || have_cause || (theirs.abandoned != 0 && code < 0))
             continue;
         have_cause = theirs.abandoned == 0;
         code = theirs.code;
-        theirs.text[sizeof(theirs.text) - 1] = '\0';
         (void)gm_fail(err, code, "%s", theirs.text);
     }
-    return code;
+    return dead ? -EOWNERDEAD : code;
 }
 
 int comm_decide(struct comm *c, int decision)
 {
     int32_t word = decision;
-    for (uint32_t i = 1; c->face.rank == 0 && i < c->face.n_ranks; i++)
-        (void)send(c, i, TAG_DECIDE, &word, sizeof(word), WAIT_END, NULL);
+    for (uint32_t i = 1; c->face.rank == 0 && i < c->face.n_ranks; i++) {
+        if (!is_lost(c, i))
+            (void)send(c, i, TAG_DECIDE, &word, sizeof(word), WAIT_LAST_SEND, NULL);
+    }
+    int rc = 0;
     if (c->face.rank != 0)
-        (void)receive(c, 0, TAG_DECIDE, &word, sizeof(word), WAIT_END, NULL);
-    return word;
+        rc = receive(c, 0, TAG_DECIDE, &word, sizeof(word), WAIT_LAST_RECEIVE, NULL);
+    for (double end = clock_monotonic() + LINGER; rc < 0 && clock_monotonic() < end;) {
+        drop_data(c);
+        clock_sleep(NAP);
+    }
+    return rc < 0 ? rc : word;
 }

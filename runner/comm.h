@@ -1,6 +1,6 @@
 /* gm_comm over non-blocking point-to-point messages (architecture decision 1): no MPI
  * collective, no MPI communicator a group; each wait polls whether the group was given
- * up. */
+ * up, or a member lost. */
 #ifndef RUNNER_COMM_H
 #define RUNNER_COMM_H
 
@@ -11,10 +11,19 @@
 
 struct comm;
 
-/* `mpi`: a communicator of all ranks for groups' messages alone. `stop`: asked in each
- * wait; true ends it with -ECANCELED. One comm serves a rank's groups one after the
- * other. */
-struct comm *comm_make(MPI_Comm mpi, bool (*stop)(void *ctx), void *ctx);
+/* Asked in each wait. */
+struct comm_hooks {
+    void *ctx;
+    bool (*stop)(void *ctx); /* true ends it with -ECANCELED */
+    /* A world rank is lost; of a member it ends each wait with -EOWNERDEAD. NULL, and
+     * NULL: never. n_lost: how many of all ranks. */
+    bool (*lost)(void *ctx, unsigned rank);
+    unsigned (*n_lost)(void *ctx);
+};
+
+/* `mpi`: a communicator of all ranks for groups' messages alone. One comm serves a rank's
+ * groups one after the other. */
+struct comm *comm_make(MPI_Comm mpi, const struct comm_hooks *hooks);
 void comm_free(struct comm *c); /* takes NULL */
 
 /* Joins the group of these world ranks (this rank is one of them) for one attempt at a
@@ -31,11 +40,12 @@ const struct gm_comm *comm_face(const struct comm *c);
 
 /* This rank failed (code < 0): the others' waits end with -ECANCELED. */
 void comm_abandon(struct comm *c);
-/* Ends a task: every member gives its code and sentence, the leader gets the first
+/* Ends a task: every living member gives its code and sentence, the leader gets the first
  * failure (by group rank; an abandoned wait is no cause). -ECANCELED without a stop and
- * without a rank that failed is itself a failure. */
+ * without a rank that failed is itself a failure. -EOWNERDEAD: a member was lost, and the
+ * attempt comes to nothing. */
 int comm_settle(struct comm *c, int code, struct gm_error *err);
-/* The leader's decision, on all members. */
+/* The leader's decision (0 or more), on all members; -EOWNERDEAD: the leader was lost. */
 int comm_decide(struct comm *c, int decision);
 
 AUTO_TYPE(comm, comm_free)

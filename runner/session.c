@@ -98,7 +98,8 @@ static int start_threads(struct session *s, struct gm_error *err)
         return gm_fail(err, rc, "%s", alone.text);
     }
     writer_attach(s->writer, s->pulse);
-    s->comm = comm_make(r->groups, pulse_stopping, s->pulse);
+    s->comm = comm_make(r->groups,
+                        &(struct comm_hooks){.ctx = s->pulse, .stop = pulse_stopping});
     return 0;
 }
 

@@ -239,7 +239,8 @@ int main(int argc, char **argv)
     AUTO_FREE(uint32_t) members = xcalloc((size_t)n, sizeof(*members));
     for (uint32_t i = 0; i < (uint32_t)n; i++)
         members[i] = i;
-    comm = comm_make(MPI_COMM_WORLD, asked_to_stop, &stop);
+    comm = comm_make(MPI_COMM_WORLD,
+                     &(struct comm_hooks){.ctx = &stop, .stop = asked_to_stop});
     comm_join(comm, members, (unsigned)n, 1, 1);
     static const uint64_t totals[] = {1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 100};
     for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {

@@ -1,0 +1,349 @@
+/* See watch.h. Invariant: a rank that is lost stays lost: nothing that it says or does
+ * later brings it back. */
+#include "watch.h"
+#include "base/memory.h"
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum word_kind {
+    WORD_ALIVE = 1, /* I am, and so is my host */
+    WORD_LOST       /* `rank` is lost */
+};
+
+/* So many ranks of a host, the lowest living ones, speak for it: one may be stopped. */
+enum { SPEAKERS = 2 };
+
+static const double LOOK_EVERY = 0.1, SPEAK_EVERY = 0.5; /* s */
+/* Between two looks no more than this counts as silence: beyond it, it was the watcher
+ * that slept. */
+static const double MOST_BETWEEN_LOOKS = 0.3;
+
+struct seat {
+    unsigned rank;
+    bool asked; /* for its process */
+    int pidfd;  /* -1: not known, or in another namespace; then its counter alone says */
+    struct watch_silence beats;
+};
+
+struct host {
+    uint64_t words; /* that came from it */
+    bool lost;
+    struct watch_silence silence;
+};
+
+struct watch {
+    struct watch_setup setup;
+    unsigned *hosts; /* the setup's, ours */
+    struct seat *seats;
+    struct pollfd *polls;
+    unsigned n_seats, seat;
+    struct host *others; /* [n_hosts]: rank 0 counts each; the others count rank 0's */
+    bool spoke;          /* we speak for this host */
+    double next_look, next_word;
+    struct watch_news *news;
+    size_t n_news, first_news;
+    bool told_outcast;
+    atomic_bool outcast;
+    atomic_uint n_lost;
+    atomic_uchar *lost; /* [n_ranks]: 1: lost; 2: gone, too */
+};
+
+double watch_silence(struct watch_silence *s, uint64_t sign, double now)
+{
+    double step = now - s->looked;
+    s->looked = now;
+    if (sign != s->sign) {
+        s->sign = sign;
+        s->s = 0;
+    } else if (step > 0) {
+        s->s += step < MOST_BETWEEN_LOOKS ? step : MOST_BETWEEN_LOOKS;
+    }
+    return s->s;
+}
+
+struct watch *watch_make(const struct watch_setup *setup, double now)
+{
+    struct watch *w = xcalloc(1, sizeof(*w));
+    w->setup = *setup;
+    w->hosts = xcalloc(setup->n_ranks, sizeof(*w->hosts));
+    memcpy(w->hosts, setup->hosts, setup->n_ranks * sizeof(*w->hosts));
+    w->n_seats = board_n_seats(setup->board);
+    w->seat = board_seat(setup->board);
+    w->seats = xcalloc(w->n_seats, sizeof(*w->seats));
+    w->polls = xcalloc(w->n_seats, sizeof(*w->polls));
+    w->others = xcalloc(setup->n_hosts, sizeof(*w->others));
+    w->lost = xcalloc(setup->n_ranks, sizeof(*w->lost));
+    unsigned n = 0;
+    for (unsigned r = 0; r < setup->n_ranks && n < w->n_seats; r++) {
+        if (w->hosts[r] == w->hosts[setup->rank])
+            w->seats[n++] =
+                (struct seat){.rank = r, .pidfd = -1, .beats = {.looked = now}};
+    }
+    for (unsigned h = 0; h < setup->n_hosts; h++)
+        w->others[h].silence.looked = now;
+    board_sit(setup->board, getpid());
+    return w;
+}
+
+void watch_free(struct watch *w)
+{
+    if (w == NULL)
+        return;
+    for (unsigned i = 0; i < w->n_seats; i++) {
+        if (w->seats[i].pidfd >= 0)
+            (void)close(w->seats[i].pidfd);
+    }
+    free(w->hosts);
+    free(w->seats);
+    free(w->polls);
+    free(w->others);
+    free(w->lost);
+    free(w->news);
+    free(w);
+}
+
+bool watch_lost(const struct watch *w, unsigned rank)
+{
+    return atomic_load_explicit(&w->lost[rank], memory_order_acquire) != 0;
+}
+
+bool watch_gone(const struct watch *w, unsigned rank)
+{
+    return atomic_load_explicit(&w->lost[rank], memory_order_acquire) == 2;
+}
+
+unsigned watch_n_lost(const struct watch *w)
+{
+    return atomic_load_explicit(&w->n_lost, memory_order_acquire);
+}
+
+bool watch_outcast(const struct watch *w)
+{
+    return atomic_load_explicit(&w->outcast, memory_order_acquire);
+}
+
+bool watch_root_lost(const struct watch *w)
+{
+    return watch_lost(w, 0);
+}
+
+static void add_news(struct watch *w, struct watch_news news)
+{
+    w->news = xrealloc(w->news, w->n_news + 1, sizeof(*w->news));
+    w->news[w->n_news++] = news;
+}
+
+static bool is_root(const struct watch *w)
+{
+    return w->setup.rank == 0;
+}
+
+static unsigned my_host(const struct watch *w)
+{
+    return w->hosts[w->setup.rank];
+}
+
+static void say(const struct watch *w, unsigned to, uint32_t kind, unsigned about)
+{
+    struct watch_word word = {.kind = kind, .rank = about};
+    word.gone = kind == WORD_LOST && watch_gone(w, about);
+    w->setup.send(w->setup.ctx, to, &word);
+}
+
+/* Is this rank one of the lowest living ones of its host? */
+static bool speaks(const struct watch *w, unsigned rank)
+{
+    unsigned lower = 0;
+    for (unsigned r = 0; r < rank; r++)
+        lower += w->hosts[r] == w->hosts[rank] && !watch_lost(w, r);
+    return lower < SPEAKERS;
+}
+
+/* Who must hear of it from us. A rank whose process is gone hears nothing, and nothing is
+ * sent to a host without a sign of life: such a message would never be taken. */
+static void spread_loss(const struct watch *w, unsigned rank)
+{
+    if (!is_root(w) && rank != 0) {
+        if (w->spoke && !watch_root_lost(w))
+            say(w, 0, WORD_LOST, rank);
+        return;
+    }
+    bool all = is_root(w) || my_host(w) == w->hosts[0];
+    for (unsigned r = 0; r < w->setup.n_ranks && (is_root(w) || w->spoke); r++) {
+        if (r != w->setup.rank && (all || w->hosts[r] == my_host(w)) &&
+            !watch_gone(w, r) && !w->others[w->hosts[r]].lost)
+            say(w, r, WORD_LOST, rank);
+    }
+}
+
+static void lose(struct watch *w, unsigned rank, bool gone)
+{
+    unsigned char before = atomic_load(&w->lost[rank]), state = gone ? 2 : 1;
+    if (rank == w->setup.rank || before >= state)
+        return;
+    atomic_store_explicit(&w->lost[rank], state, memory_order_release);
+    if (before != 0)
+        return;
+    (void)atomic_fetch_add(&w->n_lost, 1);
+    for (unsigned i = 0; i < w->n_seats; i++) {
+        if (w->seats[i].rank == rank)
+            board_bury(w->setup.board, i);
+    }
+    add_news(w,
+             (struct watch_news){.kind = rank == 0 ? WATCH_ROOT_LOST : WATCH_LOST,
+                                 .rank = rank,
+                                 .host = w->hosts[rank]});
+    spread_loss(w, rank);
+}
+
+static void be_outcast(struct watch *w)
+{
+    atomic_store_explicit(&w->outcast, true, memory_order_release);
+    if (!w->told_outcast)
+        add_news(w, (struct watch_news){.kind = WATCH_OUTCAST, .rank = w->setup.rank});
+    w->told_outcast = true;
+}
+
+/* The number is believed when the process runs the program that we run: on a host whose
+ * ranks are in several containers it may be another's. */
+static int pidfd_of(pid_t pid)
+{
+    char path[64];
+    struct stat its, ours;
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    (void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
+    if (fd >= 0 && (stat(path, &its) != 0 || stat("/proc/self/exe", &ours) != 0 ||
+                    its.st_ino != ours.st_ino || its.st_dev != ours.st_dev)) {
+        (void)close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void look_at_processes(struct watch *w)
+{
+    for (unsigned i = 0; i < w->n_seats; i++) {
+        struct seat *s = &w->seats[i];
+        pid_t pid = board_pid(w->setup.board, i);
+        if (!s->asked && pid != 0) {
+            s->asked = true;
+            s->pidfd = i == w->seat ? -1 : pidfd_of(pid);
+        }
+        bool over = watch_gone(w, s->rank);
+        w->polls[i] = (struct pollfd){.fd = over ? -1 : s->pidfd, .events = POLLIN};
+    }
+    if (poll(w->polls, w->n_seats, 0) <= 0)
+        return;
+    for (unsigned i = 0; i < w->n_seats; i++) {
+        if ((w->polls[i].revents & POLLIN) != 0)
+            lose(w, w->seats[i].rank, true);
+    }
+}
+
+static void look_at_counters(struct watch *w, double now)
+{
+    for (unsigned i = 0; i < w->n_seats; i++) {
+        struct seat *s = &w->seats[i];
+        double most = s->rank == 0 ? WATCH_ROOT_LOST_AFTER : WATCH_LOST_AFTER;
+        if (i != w->seat &&
+            watch_silence(&s->beats, board_beats(w->setup.board, i), now) > most)
+            lose(w, s->rank, false);
+    }
+    if (board_buried(w->setup.board, w->seat))
+        be_outcast(w);
+}
+
+/* Rank 0: the hosts. A host of which every rank is lost has no voice any more. */
+static void look_at_hosts(struct watch *w, double now)
+{
+    for (unsigned h = 0; h < w->setup.n_hosts; h++) {
+        struct host *o = &w->others[h];
+        if (h == my_host(w) || o->lost ||
+            watch_silence(&o->silence, o->words, now) <= WATCH_LOST_AFTER)
+            continue;
+        o->lost = true;
+        unsigned n_new = 0;
+        for (unsigned r = 0; r < w->setup.n_ranks; r++)
+            n_new += w->hosts[r] == h && !watch_lost(w, r);
+        if (n_new > 0)
+            add_news(w, (struct watch_news){.kind = WATCH_HOST_LOST, .host = h});
+        for (unsigned r = 0; r < w->setup.n_ranks; r++) {
+            if (w->hosts[r] == h)
+                lose(w, r, false);
+        }
+    }
+}
+
+/* Others, on other hosts than rank 0's: rank 0. */
+static void look_at_root(struct watch *w, double now)
+{
+    struct host *root = &w->others[w->hosts[0]];
+    if (my_host(w) == w->hosts[0] || !w->spoke)
+        return;
+    if (watch_silence(&root->silence, root->words, now) > WATCH_ROOT_LOST_AFTER)
+        lose(w, 0, false);
+}
+
+static void speak(struct watch *w, double now)
+{
+    bool was = w->spoke;
+    w->spoke = speaks(w, w->setup.rank);
+    if (w->spoke && !was) { /* who spoke before may not have told it all */
+        for (unsigned i = 0; i < w->n_seats; i++) {
+            if (watch_lost(w, w->seats[i].rank))
+                spread_loss(w, w->seats[i].rank);
+        }
+        w->others[w->hosts[0]].silence =
+            (struct watch_silence){.sign = w->others[w->hosts[0]].words, .looked = now};
+    }
+    if (!w->spoke || now < w->next_word || w->setup.n_hosts < 2)
+        return;
+    w->next_word = now + SPEAK_EVERY;
+    if (!is_root(w) && my_host(w) != w->hosts[0] && !watch_root_lost(w))
+        say(w, 0, WORD_ALIVE, 0);
+    for (unsigned r = 1; is_root(w) && r < w->setup.n_ranks; r++) {
+        if (w->hosts[r] != my_host(w) && !watch_lost(w, r) && speaks(w, r))
+            say(w, r, WORD_ALIVE, r);
+    }
+}
+
+bool watch_step(struct watch *w, double now, struct watch_news *ret)
+{
+    if (now >= w->next_look) {
+        w->next_look = now + LOOK_EVERY;
+        look_at_processes(w);
+        look_at_counters(w, now);
+        speak(w, now);
+        if (is_root(w))
+            look_at_hosts(w, now);
+        else
+            look_at_root(w, now);
+    }
+    board_beat(w->setup.board);
+    if (w->first_news == w->n_news) {
+        w->first_news = w->n_news = 0;
+        return false;
+    }
+    *ret = w->news[w->first_news++];
+    return true;
+}
+
+void watch_take(struct watch *w, unsigned from, const struct watch_word *word)
+{
+    if (watch_lost(w, from)) { /* it wakes up: too late, and it may not know */
+        if (is_root(w))
+            say(w, from, WORD_LOST, from);
+        return;
+    }
+    w->others[w->hosts[from]].words++;
+    if (word->kind != WORD_LOST || word->rank >= w->setup.n_ranks)
+        return;
+    if (word->rank == w->setup.rank)
+        be_outcast(w);
+    else
+        lose(w, word->rank, word->gone != 0);
+}
