@@ -95,7 +95,9 @@ uint64_t board_recall(struct board *b, uint64_t *ret_lot, uint64_t *ret_first);
 /* After a rank of this host died. freeze: no claim and no steal from now on; its number
  * is the loss's, from 1, growing. True once this seat is not in the middle of one: then
  * what it holds is fixed but for shrinking. held: the runs that this seat claimed and has
- * not reported; writes the first `most` of them and returns how many there are. clear:
+ * not reported; writes the first `most` of them and returns how many there are (an
+ * answer asks this first and sends the reports that wait next, itself last: so nothing is
+ * in neither). clear:
  * all lots off the board (the farm grants them again). thaw: go on; the dead are buried
  * and the board is cleared before, no rank posts meanwhile. */
 bool board_freeze(struct board *b, uint64_t loss);
