@@ -21,6 +21,8 @@ static const char help[] =
     "  --set PATH=VALUE    change the jobspec: --set tasks.train.args.epochs=5\n"
     "  -q, --quiet         say nothing but errors\n"
     "  -v, --verbose       say where each rank stands, and why\n"
+    "  --resume FILE       run what is left of an unfinished run, instead of a JOBSPEC\n"
+    "  --failed            with --resume: run failed tasks again, too\n"
     "  --plan FILE         run the plan that `gridmill run` wrote\n"
     "  --events            tell progress as JSON lines on standard output\n"
     "  --self-test         start MPI and PMIx, say what was found, end\n"
@@ -65,7 +67,17 @@ static int check(const struct options *o, int left, struct gm_error *err)
         return 0;
     if (o->request.plan != NULL && (left > 0 || o->request.n_sets > 0))
         return gm_fail(err, -EINVAL, "--plan stands alone: the plan holds all the rest");
-    if (o->request.plan == NULL && left != 1)
+    if (o->request.plan != NULL && o->request.resume != NULL)
+        return gm_fail(err, -EINVAL, "--plan and --resume: one of them");
+    if (o->request.failed && o->request.resume == NULL)
+        return gm_fail(err, -EINVAL, "--failed goes with --resume FILE");
+    if (o->request.resume != NULL &&
+        (left > 0 || o->request.force || o->request.document != NULL))
+        return gm_fail(err,
+                       -EINVAL,
+                       "--resume has its job in FILE: no JOBSPEC, --document or --force "
+                       "beside it");
+    if (o->request.plan == NULL && o->request.resume == NULL && left != 1)
         return gm_fail(err,
                        -EINVAL,
                        left == 0 ? "a jobspec is missing: gridmill-runner --help"
@@ -79,6 +91,12 @@ static bool take(struct options *o, int c)
     switch (c) {
     case 'p':
         o->request.plan = optarg;
+        break;
+    case 'R':
+        o->request.resume = optarg;
+        break;
+    case 'F':
+        o->request.failed = true;
         break;
     case 'r':
         add_results(o, optarg);
@@ -123,6 +141,8 @@ int options_read(int argc, char **argv, struct options *ret, struct gm_error *er
 {
     static const struct option longs[] = {
         {"plan", required_argument, NULL, 'p'},
+        {"resume", required_argument, NULL, 'R'},
+        {"failed", no_argument, NULL, 'F'},
         {"results", required_argument, NULL, 'r'},
         {"set", required_argument, NULL, 's'},
         {"verify-binding", required_argument, NULL, 'b'},
@@ -152,7 +172,8 @@ int options_read(int argc, char **argv, struct options *ret, struct gm_error *er
     if (rc == 0)
         rc = check(&o, argc - optind, err);
     o.request.sets = (const char *const *)o.sets;
-    if (rc == 0 && o.mode == OPTIONS_RUN && o.request.plan == NULL)
+    if (rc == 0 && o.mode == OPTIONS_RUN && o.request.plan == NULL &&
+        o.request.resume == NULL)
         o.request.file = argv[optind];
     if (rc < 0)
         options_free(&o);

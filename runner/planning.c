@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/resume.h"
 #include "engine/seats.h"
 #include "gather.h"
 #include "spec/doc.h"
@@ -60,6 +61,61 @@ static void say_plan(const struct plan *plan)
                     plan->ranks[i].reason);
 }
 
+/* --resume: any number of ranks will do, whatever the job says. */
+static int load_resumed(const struct planning_request *req,
+                        struct jobspec **ret,
+                        struct resume *found,
+                        struct gm_error *err)
+{
+    struct jobspec_faults faults = {0};
+    struct resume_request wanted = {.results = req->resume,
+                                    .sets = req->sets,
+                                    .n_sets = req->n_sets,
+                                    .failed = req->failed};
+    int rc = resume_load(&wanted, found, &faults, err);
+    if (rc < 0 && faults.n > 1)
+        print_faults(&faults);
+    jobspec_faults_free(&faults);
+    if (rc < 0)
+        return rc;
+    *ret = steal(&found->spec);
+    if (!jobspec_seated(*ret))
+        (*ret)->ranks = (*ret)->nodes = (*ret)->ranks_per_node = 0;
+    return 0;
+}
+
+/* The job, and the unfinished run of it that is gone on with: the one that was named, or
+ * what a batch job finds that Slurm has started again. */
+static int load_job(const struct rank *r,
+                    const struct planning_request *req,
+                    struct jobspec **ret,
+                    struct resume *found,
+                    struct gm_error *err)
+{
+    if (req->resume != NULL)
+        return load_resumed(req, ret, found, err);
+    int rc = load_spec(req, ret, err);
+    if (rc < 0 || r->alloc.restarts == 0 || req->force)
+        return rc;
+    rc = resume_find(*ret, found, err);
+    return rc == -ENOENT || rc == -EALREADY ? 0 : rc;
+}
+
+static int take_folder(const struct planning_request *req,
+                       const struct resume *found,
+                       struct plan *plan,
+                       struct folder **ret,
+                       struct gm_error *err)
+{
+    if (found->plan == NULL) {
+        plan->began = clock_unix();
+        return folder_open(plan, req->force, ret, err);
+    }
+    int rc = resume_check_plan(found->plan, plan, err);
+    resume_number(found->plan, found->again, plan);
+    return rc == 0 ? folder_resume(plan, found->folder, ret, err) : rc;
+}
+
 /* Rank 0 of a foreign launch: the plan as text, and its folder. */
 static int make_plan(const struct rank *r,
                      const struct planning_request *req,
@@ -70,13 +126,17 @@ static int make_plan(const struct rank *r,
 {
     AUTO(jobspec) spec = NULL;
     AUTO(plan) plan = NULL;
-    int rc = load_spec(req, &spec, err);
+    struct resume found = {0};
+    int rc = load_job(r, req, &spec, &found, err);
     if (rc == 0)
         rc = gather_plan(machine, spec, (unsigned)r->n_ranks, &plan, err);
     if (rc == 0 && jobspec_seated(spec))
         rc = seats_check_folder(spec, err);
-    if (rc == 0)
-        rc = folder_open(plan, req->force, &p->folder, err);
+    if (rc == 0) {
+        plan->end = engine_drain_time(spec);
+        rc = take_folder(req, &found, plan, &p->folder, err);
+    }
+    resume_clear(&found);
     if (rc == 0) {
         say_plan(plan);
         *ret_text = plan_format(plan);
@@ -204,7 +264,7 @@ int planning_settle(const struct rank *r, struct planning *p, struct gm_error *e
 void planning_drop(struct planning *p)
 {
     if (p->folder != NULL)
-        (void)folder_remove(p->folder, NULL);
+        folder_drop(p->folder);
     planning_free(p);
 }
 

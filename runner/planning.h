@@ -10,11 +10,13 @@
 
 struct planning_request {
     const char *plan;     /* --plan FILE; or NULL and: */
+    const char *resume;   /* --resume FILE: the results of the run to go on with; or */
     const char *file;     /* the jobspec */
     const char *document; /* of several in it: a number or a name; or NULL */
     const char *const *sets;
     unsigned n_sets;
     bool force;
+    bool failed; /* --failed: with resume, tasks that have failed are run again */
 };
 
 struct planning {

@@ -68,7 +68,9 @@ static int open_results(struct session *s, struct gm_error *err)
     const struct planning *p = s->req->planning;
     struct result_job head = {.plan = p->plan,
                               .spec = p->spec,
-                              .start = clock_unix(),
+                              .start = p->plan->launch > 0 && p->plan->began > 0
+                                           ? p->plan->began
+                                           : clock_unix(),
                               .versions = version_libraries()};
     int rc = writer_start(p->plan->folder,
                           (unsigned)r->world,
@@ -78,7 +80,7 @@ static int open_results(struct session *s, struct gm_error *err)
     if (rc < 0)
         return rc;
     verify_record(r, p->planned, "", &p->found, s->writer);
-    return 0;
+    return token_check(p->plan, err); /* else a resume has sealed all but this shard */
 }
 
 static int start_threads(struct session *s, struct gm_error *err)
@@ -136,6 +138,15 @@ static int write_summary(const struct plan *plan, struct gm_error *err)
     return file_write(path, json, strlen(json), err);
 }
 
+/* Its plan goes first: who waits for the folder sees by that that it is over. */
+static int remove_folder(const char *folder, struct gm_error *err)
+{
+    AUTO_STR plan = {0};
+    str_printf(&plan, "%s/plan.json", folder);
+    (void)unlink(plan.text);
+    return file_remove_tree(folder, err);
+}
+
 /* Rank 0, after all shards are closed: the one file, its summary, and the folder goes. */
 static int pack(const struct session_request *req,
                 const struct session_end *end,
@@ -149,12 +160,13 @@ static int pack(const struct session_request *req,
                                .end = clock_unix(),
                                .outcome = failed ? "failed" : "done"};
     tell_packing(req->tell);
-    int rc = token_check(plan, err); /* --force moves a folder that nobody holds */
+    AUTO_FD held = -1; /* else --force or a resume may take the folder meanwhile */
+    int rc = token_hold(plan, &held, err);
     if (rc == 0)
         rc = pack_run(&opt, err);
     if (rc == 0 && req->rank->alloc.launcher != ALLOC_OURS)
         rc = write_summary(plan, err);
-    return rc == 0 ? file_remove_tree(plan->folder, err) : rc;
+    return rc == 0 ? remove_folder(plan->folder, err) : rc;
 }
 
 /* The end of the threads: every shard is closed when all ranks have agreed. */
@@ -185,9 +197,8 @@ static int open_lock(const struct session_request *req)
 /* The tasks: from the threads' start to their end, with every shard closed. */
 static int run_tasks(struct session *s, struct session_end *ret_end, struct gm_error *err)
 {
-    double time = s->req->planning->spec->time;
-    double began = clock_monotonic();
-    s->deadline = time > 0 ? began + time : 0;
+    double began = clock_monotonic(), end = s->req->planning->plan->end;
+    s->deadline = end > 0 ? began + (end - clock_unix()) : 0;
     int rc = start_threads(s, err);
     if (rc < 0) {
         (void)writer_finish(s->writer, NULL);

@@ -9,5 +9,8 @@ int token_write(const struct plan *plan, struct gm_error *err);
 /* 0: the folder is this plan's. -EBUSY: it is another run's by now; or why it cannot be
  * read. */
 int token_check(const struct plan *plan, struct gm_error *err);
+/* The same, and nobody takes the folder over as long as *ret is open: for the rank that
+ * packs. */
+int token_hold(const struct plan *plan, int *ret, struct gm_error *err);
 
 #endif

@@ -8,14 +8,12 @@
 #include "command.h"
 #include "engine/engine.h"
 #include "engine/stop.h"
-#include "engine/summary.h"
 #include "job.h"
 #include "launch/alloc.h"
+#include "live.h"
 #include "order.h"
-#include "progress.h"
 #include "say.h"
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 
 /* The machine of the last job: the next one often runs on the same hosts. */
@@ -33,101 +31,6 @@ struct shared {
     double loaded_s; /* spent on the jobspec */
     unsigned n_jobs;
 };
-
-struct run {
-    const struct cli *cli;
-    const struct jobspec *spec;
-    const struct restree *tree;
-    bool several; /* one of several jobs */
-    struct progress progress;
-    char *json; /* the summary, once it is there */
-    struct str text;
-};
-
-static void on_signal(int number)
-{
-    (void)number;
-    engine_stop();
-}
-
-static void catch_signals(void)
-{
-    struct sigaction act = {.sa_handler = on_signal};
-    (void)sigemptyset(&act.sa_mask);
-    (void)sigaction(SIGINT, &act, NULL);
-    (void)sigaction(SIGTERM, &act, NULL);
-}
-
-static void show_plan(const struct run *r, const struct engine_event *e)
-{
-    const struct terminal *t = &r->cli->terminal;
-    AUTO_STR out = {0};
-    if (r->cli->verbosity < LOG_NORMAL)
-        return;
-    job_headline(r->spec, e->plan, &out);
-    if (t->err || r->cli->verbosity > LOG_NORMAL)
-        job_map(r->tree, e->plan, t->utf8, &out);
-    if (r->cli->verbosity > LOG_NORMAL)
-        job_launch(e->line, &out);
-    terminal_note(out.text);
-}
-
-static void show_stopping(struct run *r, const char *why)
-{
-    progress_wipe(&r->progress);
-    log_note("%s: the ranks commit what is done, another Ctrl-C ends them at once", why);
-}
-
-static void keep_summary(struct run *r, const struct summary *s)
-{
-    const struct terminal *t = &r->cli->terminal;
-    if (s == NULL)
-        return;
-    if (r->cli->json)
-        r->json = summary_json(s);
-    else if (r->cli->verbosity > LOG_QUIET)
-        summary_draw(s, t->colour_out, t->utf8, &r->text);
-    if (r->cli->verbosity > LOG_NORMAL)
-        summary_draw_phases(s, &r->text);
-}
-
-static void on_event(void *ctx, const struct engine_event *e)
-{
-    struct run *r = ctx;
-    switch (e->kind) {
-    case ENGINE_PLANNED:
-        show_plan(r, e);
-        break;
-    case ENGINE_STARTED:
-    case ENGINE_PROGRESS:
-    case ENGINE_STAGE_OVER:
-    case ENGINE_PACKING:
-        progress_show(&r->progress, e);
-        break;
-    case ENGINE_STOPPING:
-        show_stopping(r, e->text);
-        break;
-    case ENGINE_SAID:
-        progress_wipe(&r->progress);
-        terminal_note(e->text);
-        terminal_note("\n");
-        break;
-    case ENGINE_ENDED:
-        progress_wipe(&r->progress);
-        keep_summary(r, e->summary);
-        break;
-    }
-}
-
-static int finish(struct run *r, int code, const struct gm_error *err)
-{
-    terminal_print(str_text(&r->text));
-    if (code != ENGINE_DONE && (r->json != NULL || r->several))
-        log_error("%s", err->text);
-    else if (code != ENGINE_DONE)
-        (void)say_failure(r->cli, code, err);
-    return code;
-}
 
 static bool same_text(const char *a, const char *b)
 {
@@ -170,29 +73,16 @@ find_place(const struct shared *all, const struct jobspec *spec, struct gm_error
 static int run_one(const struct shared *all, const struct jobspec *spec, char **ret_json)
 {
     struct gm_error err = {0};
-    const struct cli *cli = all->cli;
     double start = clock_monotonic();
     int rc = find_place(all, spec, &err);
     if (rc < 0)
-        return say_failure(cli, engine_exit_for(rc), &err);
-    struct engine_phase before[] = {{"jobspec", all->loaded_s},
-                                    {"topology", clock_monotonic() - start}};
-    struct run r = {.cli = cli,
-                    .spec = spec,
-                    .tree = all->place->machine.tree,
-                    .several = all->n_jobs > 1};
-    r.progress = (struct progress){.terminal = &cli->terminal,
-                                   .quiet = cli->verbosity < LOG_NORMAL};
-    struct engine_options opt = {.force = args_has(&cli->args, "force"),
-                                 .verbosity = cli->verbosity,
-                                 .before = before,
-                                 .n_before = N_OF(before)};
-    struct engine_events events = {.ctx = &r, .event = on_event};
-    int code = engine_run(spec, &all->place->machine, &opt, &events, &err);
-    code = finish(&r, code, &err);
-    *ret_json = r.json;
-    str_free(&r.text);
-    return code;
+        return say_failure(all->cli, engine_exit_for(rc), &err);
+    struct live live = {.cli = all->cli,
+                        .machine = &all->place->machine,
+                        .several = all->n_jobs > 1,
+                        .loaded_s = all->loaded_s,
+                        .machine_s = clock_monotonic() - start};
+    return live_run(&live, spec, ret_json);
 }
 
 /* Until it may begin. False: asked to stop. */
@@ -356,7 +246,7 @@ static int run(const struct cli *cli)
                              .loaded_s = clock_monotonic() - start,
                              .n_jobs = order->n};
         stop_reset();
-        catch_signals();
+        live_catch_signals();
         code = run_order(&all, order);
         place_forget(&place);
     }

@@ -3,6 +3,7 @@
 #include "command.h"
 
 const struct command *const commands[] = {&cmd_run,
+                                          &cmd_resume,
                                           &cmd_plan,
                                           &cmd_check,
                                           &cmd_init,

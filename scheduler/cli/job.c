@@ -99,11 +99,11 @@ static int add_stand_ins(const struct cli *cli,
 }
 
 /* --set in their order, then what has an option of its own. */
-static int make_sets(const struct cli *cli,
-                     struct arena *a,
-                     const char ***ret,
-                     unsigned *ret_n,
-                     struct gm_error *err)
+int job_sets(const struct cli *cli,
+             struct arena *a,
+             const char ***ret,
+             unsigned *ret_n,
+             struct gm_error *err)
 {
     const struct args *args = &cli->args;
     const char **sets = arena_alloc(a, args->n_given + 1, sizeof(*sets));
@@ -165,7 +165,7 @@ static int read_options(const struct cli *cli,
     const char *version = args_value(args, "require-version");
     const char *document = args_value(args, "document");
     const char **sets = NULL;
-    int rc = make_sets(cli, a, &sets, &opt->n_sets, err);
+    int rc = job_sets(cli, a, &sets, &opt->n_sets, err);
     opt->sets = sets;
     if (rc == 0 && dialect != NULL)
         rc = read_dialect(dialect, opt, err);

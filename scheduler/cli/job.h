@@ -26,6 +26,12 @@ int job_read(const struct cli *cli,
              struct gm_error *err);
 /* The file's text alone; a fault is in ret->faults, too. */
 int job_read_text(struct job_file *f, struct gm_error *err);
+/* The options of the command line that change a job, as --set entries; in the arena. */
+int job_sets(const struct cli *cli,
+             struct arena *a,
+             const char ***ret,
+             unsigned *ret_n,
+             struct gm_error *err);
 /* Drops all jobs but this one. */
 void job_file_keep(struct job_file *f, struct jobspec *one);
 void job_file_free(struct job_file *f);

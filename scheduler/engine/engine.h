@@ -100,6 +100,12 @@ int engine_machine(const struct jobspec *spec,
                    struct engine_machine *ret,
                    struct gm_error *err);
 void engine_machine_free(struct engine_machine *m); /* what is inside */
+/* The hosts of it that answer still. -EHOSTUNREACH: none. */
+int engine_machine_left(const struct engine_machine *m,
+                        const char *runner,
+                        const char *folder,
+                        struct engine_machine *ret,
+                        struct gm_error *err);
 
 /* The plan's line. Where the launcher cannot bind as planned (-ENOTSUP), or shall not,
  * the plan says from now on that the runner does. */
@@ -137,21 +143,29 @@ int engine_plan_from(const struct jobspec *spec,
                      struct plan **ret,
                      struct gm_error *err);
 
+struct resume;
 struct engine_options {
-    bool force;         /* an existing results file is moved to FILE.old */
-    const char *runner; /* path of gridmill-runner; NULL: beside this program */
-    int verbosity;      /* as base/log.h */
+    bool force;                  /* an existing results file is moved to FILE.old */
+    const struct resume *resume; /* the unfinished run to go on with; NULL: a new one */
+    const char *runner;          /* path of gridmill-runner; NULL: beside this program */
+    int verbosity;               /* as base/log.h */
     const struct engine_phase *before; /* what the caller did already, for the phases */
     unsigned n_before;
 };
 
-/* Runs one job to its end. The outcome is what the commit records say. Returns an exit
+/* Runs one job to its end; a launch that is lost is followed by another for the rest, as
+ * the job's on-loss says. In a batch job that Slurm restarted, an unfinished run of the
+ * same job is gone on with. The outcome is what the commit records say. Returns an exit
  * code of enum engine_exit; err has the sentence when it is not 0. */
 int engine_run(const struct jobspec *spec,
                const struct engine_machine *machine,
                const struct engine_options *opt,
                const struct engine_events *events,
                struct gm_error *err);
+
+/* When the ranks of a job that starts now have to drain, unix s; 0: never. By the job's
+ * `time`, and `grace` before the end of the allocation. */
+double engine_drain_time(const struct jobspec *spec);
 
 /* Asks the running engine_run to drain (from a signal handler: async-signal-safe). The
  * second call ends the ranks at once. */

@@ -1,16 +1,22 @@
 /* See folder.h. Invariant: whoever has the lock of FILE.gm owns FILE, FILE.tmp and all in
  * the folder; nothing of an earlier run is moved before that lock is held. */
 #include "folder.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "result/fence.h"
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
+/* Seconds that ranks of a launch that was lost have to finish their pack. */
+static const double pack_limit = 10, pack_limit_of_lost = 60;
+
 struct folder {
     char *path;
     int lock;
+    bool resumed; /* an earlier launch made it */
 };
 
 static int fail(struct gm_error *err, const char *path)
@@ -126,8 +132,10 @@ static int clear_folder(const char *path, bool force, struct gm_error *err)
         return gm_fail(
             err,
             -EEXIST,
-            "%s: an unfinished run is there: gridmill result show reads it, --force "
-            "moves it to %s.old and starts over",
+            "%s: an unfinished run is there: gridmill resume %.*s goes on with it, "
+            "gridmill result show reads it, --force moves it to %s.old and starts over",
+            path,
+            (int)(strlen(path) - strlen(".gm")),
             path,
             path);
     AUTO_STR old = {0};
@@ -151,7 +159,7 @@ static int fill(const struct folder *f, const struct plan *plan, struct gm_error
     AUTO_STR name = {0};
     char owner[64];
     int n = snprintf(owner, sizeof(owner), "process %ld\n", (long)getpid());
-    if (write(f->lock, owner, (size_t)n) != n)
+    if (ftruncate(f->lock, 0) != 0 || pwrite(f->lock, owner, (size_t)n, 0) != n)
         return fail(err, f->path);
     str_printf(&name, "%s/plan.json", f->path);
     AUTO_FREE(char) text = plan_format(plan);
@@ -193,9 +201,107 @@ int folder_open(const struct plan *plan,
     return 0;
 }
 
+/* Waits until no rank packs; *ret is the lock that keeps it so. -EALREADY: the folder
+ * went.
+ */
+static int await_packing(const char *path, double limit, int *ret, struct gm_error *err)
+{
+    static const double nap = 0.05;
+    AUTO_STR name = {0};
+    AUTO_STR plan = {0};
+    str_printf(&name, "%s/packing", path);
+    str_printf(&plan, "%s/plan.json", path);
+    AUTO_FD fd = open(name.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return fail(err, name.text);
+    for (double until = clock_monotonic() + limit; flock(fd, LOCK_EX | LOCK_NB) != 0;
+         clock_sleep(nap)) {
+        if (errno != EWOULDBLOCK)
+            return fail(err, name.text);
+        if (clock_monotonic() > until)
+            return gm_fail(err,
+                           -EBUSY,
+                           "%s: the ranks of its last launch still pack it: wait for "
+                           "their end",
+                           path);
+    }
+    if (!file_exists(plan.text))
+        return gm_fail(err, -EALREADY, "%s: the run was finished meanwhile", path);
+    *ret = fd;
+    fd = -1;
+    return 0;
+}
+
+/* From here on the ranks of earlier launches commit and pack no more. */
+static int
+take_over(struct folder *f, const struct plan *plan, double limit, struct gm_error *err)
+{
+    AUTO_FD packing = -1;
+    AUTO_STR token = {0};
+    AUTO_STR head = {0};
+    int rc = await_packing(f->path, limit, &packing, err);
+    if (rc == 0 && strcmp(f->path, plan->folder) != 0) {
+        if (rename(f->path, plan->folder) != 0)
+            return fail(err, plan->folder);
+        free(f->path);
+        f->path = xstrdup(plan->folder);
+    }
+    if (rc < 0)
+        return rc;
+    str_printf(&token, "%s/token", f->path);
+    rc = file_write(token.text, plan->id, strlen(plan->id), err);
+    str_printf(&head, "%s/job.h5", f->path);
+    if (rc == 0 && file_exists(head.text)) /* else no rank has come to its first task */
+        rc = fence_all(f->path, err);
+    return rc == 0 ? fill(f, plan, err) : rc;
+}
+
+/* Another name for the results: nothing may stand there. */
+static int check_move(const struct plan *plan, struct gm_error *err)
+{
+    int rc = check_results(plan->results, false, err);
+    if (rc == 0 && file_exists(plan->folder))
+        rc = gm_fail(
+            err, -EEXIST, "%s: is in the way: give other --results", plan->folder);
+    return rc == 0 ? check_parent(plan->results, err) : rc;
+}
+
+int folder_resume(const struct plan *plan,
+                  const char *from,
+                  struct folder **ret,
+                  struct gm_error *err)
+{
+    AUTO(folder) f = xcalloc(1, sizeof(*f));
+    f->path = xstrdup(from);
+    f->lock = -1;
+    f->resumed = true;
+    int rc = strcmp(from, plan->folder) != 0 ? check_move(plan, err) : 0;
+    if (rc == 0)
+        rc = take_lock(from, &f->lock, err);
+    if (rc == 0)
+        rc = take_over(f, plan, pack_limit, err);
+    if (rc == 0)
+        *ret = steal(&f);
+    return rc;
+}
+
+int folder_again(struct folder *f, const struct plan *plan, struct gm_error *err)
+{
+    f->resumed = true;
+    if (!file_exists(f->path))
+        return gm_fail(err, -EALREADY, "%s: the run was finished meanwhile", f->path);
+    return take_over(f, plan, pack_limit_of_lost, err);
+}
+
 int folder_remove(struct folder *f, struct gm_error *err)
 {
     return file_remove_tree(f->path, err);
+}
+
+void folder_drop(struct folder *f)
+{
+    if (!f->resumed)
+        (void)file_remove_tree(f->path, NULL);
 }
 
 void folder_close(struct folder *f)

@@ -198,6 +198,38 @@ int engine_machine(const struct jobspec *spec,
     return rc;
 }
 
+int engine_machine_left(const struct engine_machine *m,
+                        const char *runner,
+                        const char *folder,
+                        struct engine_machine *ret,
+                        struct gm_error *err)
+{
+    unsigned n = m->tree->n_hosts;
+    AUTO_FREE(bool) there = xcalloc(n + 1, sizeof(*there));
+    AUTO_FREE(struct alloc_host) items = xcalloc(n + 1, sizeof(*items));
+    struct alloc_hosts all = {.items = items, .n = n};
+    struct engine_machine left = *m;
+    for (unsigned i = 0; i < n; i++)
+        items[i] = (struct alloc_host){.name = m->tree->hosts[i].name,
+                                       .slots = m->tree->hosts[i].slots};
+    struct probe_request req = {
+        .hosts = &all, .backend = m->backend, .runner = runner, .folder = folder};
+    int rc = probe_each(&req, there, err);
+    all.n = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (there[i])
+            items[all.n++] = items[i];
+    }
+    if (rc == 0 && all.n == 0)
+        rc = gm_fail(err, -EHOSTUNREACH, "no host of the job answers any more");
+    left.tree = NULL;
+    if (rc == 0)
+        rc = probe_hosts(&req, &left.tree, err);
+    if (rc == 0)
+        *ret = left;
+    return rc;
+}
+
 void engine_machine_free(struct engine_machine *m)
 {
     restree_free(m->tree);

@@ -4,25 +4,41 @@
 #include "base/file.h"
 #include "base/str.h"
 
-/* The results of this launch: the packed file, or the shards. An older file cannot be
- * there (folder_open), yet one that somebody else put there meanwhile is not taken for
- * ours. */
+static struct summary *load_packed(const struct plan *plan, struct gm_error *err)
+{
+    AUTO(summary) s = NULL;
+    if (summary_load(plan->results, &s, err) != 0)
+        return NULL;
+    if (strcmp(summary_id(s), plan->id) == 0)
+        return steal(&s);
+    (void)gm_fail(err, -EINVAL, "%s: is of another run", plan->results);
+    return NULL;
+}
+
+/* The results of this launch: the packed file, or the shards. A file that is not ours
+ * somebody else put there meanwhile; or, where failed tasks are run again, it is the one
+ * that ours will replace. A later launch may end before its head is written: then the
+ * folder has an earlier one's, and is ours all the same. */
 static struct summary *
 load(const struct plan *plan, bool *ret_packed, struct gm_error *err)
 {
     AUTO(summary) s = NULL;
-    bool packed = file_exists(plan->results);
-    if (!packed && !file_exists(plan->folder)) {
+    bool packed = file_exists(plan->results), folder = file_exists(plan->folder);
+    if (!packed && !folder) {
         (void)gm_fail(err, -ENOENT, "%s: was not written", plan->results);
         return NULL;
     }
-    if (summary_load(packed ? plan->results : plan->folder, &s, err) != 0)
+    if (packed)
+        s = load_packed(plan, err);
+    *ret_packed = s != NULL;
+    if (s != NULL || !folder || (packed && plan->launch == 0))
+        return steal(&s);
+    if (summary_load(plan->folder, &s, err) != 0)
         return NULL;
-    if (strcmp(summary_id(s), plan->id) != 0) {
-        (void)gm_fail(err, -EINVAL, "%s: is of another run", plan->results);
+    if (plan->launch == 0 && strcmp(summary_id(s), plan->id) != 0) {
+        (void)gm_fail(err, -EINVAL, "%s: is of another run", plan->folder);
         return NULL;
     }
-    *ret_packed = packed;
     return steal(&s);
 }
 
@@ -83,7 +99,7 @@ static void tell(const struct plan *plan,
     if (o->code == ENGINE_TASK_FAILED)
         (void)gm_fail(err, -ECHILD, "%s: %s", plan->results, summary_verdict(o->summary));
     else if (strstr(cause_text, plan->folder) != NULL &&
-             strstr(cause_text, "result show") != NULL)
+             strstr(cause_text, "gridmill resume") != NULL)
         (void)gm_fail(err, -ECANCELED, "%s", cause_text); /* the runner has said it all */
     else if (o->packed)
         (void)gm_fail(err,
@@ -97,12 +113,13 @@ static void tell(const struct plan *plan,
         (void)gm_fail(
             err,
             -ECANCELED,
-            "%s: %llu of %llu tasks are committed in %s: gridmill result show reads "
-            "them, gridmill run --force starts over",
+            "%s: %llu of %llu tasks are committed in %s: gridmill resume %s runs the "
+            "rest",
             cause_text,
             committed,
             all,
-            plan->folder);
+            plan->folder,
+            plan->results);
 }
 
 void outcome_read_early(const struct plan *plan, struct outcome *ret)
@@ -123,6 +140,7 @@ void outcome_read(const struct plan *plan,
     if (ret->summary == NULL)
         ret->summary = load(plan, &ret->packed, &unread);
     cause(relay, child, why, &what);
+    (void)snprintf(ret->cause, sizeof(ret->cause), "%s", str_text(&what));
     ret->empty = ret->summary == NULL && unread.code == -ENOENT;
     if (ret->summary != NULL && !ret->packed && summary_committed(ret->summary) == 0) {
         summary_free(ret->summary);

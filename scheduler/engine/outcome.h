@@ -11,6 +11,7 @@ struct outcome {
     enum engine_exit code;
     struct summary *summary; /* NULL: nothing was committed */
     bool packed;             /* the results file is whole */
+    char cause[256];         /* why it is not more, in a few words */
     bool empty;              /* there is nothing in the folder that anybody could want */
 };
 

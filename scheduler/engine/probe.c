@@ -387,3 +387,25 @@ int probe_hosts(const struct probe_request *req,
     probe_close(&p);
     return rc;
 }
+
+int probe_each(const struct probe_request *req, bool *ret, struct gm_error *err)
+{
+    const struct alloc_hosts *hosts = req->hosts;
+    struct probe p = {.req = req, .limit = PROBE_LIMIT_SINGLE};
+    int rc = probe_open(&p, err);
+    for (unsigned h = 0; rc == 0 && h < hosts->n;) {
+        struct asking some[AT_ONCE] = {0};
+        unsigned which[AT_ONCE], n = 0;
+        while (h < hosts->n && n < AT_ONCE)
+            which[n++] = h++;
+        rc = ask_some(&p, which, n, false, some, err);
+        for (unsigned i = 0; i < n; i++) {
+            ret[which[i]] =
+                rc == 0 &&
+                judge_single(&p, hosts->items[which[i]].name, &some[i], NULL) == 0;
+            asking_free(&some[i]);
+        }
+    }
+    probe_close(&p);
+    return rc;
+}

@@ -27,5 +27,8 @@ struct probe_request {
 int probe_hosts(const struct probe_request *req,
                 struct restree **ret,
                 struct gm_error *err);
+/* Which of the hosts answer as they should, each asked by a launch of its own: ret[i] of
+ * hosts->items[i]. < 0: they could not be asked. */
+int probe_each(const struct probe_request *req, bool *ret, struct gm_error *err);
 
 #endif

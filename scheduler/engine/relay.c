@@ -50,6 +50,7 @@ static void take_event(struct relay *r, const struct wire *w)
                                                    [WIRE_STAGE] = ENGINE_STAGE_OVER,
                                                    [WIRE_PACKING] = ENGINE_PACKING};
     uint64_t total = r->last.total;
+    r->heard_at = clock_monotonic();
     r->last = *w;
     if (r->last.total == 0)
         r->last.total = total;

@@ -17,6 +17,7 @@ struct relay {
     struct str said;             /* the last line of gridmill-runner, without its name */
     bool started, ended;         /* these events have come */
     double started_at, ended_at; /* clock_monotonic */
+    double heard_at;             /* of the latest event */
     struct wire last;            /* of the latest event; of `ended` once that came */
 };
 

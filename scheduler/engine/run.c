@@ -1,50 +1,45 @@
-/* One job from its plan to its outcome. Invariant: once the launcher has ended, so do we,
- * with no process of it left on this host; and the folder goes only when the results file
- * is whole or nothing at all was committed. */
+/* One job from its plan to its outcome: one launch, and others where that one is lost
+ * (jobspec key on-loss). Invariant: once we end, no process of a launch is left on this
+ * host; and the folder goes only when the results file is whole or nothing at all was
+ * committed. */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "child.h"
 #include "engine.h"
 #include "folder.h"
+#include "launch/alloc.h"
 #include "notify.h"
 #include "outcome.h"
 #include "relay.h"
+#include "resume.h"
 #include "seats.h"
 #include "stop.h"
 #include "summary.h"
+#include "tend.h"
+#include <inttypes.h>
 #include <math.h>
-#include <poll.h>
-#include <signal.h>
-
-/* Seconds that ranks have to drain, and then to die, before the next, harder step. */
-static const double drain_limit = 60, term_limit = 10;
-/* Seconds from the ranks' last word to the launcher's end that are no hang. */
-static const double end_limit = 60;
-
-enum step {
-    RUNNING,
-    DRAINING,    /* SIGUSR1: ranks commit what they have */
-    TERMINATING, /* SIGTERM: the launcher ends them */
-    KILLED
-};
 
 struct run {
     const struct jobspec *spec;
     const struct engine_options *opt;
+    const struct engine_machine *machine;
+    struct engine_machine left; /* of what is left after a loss */
+    const struct resume *resume;
+    struct resume found; /* what `resume` is where nobody gave us one */
     struct plan *plan;
     struct launch_line *line;
+    char *runner;
     struct folder *folder;
     struct child child;
     struct relay relay;
-    enum step step;
-    double step_limit; /* clock_monotonic when the next step is due */
-    unsigned heard;    /* requests to stop that made a step; the clock makes them, too */
+    struct tend tend;
+    double start, end; /* clock_monotonic; unix s when the ranks shall drain, 0: never */
     struct outcome outcome;
     double outcome_s; /* spent on reading it */
-    const char *why;  /* what stopped it, or NULL */
+    unsigned restarts;
     struct engine_phase phases[WIRE_PHASES + 16];
-    unsigned n_phases;
+    unsigned n_phases, n_before;
 };
 
 static void add_phase(struct run *r, const char *name, double s)
@@ -63,170 +58,94 @@ static void tell(struct run *r,
     relay_tell(&r->relay, &e);
 }
 
+double engine_drain_time(const struct jobspec *spec)
+{
+    struct alloc a;
+    alloc_read(&a);
+    double now = clock_unix(), own = spec->time > 0 ? now + spec->time : 0;
+    double given = a.end > 0 ? a.end - spec->grace : 0;
+    return given > 0 && (own <= 0 || given < own) ? given : own;
+}
+
+/* A batch job that Slurm started again goes on with what it finds. */
+static int find_resume(struct run *r, struct gm_error *err)
+{
+    struct alloc a;
+    alloc_read(&a);
+    r->resume = r->opt->resume;
+    if (r->resume != NULL || a.restarts == 0 || r->opt->force)
+        return 0;
+    int rc = resume_find(r->spec, &r->found, err);
+    if (rc == 0)
+        r->resume = &r->found;
+    return rc == 0 || rc == -ENOENT || rc == -EALREADY ? 0 : rc;
+}
+
+/* What was planned before this launch; NULL: nothing. */
+static const struct plan *plan_before(const struct run *r, const struct plan *last)
+{
+    return last != NULL ? last : r->resume != NULL ? r->resume->plan : NULL;
+}
+
+/* The plan and its line, of the first launch or of a later one. */
+static int make_plan(struct run *r,
+                     const struct jobspec *spec,
+                     const struct plan *last,
+                     struct gm_error *err)
+{
+    const struct plan *before = plan_before(r, last);
+    AUTO(plan) plan = NULL;
+    int rc = engine_plan(spec, r->machine->tree, r->machine->backend->name, &plan, err);
+    if (rc == 0 && before != NULL) {
+        bool again = last != NULL ? last->again : r->resume->again;
+        rc = resume_check_plan(before, plan, err);
+        resume_number(before, again, plan);
+    }
+    if (rc < 0)
+        return rc;
+    plan->end = r->end;
+    if (before == NULL)
+        plan->began = clock_unix();
+    rc = engine_line(plan, r->machine, r->runner, &r->line, err);
+    if (rc == 0)
+        r->plan = steal(&plan);
+    return rc < 0 ? -EINVAL : 0;
+}
+
+static int write_rankfile(const struct run *r, struct gm_error *err)
+{
+    AUTO_STR name = {0};
+    if (r->line->rankfile == NULL)
+        return 0;
+    str_printf(&name, "%s/rankfile", r->plan->folder);
+    return file_write(name.text, r->line->rankfile, strlen(r->line->rankfile), err);
+}
+
 /* Everything that can be refused is, before anything is written; then the folder is
  * taken. */
-static int prepare(struct run *r,
-                   const struct engine_machine *machine,
-                   enum engine_exit *ret_code,
-                   struct gm_error *err)
+static int prepare(struct run *r, enum engine_exit *ret_code, struct gm_error *err)
 {
-    double start = clock_monotonic();
-    int rc = engine_plan(r->spec, machine->tree, machine->backend->name, &r->plan, err);
-    *ret_code = engine_exit_for(rc);
-    if (rc != 0)
-        return rc;
-    AUTO_FREE(char) runner = NULL;
     *ret_code = ENGINE_USAGE;
-    if (jobspec_seated(r->spec))
+    int rc = find_resume(r, err);
+    if (rc == 0 && jobspec_seated(r->spec))
         rc = seats_check_folder(r->spec, err);
     if (rc == 0)
-        rc = engine_find_runner(r->opt->runner, &runner, err);
-    if (rc == 0)
-        rc = engine_line(r->plan, machine, runner, &r->line, err);
-    if (rc != 0)
+        rc = engine_find_runner(r->opt->runner, &r->runner, err);
+    if (rc < 0)
         return rc;
-    double planned = clock_monotonic();
-    add_phase(r, "plan", planned - start);
-    rc = folder_open(r->plan, r->opt->force, &r->folder, err);
-    if (rc == 0 && r->line->rankfile != NULL) {
-        AUTO_STR name = {0};
-        str_printf(&name, "%s/rankfile", r->plan->folder);
-        rc = file_write(name.text, r->line->rankfile, strlen(r->line->rankfile), err);
+    rc = make_plan(r, r->spec, NULL, err);
+    if (rc < 0) {
+        *ret_code = engine_exit_for(rc);
+        return rc;
     }
+    double planned = clock_monotonic();
+    add_phase(r, "plan", planned - r->start);
+    rc = r->resume != NULL ? folder_resume(r->plan, r->resume->folder, &r->folder, err)
+                           : folder_open(r->plan, r->opt->force, &r->folder, err);
+    if (rc == 0)
+        rc = write_rankfile(r, err);
     add_phase(r, "folder", clock_monotonic() - planned);
     return rc;
-}
-
-/* Reads what is there; closes the descriptor at its end. */
-static void
-drain(int *fd, struct relay *relay, void (*take)(struct relay *, const char *, size_t))
-{
-    char buf[16384];
-    while (*fd >= 0) {
-        ssize_t n = read(*fd, buf, sizeof(buf));
-        if (n > 0) {
-            take(relay, buf, (size_t)n);
-        } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-            (void)close(*fd);
-            *fd = -1;
-        } else if (errno == EAGAIN) {
-            return;
-        }
-    }
-}
-
-static void set_step(struct run *r, enum step step, double limit)
-{
-    r->step = step;
-    r->step_limit = clock_monotonic() + limit;
-}
-
-/* Before the ranks are up nobody listens to SIGUSR1 (it would kill them, and mpirun too).
- */
-static void begin_stop(struct run *r, const char *why)
-{
-    if (r->why == NULL)
-        r->why = why;
-    bool listens = r->relay.started;
-    child_signal(&r->child, listens ? SIGUSR1 : SIGTERM);
-    set_step(r, listens ? DRAINING : TERMINATING, listens ? drain_limit : term_limit);
-    tell(r, ENGINE_STOPPING, r->why, NULL);
-}
-
-static void terminate(struct run *r)
-{
-    child_signal(&r->child, SIGTERM);
-    set_step(r, TERMINATING, term_limit);
-}
-
-/* Takes the next step towards the end when it is asked for or due. */
-static void mind_stop(struct run *r, double deadline)
-{
-    bool asked = stop_asked() > r->heard;
-    double now = clock_monotonic();
-    bool hangs = r->relay.ended && now >= r->relay.ended_at + end_limit;
-    switch (r->step) {
-    case RUNNING:
-        if (asked)
-            begin_stop(r, "stopped on request");
-        else if (now >= deadline && !r->relay.ended)
-            begin_stop(r, "the job's time is over");
-        else if (hangs)
-            terminate(r);
-        break;
-    case DRAINING:
-        if (asked || now >= r->step_limit)
-            terminate(r);
-        break;
-    case TERMINATING:
-        if (asked || now >= r->step_limit) {
-            child_kill(&r->child);
-            set_step(r, KILLED, (double)INFINITY);
-        }
-        break;
-    case KILLED:
-        break;
-    }
-    r->heard += asked;
-}
-
-/* Sleeps until there is something to read, the launcher ends, a signal comes or a limit.
- */
-static void await(const struct run *r, double deadline, const sigset_t *mask)
-{
-    double until = r->step != RUNNING ? r->step_limit
-                   : r->relay.ended   ? r->relay.ended_at + end_limit
-                                      : deadline;
-    double left = until - clock_monotonic();
-    bool blind = r->child.pidfd < 0; /* then the end is polled for */
-    double most = blind ? 0.05 : 3600;
-    left = left < 0 ? 0 : left > most ? most : left;
-    struct timespec t = {.tv_sec = (time_t)left,
-                         .tv_nsec = (long)(1e9 * (left - floor(left)))};
-    struct pollfd fds[] = {{.fd = r->child.out, .events = POLLIN},
-                           {.fd = r->child.err, .events = POLLIN},
-                           {.fd = r->child.pidfd, .events = POLLIN}};
-    (void)ppoll(fds, 3, &t, mask);
-}
-
-/* What is done once, when it can be. */
-static void mind_events(struct run *r, bool *family, bool *outcome)
-{
-    if (r->relay.started && !*family) {
-        child_know_family(&r->child);
-        *family = true;
-    }
-    if (r->relay.ended && !*outcome) { /* ranks finalize meanwhile */
-        double start = clock_monotonic();
-        outcome_read_early(r->plan, &r->outcome);
-        r->outcome_s = clock_monotonic() - start;
-        *outcome = true;
-    }
-}
-
-static void loop(struct run *r, double deadline)
-{
-    /* Signals come in only while ppoll waits: none is lost between the look and the wait.
-     */
-    sigset_t stops, before;
-    (void)sigemptyset(&stops);
-    (void)sigaddset(&stops, SIGINT);
-    (void)sigaddset(&stops, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &stops, &before);
-    bool family = false, outcome = false;
-    while (!r->child.ended) {
-        mind_stop(r, deadline);
-        await(r, deadline, &before);
-        drain(&r->child.out, &r->relay, relay_out);
-        drain(&r->child.err, &r->relay, relay_err);
-        mind_events(r, &family, &outcome);
-        child_poll(&r->child);
-    }
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    drain(&r->child.out, &r->relay, relay_out);
-    drain(&r->child.err, &r->relay, relay_err);
-    relay_flush(&r->relay);
-    child_kill(&r->child); /* ranks whose launcher was killed */
 }
 
 static void add_run_phases(struct run *r, double spawned, double over)
@@ -261,24 +180,22 @@ static void write_summary(const struct run *r, const struct summary *s)
     }
 }
 
-static enum engine_exit finish(struct run *r, double start, struct gm_error *err)
+static enum engine_exit finish(struct run *r, struct gm_error *err)
 {
     struct outcome *o = &r->outcome;
-    double over = clock_monotonic();
-    outcome_read(r->plan, &r->relay, &r->child, r->why, o, err);
-    r->outcome_s += clock_monotonic() - over;
-    bool spent = o->empty || (o->packed && o->code != ENGINE_INCOMPLETE);
-    if (spent && folder_remove(r->folder, NULL) != 0)
+    bool spent = o->packed && o->code != ENGINE_INCOMPLETE;
+    if (o->empty)
+        folder_drop(r->folder);
+    else if (spent && folder_remove(r->folder, NULL) != 0)
         tell(r, ENGINE_SAID, "note: the job folder could not be removed", NULL);
     if (o->summary != NULL) {
         add_phase(r, "outcome", r->outcome_s);
-        add_phase(r, "total", clock_monotonic() - start);
+        add_phase(r, "total", clock_monotonic() - r->start);
         summary_add_phases(o->summary, r->phases, r->n_phases);
         if (o->packed)
             write_summary(r, o->summary);
     }
     tell(r, ENGINE_ENDED, o->code == ENGINE_DONE ? NULL : err->text, o->summary);
-    summary_free(o->summary);
     return o->code;
 }
 
@@ -287,18 +204,165 @@ static void say(void *ctx, const char *text)
     tell(ctx, ENGINE_SAID, text, NULL);
 }
 
-static enum engine_exit run(struct run *r, double start, struct gm_error *err)
+static void on_stopping(void *ctx, const char *why)
 {
-    double spawned = clock_monotonic();
-    double deadline = r->spec->time > 0 ? spawned + r->spec->time : (double)INFINITY;
-    int rc = child_start(r->line, &r->child, err);
-    if (rc != 0) {
-        (void)folder_remove(r->folder, NULL);
+    tell(ctx, ENGINE_STOPPING, why, NULL);
+}
+
+/* Ranks finalize meanwhile. */
+static void on_ended(void *ctx)
+{
+    struct run *r = ctx;
+    double start = clock_monotonic();
+    outcome_read_early(r->plan, &r->outcome);
+    r->outcome_s = clock_monotonic() - start;
+}
+
+static unsigned hosts_of(const struct plan *plan)
+{
+    unsigned n = 1;
+    for (unsigned i = 1; i < plan->n_ranks; i++)
+        n += strcmp(plan->ranks[i].host, plan->ranks[0].host) != 0;
+    return n;
+}
+
+/* One launch to its end; what it came to is in r->outcome. */
+static int launch(struct run *r, struct gm_error *err)
+{
+    double spawned = clock_monotonic(), left = r->end - clock_unix();
+    r->tend = (struct tend){.relay = &r->relay,
+                            .deadline = r->end > 0 ? spawned + left : (double)INFINITY,
+                            .grace = r->spec->grace,
+                            .several = hosts_of(r->plan) > 1 || r->plan->elsewhere,
+                            .ctx = r,
+                            .stopping = on_stopping,
+                            .ended = on_ended};
+    int rc = tend_launch(&r->tend, r->line, &r->child, err);
+    if (rc < 0)
+        return rc;
+    double over = clock_monotonic();
+    add_run_phases(r, spawned, over);
+    const char *why = r->tend.silent ? "rank 0 was not heard of any more" : r->tend.why;
+    outcome_read(r->plan, &r->relay, &r->child, why, &r->outcome, err);
+    r->outcome_s += clock_monotonic() - over;
+    return 0;
+}
+
+/* Rank 0, its host or its launcher is gone: others may run the rest. A launch that did
+ * not come up is taken for one more loss only where an earlier one did. */
+static bool was_lost(const struct run *r)
+{
+    bool up = r->relay.started || r->restarts > 0;
+    return r->outcome.code == ENGINE_INCOMPLETE && r->tend.why == NULL &&
+           stop_asked() == 0 && up && (!r->relay.ended || tend_lost(&r->relay));
+}
+
+static bool may_restart(const struct run *r)
+{
+    return was_lost(r) && !r->spec->stop_on_loss && r->restarts < r->spec->restarts;
+}
+
+static void say_restart(struct run *r)
+{
+    AUTO_STR text = {0};
+    const struct summary *s = r->outcome.summary;
+    str_printf(&text,
+               "note: %s; the rest is launched again (%u of %u)",
+               r->outcome.cause,
+               r->restarts,
+               r->spec->restarts);
+    if (s != NULL)
+        str_printf(&text,
+                   ": %" PRIu64 " of %" PRIu64 " tasks are committed",
+                   summary_committed(s),
+                   summary_tasks(s));
+    tell(r, ENGINE_SAID, text.text, NULL);
+}
+
+/* What the launch held is let go of; the lock is not. */
+static void forget_launch(struct run *r)
+{
+    const struct engine_events *events = r->relay.events;
+    bool verbose = r->relay.verbose;
+    child_close(&r->child);
+    launch_line_free(r->line);
+    r->line = NULL;
+    relay_free(&r->relay);
+    r->relay = (struct relay){.events = events, .verbose = verbose};
+    r->relay.last.left = -1;
+    summary_free(r->outcome.summary);
+    r->outcome = (struct outcome){0};
+    r->n_phases = r->n_before;
+}
+
+/* A job for fewer hosts than it was written for takes what it gets. */
+static int plan_rest(struct run *r, const struct plan *last, struct gm_error *err)
+{
+    int rc = make_plan(r, r->spec, last, err);
+    bool fewer = r->spec->ranks > 0 && !jobspec_seated(r->spec);
+    if ((rc == -EOVERFLOW || rc == -ENOSPC) && fewer) {
+        struct jobspec spec = *r->spec;
+        spec.ranks = spec.nodes = spec.ranks_per_node = 0;
+        rc = make_plan(r, &spec, last, err);
+    }
+    return rc;
+}
+
+/* 0: the next launch can start. -EALREADY: the lost one finished the job after
+ * all. */
+static int prepare_again(struct run *r, struct gm_error *err)
+{
+    AUTO(plan) last = steal(&r->plan);
+    struct engine_machine left = {0};
+    int rc = 0;
+    forget_launch(r);
+    if (r->machine->elsewhere)
+        rc = engine_machine_left(r->machine, r->runner, last->folder, &left, err);
+    if (rc == 0 && left.tree != NULL) {
+        engine_machine_free(&r->left);
+        r->left = left;
+        r->machine = &r->left;
+    }
+    if (rc == 0)
+        rc = plan_rest(r, last, err);
+    if (rc == 0)
+        rc = folder_again(r->folder, r->plan, err);
+    if (rc == 0)
+        rc = write_rankfile(r, err);
+    if (rc < 0) {
+        plan_free(r->plan);
+        r->plan = steal(&last);
+    }
+    return rc;
+}
+
+/* No further launch: what there is, in the words of why. */
+static void give_up(struct run *r, int rc, struct gm_error *err)
+{
+    AUTO_STR why = {0};
+    str_printf(&why, "%s", rc == -EALREADY ? "" : err->text);
+    outcome_read(r->plan, &r->relay, &r->child, why.text, &r->outcome, err);
+}
+
+static enum engine_exit run(struct run *r, struct gm_error *err)
+{
+    int rc = launch(r, err);
+    if (rc < 0) {
+        folder_drop(r->folder);
         return ENGINE_USAGE;
     }
-    loop(r, deadline);
-    add_run_phases(r, spawned, clock_monotonic());
-    enum engine_exit code = finish(r, start, err);
+    while (rc == 0 && may_restart(r)) {
+        r->restarts++;
+        say_restart(r);
+        rc = prepare_again(r, err);
+        if (rc == 0) {
+            tell(r, ENGINE_PLANNED, NULL, NULL);
+            rc = launch(r, err);
+        }
+        if (rc < 0)
+            give_up(r, rc, err);
+    }
+    enum engine_exit code = finish(r, err);
     child_close(&r->child);
     notify_run(r->spec, code, say, r);
     return code;
@@ -314,25 +378,32 @@ int engine_run(const struct jobspec *spec,
     if (err == NULL)
         err = &own;
     struct run *r = xcalloc(1, sizeof(*r));
-    *r = (struct run){.spec = spec, .opt = opt};
+    *r = (struct run){.spec = spec, .opt = opt, .machine = machine};
+    r->child = (struct child){.pidfd = -1, .out = -1, .err = -1, .ended = true};
     r->relay.events = events;
     r->relay.verbose = opt->verbosity > 0;
     r->relay.last.left = -1;
     for (unsigned i = 0; i < opt->n_before && i < 8; i++)
         add_phase(r, opt->before[i].name, opt->before[i].s);
+    r->n_before = r->n_phases;
     stop_reset();
-    double start = clock_monotonic();
+    r->start = clock_monotonic();
+    r->end = engine_drain_time(spec);
     enum engine_exit code = ENGINE_INTERNAL;
-    if (prepare(r, machine, &code, err) == 0) {
+    if (prepare(r, &code, err) == 0) {
         tell(r, ENGINE_PLANNED, NULL, NULL);
-        code = run(r, start, err);
+        code = run(r, err);
     } else if (r->folder != NULL) {
-        (void)folder_remove(r->folder, NULL);
+        folder_drop(r->folder);
     }
     folder_close(r->folder);
+    engine_machine_free(&r->left);
+    resume_clear(&r->found);
     launch_line_free(r->line);
+    summary_free(r->outcome.summary);
     plan_free(r->plan);
     relay_free(&r->relay);
+    free(r->runner);
     free(r);
     return (int)code;
 }

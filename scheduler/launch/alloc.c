@@ -74,6 +74,8 @@ void alloc_read(struct alloc *ret)
     }
     long long end = number("SLURM_JOB_END_TIME");
     a.end = end > 0 ? (double)end : 0;
+    int restarts = count("SLURM_RESTART_COUNT");
+    a.restarts = restarts > 0 ? (unsigned)restarts : 0;
     *ret = a;
 }
 

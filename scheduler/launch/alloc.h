@@ -27,6 +27,7 @@ struct alloc {
         *launch_id;     /* GRIDMILL_LAUNCH_ID, or NULL; borrowed from the environment */
     const char *job_id; /* Slurm's, or NULL; borrowed from the environment */
     double end;         /* unix s when the allocation ends; 0: unknown */
+    unsigned restarts;  /* how often Slurm has started this batch job again */
 };
 
 void alloc_read(struct alloc *ret);

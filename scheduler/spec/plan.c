@@ -137,12 +137,29 @@ static void put_seated(struct json *j, const struct plan *p)
     json_end(j, ']');
 }
 
+/* Nothing of a job's first launch. */
+static void put_launch(struct json *j, const struct plan *p)
+{
+    if (p->launch > 0) {
+        json_key(j, "resumed");
+        json_begin(j, '{');
+        put_uint(j, "launch", p->launch);
+        json_put_bool(j, "failed", p->again);
+        json_end(j, '}');
+    }
+    if (p->began > 0)
+        json_put_double(j, "began", p->began);
+    if (p->end > 0)
+        json_put_double(j, "end", p->end);
+}
+
 char *plan_format(const struct plan *p)
 {
     AUTO_JSON j = {.pretty = true};
     json_begin(&j, '{');
     put_text(&j, "schema", PLAN_SCHEMA);
     put_text(&j, "id", p->id);
+    put_launch(&j, p);
     put_text(&j, "build", p->build);
     put_text(&j, "file", p->file);
     put_text(&j, "dir", p->dir);
@@ -417,6 +434,38 @@ read_verify(const struct reading *r, const struct doc_node *root, struct plan *p
         wrong(r, &at, root, "must be one of strict, warn, off");
 }
 
+/* Unix s; 0 where it is not told. */
+static double
+get_time(const struct reading *r, const struct doc_node *root, const char *key)
+{
+    const struct fault_path at = {.key = key};
+    const struct doc_node *n = doc_get(root, key);
+    if (n == NULL)
+        return 0;
+    if (n->kind == DOC_INT || n->kind == DOC_FLOAT)
+        return doc_float(n);
+    wrong(r, &at, n, "must be a number");
+    return 0;
+}
+
+/* Keys that a plan need not have. */
+static void
+read_launch(const struct reading *r, const struct doc_node *root, struct plan *p)
+{
+    const struct fault_path up = {.key = "resumed"},
+                            failed_at = {.up = &up, .key = "failed"};
+    const struct doc_node *resumed = doc_get(root, "resumed");
+    if (resumed != NULL) {
+        const struct doc_node *failed = get(r, &up, resumed, "failed");
+        p->launch = (unsigned)get_uint(r, &up, resumed, "launch", UINT32_MAX);
+        if (failed != NULL && failed->kind != DOC_BOOL)
+            wrong(r, &failed_at, failed, "must be true or false");
+        p->again = failed != NULL && failed->kind == DOC_BOOL && doc_bool(failed);
+    }
+    p->began = get_time(r, root, "began");
+    p->end = get_time(r, root, "end");
+}
+
 static void
 read_plan(const struct reading *r, const struct doc_node *root, struct plan *p)
 {
@@ -443,6 +492,7 @@ read_plan(const struct reading *r, const struct doc_node *root, struct plan *p)
     p->folder = get_text(r, NULL, root, "folder", NULL);
     p->mapping = get_text(r, NULL, root, "mapping", NULL);
     p->launcher = get_text(r, NULL, root, "launcher", NULL);
+    read_launch(r, root, p);
     read_binder(r, root, p);
     read_verify(r, root, p);
     read_sets(r, root, p);

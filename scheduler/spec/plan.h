@@ -45,7 +45,11 @@ struct plan_topology {
 
 struct plan {
     struct arena *arena;
-    const char *id;                /* 32 hex digits, random: one launch */
+    const char *id;  /* 32 hex digits, random: one launch */
+    unsigned launch; /* 0: the job's first; each later one runs what is left */
+    bool again;      /* a later launch: tasks that have failed are run again */
+    double began;    /* unix s: when the first was planned; 0: not told */
+    double end;      /* unix s: from then on the ranks drain; 0: no limit */
     const char *file, *dir, *text; /* the jobspec, as loaded */
     size_t text_len;
     const char *const *sets;

@@ -17,9 +17,17 @@ static const char yaml[] = "name: nap\n"
 
 static struct engine_job job;
 
+static void on_loss(unsigned restarts, bool stop)
+{
+    struct jobspec *spec = (struct jobspec *)(uintptr_t)job.spec;
+    spec->restarts = restarts;
+    spec->stop_on_loss = stop;
+}
+
 static void setup(void)
 {
     engine_job_open(&job, yaml);
+    on_loss(0, false);
 }
 
 static void teardown(void)
@@ -272,6 +280,93 @@ Test(engine, no_process_of_a_killed_launcher_is_left)
     str_printf(&stat, "/proc/%ld/stat", strtol(text, NULL, 10));
     if (file_read(stat.text, 4096, &line, &len, NULL) == 0)
         cr_expect_not_null(strstr(line, ") Z "), "%s", line);
+    heard_free(&h);
+}
+
+Test(engine, a_lost_launch_is_followed_by_another_for_the_rest)
+{
+    struct heard h = {0};
+    struct gm_error err = {0};
+    on_loss(2, false);
+    int code =
+        run(STARTED "cd ${FILE%job.h5}; if test -e first; then cp $READY.h5 $FILE; " ENDED
+                    "exit 0; fi; touch first; kill -9 $$",
+            &h,
+            &err);
+    cr_expect_eq(code, ENGINE_DONE, "%s", err.text);
+    cr_expect_str_eq(str_text(&h.kinds), "10 20 10 20 80 ");
+    cr_expect_not_null(
+        strstr(str_text(&h.said), "launched again (1 of 2)"), "%s", str_text(&h.said));
+    cr_expect_not(folder_is_there());
+    heard_free(&h);
+}
+
+Test(engine, launches_end_at_the_limit_and_the_resume_command_is_told)
+{
+    struct heard h = {0};
+    struct gm_error err = {0};
+    on_loss(2, false);
+    status_of_last = RESULT_NONE;
+    int code = run(STARTED
+                   "cp -r $READY.gm/* $FOLDER; echo x >>${READY%ready}starts; kill -9 $$",
+                   &h,
+                   &err);
+    cr_expect_eq(code, ENGINE_INCOMPLETE);
+    cr_expect_not_null(strstr(err.text, "gridmill resume"), "%s", err.text);
+    cr_expect_str_eq(str_text(&h.kinds), "10 20 10 20 10 20 80 ");
+    char path[96];
+    (void)snprintf(path, sizeof(path), "%s/starts", job.dir);
+    AUTO_FREE(char) text = NULL;
+    size_t len = 0;
+    cr_assert_eq(file_read(path, 64, &text, &len, NULL), 0);
+    cr_expect_eq(len, 6, "three launches: %s", text);
+    heard_free(&h);
+}
+
+Test(engine, a_loss_that_the_ranks_tell_ends_a_launcher_that_hangs)
+{
+    struct heard h = {0};
+    struct gm_error err = {0};
+    on_loss(1, false);
+    double start = clock_monotonic();
+    int code = run("trap '' TERM; " STARTED
+                   "cd ${FILE%job.h5}; if test -e first; then cp $READY.h5 $FILE; " ENDED
+                   "exit 0; fi; touch first; echo '{\"gridmill\":\"ended\",\"code\":5,"
+                   "\"outcome\":\"lost\",\"text\":\"host n1 is lost\"}'; "
+                   "while :; do sleep 1; done",
+                   &h,
+                   &err);
+    cr_expect_eq(code, ENGINE_DONE, "%s", err.text);
+    cr_expect_lt(clock_monotonic() - start, 15);
+    cr_expect_not_null(strstr(str_text(&h.said), "host n1 is lost"));
+    heard_free(&h);
+}
+
+Test(engine, the_policy_stop_launches_nothing_again)
+{
+    struct heard h = {0};
+    struct gm_error err = {0};
+    on_loss(3, true);
+    status_of_last = RESULT_NONE;
+    int code = run(STARTED "cp -r $READY.gm/* $FOLDER; kill -9 $$", &h, &err);
+    cr_expect_eq(code, ENGINE_INCOMPLETE);
+    cr_expect_str_eq(str_text(&h.kinds), "10 20 80 ");
+    heard_free(&h);
+}
+
+Test(engine, what_the_ranks_refuse_is_no_loss)
+{
+    struct heard h = {0};
+    struct gm_error err = {0};
+    on_loss(3, false);
+    status_of_last = RESULT_NONE;
+    int code =
+        run(STARTED "cp -r $READY.gm/* $FOLDER; echo '{\"gridmill\":\"ended\","
+                    "\"code\":5,\"outcome\":\"incomplete\",\"text\":\"disk full\"}'",
+            &h,
+            &err);
+    cr_expect_eq(code, ENGINE_INCOMPLETE);
+    cr_expect_str_eq(str_text(&h.kinds), "10 20 80 ");
     heard_free(&h);
 }
 

@@ -2,7 +2,10 @@
 #include "base/str.h"
 #include "engine/folder.h"
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static char dir[64], results[96], folder_path[112];
 
@@ -124,12 +127,93 @@ Test(folder, an_unfinished_run_is_refused_and_with_force_kept_as_old)
     folder_close(f);
     f = NULL;
     cr_expect_eq(folder_open(&plan, false, &f, &err), -EEXIST);
-    cr_expect_not_null(strstr(err.text, "result show"), "%s", err.text);
+    cr_expect_not_null(strstr(err.text, "gridmill resume"), "%s", err.text);
     cr_expect(holds(shard.text, "committed"));
     cr_assert_eq(folder_open(&plan, true, &f, &err), 0, "%s", err.text);
     cr_expect(holds(moved.text, "committed"));
     cr_expect_not(file_exists(shard.text));
     folder_close(f);
+}
+
+/* An unfinished run: its folder, with nobody in it. */
+static void leave_unfinished(const struct plan *plan)
+{
+    AUTO(folder) f = NULL;
+    struct gm_error err = {0};
+    cr_assert_eq(folder_open(plan, false, &f, &err), 0, "%s", err.text);
+}
+
+Test(folder, a_later_launch_takes_what_is_there_and_puts_its_own_id_on_it)
+{
+    struct plan plan = plan_for(results), next = plan;
+    AUTO(folder) f = NULL;
+    AUTO(plan) read = NULL;
+    AUTO_STR shard = {0};
+    AUTO_STR token = {0};
+    AUTO_STR name = {0};
+    struct gm_error err = {0};
+    str_printf(&shard, "%s/shard", plan.folder);
+    str_printf(&token, "%s/token", plan.folder);
+    str_printf(&name, "%s/plan.json", plan.folder);
+    leave_unfinished(&plan);
+    write_text(shard.text, "committed");
+    next.id = "ffffffffffffffffffffffffffffffff";
+    next.launch = 1;
+    cr_assert_eq(folder_resume(&next, plan.folder, &f, &err), 0, "%s", err.text);
+    cr_expect(holds(shard.text, "committed"));
+    cr_expect(holds(token.text, next.id));
+    cr_assert_eq(plan_load(name.text, &read, &err), 0, "%s", err.text);
+    cr_expect_str_eq(read->id, next.id);
+    cr_expect_eq(read->launch, 1);
+    struct folder *second = NULL;
+    cr_expect_eq(folder_resume(&next, plan.folder, &second, &err), -EBUSY);
+    folder_drop(f);
+    cr_expect(holds(shard.text, "committed"), "what an earlier launch made stays");
+}
+
+Test(folder, results_may_get_another_name_where_none_is_taken)
+{
+    struct plan plan = plan_for(results), next = plan;
+    AUTO(folder) f = NULL;
+    AUTO_STR other = {0};
+    AUTO_STR to = {0};
+    struct gm_error err = {0};
+    leave_unfinished(&plan);
+    str_printf(&other, "%s/other.h5", dir);
+    str_printf(&to, "%s.gm", other.text);
+    next.results = other.text;
+    next.folder = to.text;
+    write_text(other.text, "precious");
+    cr_expect_eq(folder_resume(&next, plan.folder, &f, &err), -EEXIST);
+    cr_assert_eq(unlink(other.text), 0);
+    cr_assert_eq(folder_resume(&next, plan.folder, &f, &err), 0, "%s", err.text);
+    cr_expect(file_exists(to.text));
+    cr_expect_not(file_exists(plan.folder));
+}
+
+Test(folder, a_launch_that_is_just_packed_is_waited_for_and_not_taken)
+{
+    struct plan plan = plan_for(results);
+    AUTO(folder) f = NULL;
+    AUTO_STR packing = {0};
+    AUTO_STR name = {0};
+    struct gm_error err = {0};
+    leave_unfinished(&plan);
+    str_printf(&packing, "%s/packing", plan.folder);
+    str_printf(&name, "%s/plan.json", plan.folder);
+    int fd = open(packing.text, O_RDWR | O_CREAT, 0666);
+    cr_assert(fd >= 0 && flock(fd, LOCK_EX) == 0);
+    pid_t pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) { /* the rank that packs: its last steps, a moment later */
+        (void)usleep(300000);
+        (void)unlink(name.text);
+        _exit(0);
+    }
+    (void)close(fd); /* the child holds it on */
+    cr_expect_eq(folder_resume(&plan, plan.folder, &f, &err), -EALREADY, "%s", err.text);
+    cr_expect_not_null(strstr(err.text, "finished meanwhile"), "%s", err.text);
+    cr_expect_eq(waitpid(pid, NULL, 0), pid);
 }
 
 Test(folder, force_never_removes_a_folder_that_is_no_job_folder)

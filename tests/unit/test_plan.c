@@ -62,6 +62,24 @@ static struct plan sample(void)
                          .build = "0.1.0+abc"};
 }
 
+Test(plan, of_a_later_launch_says_so_and_until_when)
+{
+    struct plan p = sample();
+    p.launch = 3;
+    p.again = true;
+    p.began = 1.6e9;
+    p.end = 1.6e9 + 90.5;
+    AUTO_FREE(char) text = plan_format(&p);
+    AUTO(plan) q = NULL;
+    struct gm_error err = {0};
+    cr_assert(plan_parse("plan.json", text, strlen(text), &q, &err) == 0, "%s", err.text);
+    cr_expect(q->launch == 3 && q->again);
+    cr_expect_float_eq(q->began, 1.6e9, 1e-3);
+    cr_expect_float_eq(q->end, 1.6e9 + 90.5, 1e-3);
+    AUTO_FREE(char) again = plan_format(q);
+    cr_expect_str_eq(again, text);
+}
+
 Test(plan, comes_back_as_it_was_written)
 {
     struct plan p = sample();
@@ -77,6 +95,7 @@ Test(plan, comes_back_as_it_was_written)
     cr_expect_str_eq(q->sources[0].sha256, p.sources[0].sha256);
     cr_expect_str_eq(q->ranks[1].reason, p.ranks[1].reason);
     cr_expect_str_eq(q->topologies[0].xml, p.topologies[0].xml);
+    cr_expect(q->launch == 0 && !q->again && q->end <= 0 && q->began <= 0);
     cr_expect(q->binder == PLAN_BOUND_BY_RUNNER && q->oversubscribe && q->n_sets == 2);
     cr_expect_str_eq(q->ranks[0].mems, "0");
     cr_expect(q->ranks[0].threads == 2 && q->ranks[1].threads == UINT32_MAX);

@@ -1,0 +1,214 @@
+/* See tend.h. Invariant: once the launcher has ended, no process of it is left on this
+ * host. */
+#include "tend.h"
+#include "base/clock.h"
+#include "stop.h"
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* Seconds that ranks have beyond their grace, and then to die, before the next, harder
+ * step. */
+static const double drain_limit = 5, term_limit = 10;
+/* Seconds from the ranks' last word to the launcher's end that are no hang; a launcher
+ * that has lost a host never ends by itself (mpirun 4). */
+static const double end_limit = 60, lost_limit = 3;
+/* Rank 0 speaks ten times a second while tasks run. A rank that was stopped for 10 s
+ * comes back; one that is silent for so long is behind a cut link, or gone. */
+static const double silence_limit = 15;
+/* When we did not run ourselves for so long, silence is not the ranks'. */
+static const double own_sleep = 2;
+
+enum step {
+    RUNNING,
+    DRAINING,    /* SIGUSR1: ranks commit what they have */
+    TERMINATING, /* SIGTERM: the launcher ends them */
+    KILLED
+};
+
+struct launch {
+    struct tend *t;
+    struct child *child;
+    enum step step;
+    double step_limit; /* clock_monotonic when the next step is due */
+    unsigned heard;    /* requests to stop that made a step; the clock makes them, too */
+    double looked;     /* clock_monotonic of the last look */
+    double slept;      /* s that do not count as silence since the last word */
+    double word;       /* relay->heard_at of it */
+};
+
+bool tend_lost(const struct relay *r)
+{
+    return r->ended && strcmp(r->last.outcome, "lost") == 0;
+}
+
+/* Reads what is there; closes the descriptor at its end. */
+static void
+drain(int *fd, struct relay *relay, void (*take)(struct relay *, const char *, size_t))
+{
+    char buf[16384];
+    while (*fd >= 0) {
+        ssize_t n = read(*fd, buf, sizeof(buf));
+        if (n > 0) {
+            take(relay, buf, (size_t)n);
+        } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+            (void)close(*fd);
+            *fd = -1;
+        } else if (errno == EAGAIN) {
+            return;
+        }
+    }
+}
+
+static void set_step(struct launch *l, enum step step, double limit)
+{
+    l->step = step;
+    l->step_limit = clock_monotonic() + limit;
+}
+
+/* Before the ranks are up nobody listens to SIGUSR1 (it would kill them, and mpirun too).
+ */
+static void begin_stop(struct launch *l, const char *why)
+{
+    struct tend *t = l->t;
+    if (t->why == NULL)
+        t->why = why;
+    bool listens = t->relay->started;
+    child_signal(l->child, listens ? SIGUSR1 : SIGTERM);
+    set_step(l,
+             listens ? DRAINING : TERMINATING,
+             listens ? t->grace + drain_limit : term_limit);
+    t->stopping(t->ctx, t->why);
+}
+
+static void terminate(struct launch *l)
+{
+    child_signal(l->child, SIGTERM);
+    set_step(l, TERMINATING, tend_lost(l->t->relay) ? lost_limit : term_limit);
+}
+
+/* Ranks that compute, and rank 0 is not heard of. */
+static bool is_silent(struct launch *l, double now)
+{
+    const struct relay *r = l->t->relay;
+    const struct wire *w = &r->last;
+    bool computes = r->started && !r->ended && w->kind != WIRE_PACKING &&
+                    w->done + w->failed + w->skipped < w->total;
+    if (r->heard_at > l->word) {
+        l->word = r->heard_at;
+        l->slept = 0;
+    }
+    if (now - l->looked > own_sleep)
+        l->slept += now - l->looked;
+    l->looked = now;
+    return l->t->several && computes && now - r->heard_at - l->slept > silence_limit;
+}
+
+/* Takes the next step towards the end when it is asked for or due. */
+static void mind_stop(struct launch *l)
+{
+    struct tend *t = l->t;
+    bool asked = stop_asked() > l->heard;
+    double now = clock_monotonic();
+    double patience = tend_lost(t->relay) ? lost_limit : end_limit;
+    bool hangs = t->relay->ended && now >= t->relay->ended_at + patience;
+    switch (l->step) {
+    case RUNNING:
+        if (asked) {
+            begin_stop(l, "stopped on request");
+        } else if (now >= t->deadline && !t->relay->ended) {
+            begin_stop(l, "the job's time is over");
+        } else if (hangs) {
+            terminate(l);
+        } else if (is_silent(l, now)) {
+            t->silent = true;
+            terminate(l);
+        }
+        break;
+    case DRAINING:
+        if (asked || now >= l->step_limit)
+            terminate(l);
+        break;
+    case TERMINATING:
+        if (asked || now >= l->step_limit) {
+            child_kill(l->child);
+            set_step(l, KILLED, (double)INFINITY);
+        }
+        break;
+    case KILLED:
+        break;
+    }
+    l->heard += asked;
+}
+
+/* Sleeps until there is something to read, the launcher ends, a signal comes or a limit.
+ */
+static void await(const struct launch *l, const sigset_t *mask)
+{
+    const struct relay *r = l->t->relay;
+    double patience = tend_lost(r) ? lost_limit : end_limit;
+    double until = l->step != RUNNING ? l->step_limit
+                   : r->ended         ? r->ended_at + patience
+                                      : l->t->deadline;
+    double left = until - clock_monotonic();
+    bool blind = l->child->pidfd < 0; /* then the end is polled for */
+    double most = blind ? 0.05 : l->t->several ? 0.5 * own_sleep : 3600;
+    left = left < 0 ? 0 : left > most ? most : left;
+    struct timespec t = {.tv_sec = (time_t)left,
+                         .tv_nsec = (long)(1e9 * (left - floor(left)))};
+    struct pollfd fds[] = {{.fd = l->child->out, .events = POLLIN},
+                           {.fd = l->child->err, .events = POLLIN},
+                           {.fd = l->child->pidfd, .events = POLLIN}};
+    (void)ppoll(fds, 3, &t, mask);
+}
+
+static void take_all(struct launch *l)
+{
+    drain(&l->child->out, l->t->relay, relay_out);
+    drain(&l->child->err, l->t->relay, relay_err);
+}
+
+static void loop(struct launch *l)
+{
+    /* Signals come in only while ppoll waits: none is lost between the look and the wait.
+     */
+    sigset_t stops, before;
+    struct tend *t = l->t;
+    (void)sigemptyset(&stops);
+    (void)sigaddset(&stops, SIGINT);
+    (void)sigaddset(&stops, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &stops, &before);
+    bool family = false, told = false;
+    while (!l->child->ended) {
+        mind_stop(l);
+        await(l, &before);
+        take_all(l);
+        if (t->relay->started && !family) {
+            child_know_family(l->child);
+            family = true;
+        }
+        if (t->relay->ended && !told) {
+            t->ended(t->ctx);
+            told = true;
+        }
+        child_poll(l->child);
+    }
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    take_all(l);
+    relay_flush(t->relay);
+    child_kill(l->child); /* ranks whose launcher was killed */
+}
+
+int tend_launch(struct tend *t,
+                const struct launch_line *line,
+                struct child *child,
+                struct gm_error *err)
+{
+    struct launch l = {.t = t, .child = child, .looked = clock_monotonic()};
+    int rc = child_start(line, child, err);
+    if (rc == 0)
+        loop(&l);
+    return rc;
+}

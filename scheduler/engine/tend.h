@@ -1,0 +1,30 @@
+/* One launch, from the start of its launcher to the end of it: reads what the ranks say,
+ * stops them when that is asked for or due, and ends what does not end by itself. */
+#ifndef ENGINE_TEND_H
+#define ENGINE_TEND_H
+
+#include "child.h"
+#include "relay.h"
+
+struct tend {
+    struct relay *relay;
+    double deadline; /* clock_monotonic: from then on the ranks drain; INFINITY: never */
+    double grace;    /* s that they have for it */
+    bool several;    /* hosts: one that is lost can leave rank 0 silent for ever */
+    void *ctx;
+    void (*stopping)(void *ctx, const char *why);
+    void (*ended)(void *ctx); /* the ranks have said their last word; they finalize */
+    /* What came of it: */
+    const char *why; /* what stopped it, or NULL */
+    bool silent;     /* rank 0 was not heard of any more */
+};
+
+/* Runs the line. *child: the launcher, gone; yours to close. < 0: it was not started. */
+int tend_launch(struct tend *t,
+                const struct launch_line *line,
+                struct child *child,
+                struct gm_error *err);
+/* The ranks say that they have lost one of them that they cannot go on without. */
+bool tend_lost(const struct relay *r);
+
+#endif
