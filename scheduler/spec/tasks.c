@@ -28,15 +28,25 @@ struct gm_value tasks_axis_value(const struct jobspec_axis *axis, uint64_t i)
                              .as.i = axis->first + (int64_t)i * axis->step};
 }
 
-uint64_t tasks_seed(const char *stage, uint64_t index)
+uint64_t tasks_seed_start(const char *stage)
 {
     uint64_t h = 0xcbf29ce484222325u; /* FNV-1a of the name */
     for (const char *p = stage; *p != '\0'; p++)
         h = (h ^ (unsigned char)*p) * 0x100000001b3u;
-    h += (index + 1) * 0x9e3779b97f4a7c15u; /* SplitMix64's step number index + 1 */
+    return h;
+}
+
+uint64_t tasks_seed_at(uint64_t start, uint64_t index)
+{
+    uint64_t h = start + (index + 1) * 0x9e3779b97f4a7c15u; /* SplitMix64's step */
     h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9u;
     h = (h ^ (h >> 27)) * 0x94d049bb133111ebu;
     return h ^ (h >> 31);
+}
+
+uint64_t tasks_seed(const char *stage, uint64_t index)
+{
+    return tasks_seed_at(tasks_seed_start(stage), index);
 }
 
 int tasks_args(const struct jobspec *spec,

@@ -47,6 +47,9 @@ struct gm_value tasks_axis_value(const struct jobspec_axis *axis, uint64_t i);
 
 /* A seed that depends on (stage name, index) alone: SplitMix64 over FNV-1a. */
 uint64_t tasks_seed(const char *stage, uint64_t index);
+/* The same in two parts, for many tasks of one stage. */
+uint64_t tasks_seed_start(const char *stage);
+uint64_t tasks_seed_at(uint64_t start, uint64_t index);
 
 struct tasks_args {
     struct gm_params params;
