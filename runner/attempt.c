@@ -8,8 +8,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { MOST_OUTPUT = 64 << 20 };
-
 struct sink {
     struct gm_sink face;
     const struct gm_kernel *kernel;
@@ -108,20 +106,6 @@ static int sink_append(const struct gm_sink *face,
     return parcel_append(s->parcel, &r, err);
 }
 
-static int add_text(
-    struct parcel *p, uint32_t kind, const char *text, size_t len, struct gm_error *err)
-{
-    if (len == 0)
-        return 0;
-    struct result_record r = {.kind = kind,
-                              .dtype = GM_U8,
-                              .ndim = 1,
-                              .dims = {len},
-                              .data = text,
-                              .nbytes = len};
-    return parcel_add(p, &r, err);
-}
-
 static int open_stage(const struct attempt *a, struct gm_error *err)
 {
     struct attempt_stage *o = a->opened;
@@ -142,6 +126,7 @@ void attempt_stage_close(struct attempt_stage *s, const struct gm_kernel *kernel
 {
     if (s->opened && s->code == 0 && kernel->close != NULL)
         kernel->close(s->self);
+    surroundings_free(s->around);
     arena_free(s->arena);
 }
 
@@ -228,7 +213,8 @@ int attempt_kernel(const struct attempt *a,
     if (rc == 0)
         rc = source_tables(a->source, args.inputs, args.n_inputs, err);
     if (rc == 0)
-        rc = add_text(parcel, RESULT_PARAMS, args.varying, strlen(args.varying), err);
+        rc = parcel_add_text(
+            parcel, RESULT_PARAMS, args.varying, strlen(args.varying), err);
     if (rc == 0)
         rc = run_kernel(a, &args, parcel, ret, err);
     source_release(a->source);
@@ -241,75 +227,5 @@ int attempt_kernel(const struct attempt *a,
         ret->reason = RESULT_OK;
         ret->exit_code = 0;
     }
-    return rc;
-}
-
-static int judge_command(const struct exec_end *end, double timeout, struct gm_error *err)
-{
-    char limit[32];
-    switch (end->reason) {
-    case RESULT_OK:
-        return 0;
-    case RESULT_TIMEOUT:
-        return gm_fail(err,
-                       -ETIMEDOUT,
-                       "took longer than its timeout of %s",
-                       str_duration(timeout, limit));
-    case RESULT_SIGNAL:
-        return gm_fail(
-            err, -EINTR, "ended by signal %d (%s)", end->signal, strsignal(end->signal));
-    default:
-        return gm_fail(err, -EIO, "exit status %d", end->exit_code);
-    }
-}
-
-int attempt_command(const struct attempt *a,
-                    struct parcel *parcel,
-                    struct attempt_end *ret,
-                    struct gm_error *err)
-{
-    AUTO(arena) arena = arena_make();
-    struct tasks_command command = {0};
-    struct exec_end end = {.reason = RESULT_ERROR, .exit_code = -1};
-    *ret = (struct attempt_end){
-        .reason = RESULT_ERROR, .exit_code = -1, .start = clock_unix()};
-    int rc = tasks_command(a->spec,
-                           a->stage,
-                           a->task,
-                           source_for(a->source, a->stage),
-                           arena,
-                           &command,
-                           err);
-    if (rc == 0)
-        rc = add_text(
-            parcel, RESULT_PARAMS, command.varying, strlen(command.varying), err);
-    if (rc == 0) {
-        struct exec_spec spec = {.argv = command.argv,
-                                 .env = surroundings_env(a, &command, arena),
-                                 .cwd = a->spec->dir,
-                                 .timeout = a->spec->stages[a->stage].timeout,
-                                 .stop = pulse_stopping,
-                                 .stop_ctx = a->pulse,
-                                 .most_output = MOST_OUTPUT};
-        rc = exec_run(&spec, &end, err);
-        a->look(a->look_ctx, end.seen);
-        if (rc == 0)
-            rc = judge_command(&end, spec.timeout, err);
-    }
-    int logged = add_text(parcel, RESULT_STDOUT, str_text(&end.out), end.out.len, NULL);
-    if (logged == 0)
-        logged = add_text(parcel, RESULT_STDERR, str_text(&end.err), end.err.len, NULL);
-    if (logged < 0 && rc == 0)
-        rc = gm_fail(err, logged, "no memory for the output of the command");
-    source_release(a->source);
-    *ret = (struct attempt_end){.reason = end.reason,
-                                .exit_code = end.exit_code,
-                                .signal = end.signal,
-                                .start = ret->start,
-                                .end = clock_unix(),
-                                .user_s = end.user_s,
-                                .system_s = end.system_s,
-                                .max_rss = end.max_rss};
-    exec_end_free(&end);
     return rc;
 }

@@ -2,8 +2,8 @@
 #ifndef RUNNER_ATTEMPT_H
 #define RUNNER_ATTEMPT_H
 
+#include "base/idset.h"
 #include "comm.h"
-#include "exec.h"
 #include "parcel.h"
 #include "pulse.h"
 #include "source.h"
@@ -15,8 +15,11 @@ struct attempt_stage {
     int code; /* of open */
     struct gm_error error;
     void *self;
-    struct arena *arena; /* holds the common parameters */
+    struct arena *arena;         /* holds the common parameters */
+    struct surroundings *around; /* of a stage of commands, once one was started */
 };
+
+struct command_place;
 
 struct attempt {
     const struct jobspec *spec;
@@ -30,6 +33,7 @@ struct attempt {
     struct source *source;
     const struct gm_seat *seat;
     struct attempt_stage *opened; /* this stage's */
+    struct command_place *place;  /* where a command runs */
     /* Called while the task runs: after a kernel's first step; after a command's start
      * with the child's affinity. */
     void (*look)(void *ctx, const struct idset *child);
@@ -41,7 +45,7 @@ struct attempt_end {
     int32_t exit_code, signal;
     double start, end; /* unix s */
     double user_s, system_s;
-    uint64_t max_rss;
+    uint64_t max_rss, read_bytes, written_bytes;
 };
 
 /* 0: done. -ECANCELED: asked to stop, or another rank of the group failed. -EOWNERDEAD: a
@@ -50,10 +54,6 @@ int attempt_kernel(const struct attempt *a,
                    struct parcel *parcel,
                    struct attempt_end *ret,
                    struct gm_error *err);
-int attempt_command(const struct attempt *a,
-                    struct parcel *parcel,
-                    struct attempt_end *ret,
-                    struct gm_error *err);
 
 void attempt_stage_close(struct attempt_stage *s, const struct gm_kernel *kernel);
 

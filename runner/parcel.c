@@ -1,12 +1,18 @@
 /* See parcel.h. Records in the order of their adding; few (a kernel's outputs), so they
- * are looked for one by one. Invariant: each record's data is this parcel's own copy. */
+ * are looked for one by one. Invariant: each record's data is this parcel's own. */
 #include "parcel.h"
 #include "base/memory.h"
+#include <sys/mman.h>
+
+struct value {
+    struct result_record r;
+    bool mapped; /* data is a file's; else malloc'ed */
+};
 
 struct parcel {
-    struct result_record *records;
+    struct value *values;
     unsigned n;
-    uint64_t bytes;
+    uint64_t bytes; /* in memory */
 };
 
 struct parcel *parcel_make(void)
@@ -14,23 +20,41 @@ struct parcel *parcel_make(void)
     return xcalloc(1, sizeof(struct parcel));
 }
 
+static void drop(struct parcel *p, struct value *v)
+{
+    if (v->mapped) {
+        (void)munmap((void *)v->r.data, v->r.nbytes);
+        return;
+    }
+    p->bytes -= v->r.nbytes;
+    free((void *)v->r.data);
+}
+
 void parcel_free(struct parcel *p)
 {
     if (p == NULL)
         return;
     for (unsigned i = 0; i < p->n; i++)
-        free((void *)p->records[i].data);
-    free(p->records);
+        drop(p, &p->values[i]);
+    free(p->values);
     free(p);
 }
 
-static struct result_record *find(struct parcel *p, uint32_t kind, uint32_t index)
+static struct value *find(struct parcel *p, uint32_t kind, uint32_t index)
 {
     for (unsigned i = 0; i < p->n; i++) {
-        if (p->records[i].kind == kind && p->records[i].index == index)
-            return &p->records[i];
+        if (p->values[i].r.kind == kind && p->values[i].r.index == index)
+            return &p->values[i];
     }
     return NULL;
+}
+
+static void keep(struct parcel *p, const struct result_record *r, void *data, bool mapped)
+{
+    p->values = xrealloc(p->values, p->n + 1, sizeof(*p->values));
+    struct value *v = &p->values[p->n++];
+    *v = (struct value){.r = *r, .mapped = mapped};
+    v->r.data = data;
 }
 
 int parcel_add(struct parcel *p, const struct result_record *r, struct gm_error *err)
@@ -45,10 +69,36 @@ int parcel_add(struct parcel *p, const struct result_record *r, struct gm_error 
                        (unsigned long long)r->nbytes);
     if (r->nbytes > 0)
         memcpy(copy, r->data, r->nbytes);
-    p->records = xrealloc(p->records, p->n + 1, sizeof(*p->records));
-    p->records[p->n] = *r;
-    p->records[p->n++].data = copy;
+    keep(p, r, copy, false);
     p->bytes += r->nbytes;
+    return 0;
+}
+
+int parcel_add_text(
+    struct parcel *p, uint32_t kind, const char *text, size_t len, struct gm_error *err)
+{
+    struct result_record r = {.kind = kind,
+                              .dtype = GM_U8,
+                              .ndim = 1,
+                              .dims = {len},
+                              .data = text,
+                              .nbytes = len};
+    return len > 0 ? parcel_add(p, &r, err) : 0;
+}
+
+int parcel_add_file(struct parcel *p,
+                    const struct result_record *r,
+                    int fd,
+                    struct gm_error *err)
+{
+    void *data = mmap(NULL, r->nbytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return gm_fail(err,
+                       -errno,
+                       "a value of %llu bytes in a file: %s",
+                       (unsigned long long)r->nbytes,
+                       strerror(errno));
+    keep(p, r, data, true);
     return 0;
 }
 
@@ -56,9 +106,10 @@ int parcel_append(struct parcel *p,
                   const struct result_record *rows,
                   struct gm_error *err)
 {
-    struct result_record *r = find(p, rows->kind, rows->index);
-    if (r == NULL)
+    struct value *v = find(p, rows->kind, rows->index);
+    if (v == NULL)
         return parcel_add(p, rows, err);
+    struct result_record *r = &v->r;
     void *grown = realloc((void *)r->data, r->nbytes + rows->nbytes + 1);
     if (grown == NULL)
         return gm_fail(err,
@@ -77,13 +128,11 @@ void parcel_drop_outputs(struct parcel *p)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < p->n; i++) {
-        struct result_record *r = &p->records[i];
-        if (r->kind == RESULT_OUTPUT || r->kind == RESULT_SERIES) {
-            p->bytes -= r->nbytes;
-            free((void *)r->data);
-        } else {
-            p->records[kept++] = *r;
-        }
+        struct value *v = &p->values[i];
+        if (v->r.kind == RESULT_OUTPUT || v->r.kind == RESULT_SERIES)
+            drop(p, v);
+        else
+            p->values[kept++] = *v;
     }
     p->n = kept;
 }
@@ -99,7 +148,7 @@ int parcel_write(const struct parcel *p,
                  struct gm_error *err)
 {
     for (unsigned i = 0; i < p->n; i++) {
-        struct result_record r = p->records[i];
+        struct result_record r = p->values[i].r;
         r.stage = c->stage;
         r.task = c->task;
         int rc = shard_add(s, &r, err);

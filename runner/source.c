@@ -13,11 +13,11 @@ struct source {
     const struct jobspec *spec;
     struct writer *writer;
     const char *folder;
-    unsigned rank, stage;
+    unsigned rank, lane, stage;
     void **values;
     unsigned n_values;
-    char **texts;
-    unsigned n_texts;
+    char **texts, **files; /* files: of the values, to be removed */
+    unsigned n_texts, n_files;
     char *private_folder; /* NULL until made */
     char **results;       /* one a stage; NULL until made */
     char *table_path;     /* the HDF5 table that is kept */
@@ -85,7 +85,7 @@ static int make_private_folder(struct source *s, struct gm_error *err)
     if (s->private_folder != NULL)
         return 0;
     struct str path = {0};
-    str_printf(&path, "%s/tmp/rank-%06u", s->folder, s->rank);
+    str_printf(&path, "%s/tmp/rank-%06u.%u", s->folder, s->rank, s->lane);
     int rc = file_make_folders(path.text, err);
     if (rc < 0)
         str_free(&path);
@@ -156,7 +156,9 @@ static int npy(void *ctx,
                from->name,
                from->kernel->outputs[index].name,
                task);
-    *ret = keep_text(s, str_steal(&path));
+    *ret = path.text;
+    s->files = xrealloc(s->files, s->n_files + 1, sizeof(*s->files));
+    s->files[s->n_files++] = str_steal(&path);
     return file_write(*ret, bytes.text, bytes.len, err);
 }
 
@@ -200,7 +202,8 @@ static int results(void *ctx, const char **ret, struct gm_error *err)
 struct source *source_make(const struct jobspec *spec,
                            struct writer *writer,
                            const char *folder,
-                           unsigned rank)
+                           unsigned rank,
+                           unsigned lane)
 {
     struct source *s = xcalloc(1, sizeof(*s));
     s->face = (struct tasks_source){
@@ -209,6 +212,7 @@ struct source *source_make(const struct jobspec *spec,
     s->writer = writer;
     s->folder = folder;
     s->rank = rank;
+    s->lane = lane;
     s->results = xcalloc(spec->n_stages, sizeof(*s->results));
     return s;
 }
@@ -253,7 +257,11 @@ void source_release(struct source *s)
         free(s->values[i]);
     for (unsigned i = 0; i < s->n_texts; i++)
         free(s->texts[i]);
-    s->n_values = s->n_texts = 0;
+    for (unsigned i = 0; i < s->n_files; i++) {
+        (void)unlink(s->files[i]);
+        free(s->files[i]);
+    }
+    s->n_values = s->n_texts = s->n_files = 0;
 }
 
 void source_free(struct source *s)
@@ -269,6 +277,7 @@ void source_free(struct source *s)
     free(s->results);
     free(s->values);
     free(s->texts);
+    free(s->files);
     free(s->table_path);
     free(s->table.data);
     free(s);

@@ -9,11 +9,12 @@
 
 struct source;
 
-/* folder: the job's; rank: world rank. */
+/* folder: the job's; rank: world rank; lane: one of several of a rank, from 0. */
 struct source *source_make(const struct jobspec *spec,
                            struct writer *writer,
                            const char *folder,
-                           unsigned rank);
+                           unsigned rank,
+                           unsigned lane);
 void source_free(struct source *s); /* takes NULL */
 
 /* For a task of this stage. What it read is freed by source_release. */

@@ -4,6 +4,8 @@
 #include "attempt.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "command.h"
+#include "crew.h"
 #include "topo/bind.h"
 #include "verify.h"
 #include <inttypes.h>
@@ -65,7 +67,9 @@ void worker_commit(struct worker *w,
                               .end = end->end,
                               .user_s = end->user_s,
                               .system_s = end->system_s,
-                              .max_rss = end->max_rss};
+                              .max_rss = end->max_rss,
+                              .read_bytes = end->read_bytes,
+                              .written_bytes = end->written_bytes};
     if (rc < 0) {
         size_t n = strlen(err->text);
         struct result_record message = {.kind = RESULT_MESSAGE,
@@ -92,7 +96,7 @@ static enum worker_decision run_attempt(struct worker *w, const struct attempt *
     if (stage->kernel != NULL)
         rc = attempt_kernel(a, parcel, &end, &err);
     else if (leads)
-        rc = attempt_command(a, parcel, &end, &err);
+        rc = command_attempt(a, parcel, &end, &err);
     else
         rc = 0; /* a command runs once, on the first rank of its group */
     if (rc < 0)
@@ -145,6 +149,7 @@ enum worker_decision worker_task(struct worker *w,
                         .source = w->source,
                         .seat = &s->seat,
                         .opened = &w->stages[work->stage],
+                        .place = crew_place(w->crew),
                         .look = worker_look,
                         .look_ctx = w};
     enum worker_decision next = WORKER_AGAIN;
@@ -173,8 +178,9 @@ int worker_run(const struct worker_setup *setup, struct gm_error *err)
 {
     struct worker w = {.setup = setup};
     const struct jobspec *spec = setup->spec;
-    w.source = source_make(spec, setup->writer, setup->plan->folder, setup->rank);
+    w.source = source_make(spec, setup->writer, setup->plan->folder, setup->rank, 0);
     w.stages = xcalloc(spec->n_stages, sizeof(*w.stages));
+    w.crew = crew_make(&w);
     for (;;) {
         struct farm_assign work;
         pulse_next(setup->pulse, &work);
@@ -186,6 +192,7 @@ int worker_run(const struct worker_setup *setup, struct gm_error *err)
     for (unsigned i = 0; i < spec->n_stages; i++)
         attempt_stage_close(&w.stages[i], spec->stages[i].kernel);
     free(w.stages);
+    crew_free(w.crew);
     source_free(w.source);
     idset_free(w.seen);
     return w.binding.code < 0 ? gm_fail(err, w.binding.code, "%s", w.binding.text) : 0;

@@ -11,11 +11,15 @@
 #include "spec/plan.h"
 #include "writer.h"
 
+struct board;
+struct crew;
+
 struct worker_setup {
     const struct jobspec *spec;
     const struct plan *plan;
     unsigned rank;
     struct pulse *pulse;
+    struct board *board; /* this host's */
     struct writer *writer;
     struct comm *comm;
     struct gm_seat seat;
@@ -27,6 +31,7 @@ struct worker_setup {
 struct worker {
     const struct worker_setup *setup;
     struct source *source;
+    struct crew *crew; /* runs commands */
     struct attempt_stage *stages;
     struct idset *seen;      /* NULL until the first task was looked at */
     struct gm_error binding; /* code < 0: seen is not what was planned */

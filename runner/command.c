@@ -1,0 +1,208 @@
+/* See command.h. Invariant: between command_start and command_end what the command was
+ * started with stays where it is: argv and environment in the place's arena, what it
+ * reads of other tasks in the place's source. */
+#include "command.h"
+#include "base/clock.h"
+#include "spec/tasks.h"
+#include "surroundings.h"
+#include <fcntl.h>
+#include <math.h>
+#include <sys/resource.h>
+
+void command_place_init(struct command_place *p)
+{
+    *p = (struct command_place){.input = -1};
+    p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    proc_changed_signals(&p->changed);
+}
+
+void command_place_clear(struct command_place *p)
+{
+    tmpdir_free(p->tmpdir);
+    if (p->null >= 0)
+        (void)close(p->null);
+    p->tmpdir = NULL;
+    p->null = -1;
+}
+
+static unsigned set_limits(const struct jobspec_limits *l, struct proc_limit to[6])
+{
+    const struct proc_limit all[6] = {
+        {RLIMIT_AS, l->memory},
+        {RLIMIT_FSIZE, l->file_size},
+        {RLIMIT_NOFILE, l->files},
+        {RLIMIT_NPROC, l->processes},
+        {RLIMIT_CORE, l->core},
+        {RLIMIT_CPU, l->cpu < 0 ? UINT64_MAX : (uint64_t)ceil(l->cpu)},
+    };
+    unsigned n = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        if (all[i].most != UINT64_MAX)
+            to[n++] = all[i];
+    }
+    return n;
+}
+
+static int open_input(struct command_place *p, const char *path, struct gm_error *err)
+{
+    if (path == NULL)
+        return 0;
+    p->input = open(path, O_RDONLY | O_CLOEXEC);
+    return p->input < 0 ? gm_fail(err, -errno, "stdin: %s: %s", path, strerror(errno))
+                        : 0;
+}
+
+static int empty_tmpdir(const struct attempt *a, struct gm_error *err)
+{
+    struct command_place *p = a->place;
+    if (p->tmpdir != NULL)
+        return tmpdir_empty(p->tmpdir, err);
+    char job[32];
+    (void)snprintf(job, sizeof(job), "%.8s-%u", a->plan->id, a->rank);
+    return tmpdir_make(job, a->plan->folder, &p->tmpdir, err);
+}
+
+static const char *const *make_env(const struct attempt *a,
+                                   const struct tasks_command *command)
+{
+    struct command_place *p = a->place;
+    if (a->opened->around == NULL) {
+        struct surroundings_of of = {.spec = a->spec,
+                                     .plan = a->plan,
+                                     .rank = a->rank,
+                                     .stage = a->stage,
+                                     .threads = p->threads};
+        a->opened->around = surroundings_make(&of);
+    }
+    struct surroundings_task task = {.task = a->task,
+                                     .attempt = a->number,
+                                     .tmpdir = tmpdir_path(p->tmpdir),
+                                     .own = command->env};
+    return surroundings_env(a->opened->around, &task, p->arena);
+}
+
+static int
+start_it(const struct attempt *a, struct tasks_command *command, struct gm_error *err)
+{
+    struct command_place *p = a->place;
+    const struct jobspec_stage *stage = &a->spec->stages[a->stage];
+    int rc = empty_tmpdir(a, err);
+    if (rc == 0)
+        rc = open_input(p, command->input, err);
+    if (rc < 0)
+        return rc;
+    p->spec = (struct exec_spec){.argv = command->argv,
+                                 .env = make_env(a, command),
+                                 .cwd = a->spec->dir,
+                                 .in = p->input >= 0 ? p->input : p->null,
+                                 .timeout = stage->timeout,
+                                 .stop = pulse_stopping,
+                                 .stop_ctx = a->pulse,
+                                 .most_output = stage->most_output,
+                                 .spill = a->plan->folder,
+                                 .cpus = p->cpus,
+                                 .limits = p->limits,
+                                 .n_limits = set_limits(&stage->limits, p->limits),
+                                 .changed = &p->changed,
+                                 .look = a->look != NULL};
+    rc = exec_start(&p->spec, &p->child, &p->end, err);
+    if (rc == 0 && a->look != NULL)
+        a->look(a->look_ctx, p->end.seen);
+    return rc;
+}
+
+int command_start(const struct attempt *a, struct parcel *parcel, struct gm_error *err)
+{
+    struct command_place *p = a->place;
+    struct tasks_command command = {0};
+    p->arena = arena_make();
+    p->input = -1;
+    p->start = clock_unix();
+    p->end = (struct exec_end){.reason = RESULT_ERROR, .exit_code = -1};
+    capture_init(&p->end.out, 0, NULL);
+    capture_init(&p->end.err, 0, NULL);
+    int rc = tasks_command(a->spec,
+                           a->stage,
+                           a->task,
+                           source_for(p->source, a->stage),
+                           p->arena,
+                           &command,
+                           err);
+    if (rc == 0)
+        rc = parcel_add_text(
+            parcel, RESULT_PARAMS, command.varying, strlen(command.varying), err);
+    return rc == 0 ? start_it(a, &command, err) : rc;
+}
+
+static int judge(const struct exec_end *end, double timeout, struct gm_error *err)
+{
+    char limit[32];
+    switch (end->reason) {
+    case RESULT_OK:
+        return 0;
+    case RESULT_TIMEOUT:
+        return gm_fail(err,
+                       -ETIMEDOUT,
+                       "took longer than its timeout of %s",
+                       str_duration(timeout, limit));
+    case RESULT_SIGNAL:
+        return gm_fail(
+            err, -EINTR, "ended by signal %d (%s)", end->signal, strsignal(end->signal));
+    default:
+        return gm_fail(err, -EIO, "exit status %d", end->exit_code);
+    }
+}
+
+int command_end(const struct attempt *a,
+                int rc,
+                struct parcel *parcel,
+                struct attempt_end *ret,
+                struct gm_error *err)
+{
+    struct command_place *p = a->place;
+    const struct exec_end *end = &p->end;
+    if (rc == 0 && p->child.stopped)
+        rc = gm_fail(err, -ECANCELED, "asked to stop");
+    else if (rc == 0)
+        rc = judge(end, p->spec.timeout, err);
+    struct gm_error late = {0};
+    int logged = capture_add(&p->end.out, parcel, RESULT_STDOUT, &late);
+    if (logged == 0)
+        logged = capture_add(&p->end.err, parcel, RESULT_STDERR, &late);
+    if (logged < 0 && rc == 0)
+        rc = gm_fail(err, logged, "its output: %s", late.text);
+    *ret = (struct attempt_end){.reason = end->reason,
+                                .exit_code = end->exit_code,
+                                .signal = end->signal,
+                                .start = p->start,
+                                .end = clock_unix(),
+                                .user_s = end->user_s,
+                                .system_s = end->system_s,
+                                .max_rss = end->max_rss,
+                                .read_bytes = end->read_bytes,
+                                .written_bytes = end->written_bytes};
+    exec_end_free(&p->end);
+    if (p->input >= 0)
+        (void)close(p->input);
+    source_release(p->source);
+    arena_free(p->arena);
+    p->arena = NULL;
+    return rc;
+}
+
+int command_attempt(const struct attempt *a,
+                    struct parcel *parcel,
+                    struct attempt_end *ret,
+                    struct gm_error *err)
+{
+    struct command_place *p = a->place;
+    struct exec_child *child = &p->child;
+    struct pollfd fds[3];
+    int rc = command_start(a, parcel, err);
+    if (rc == 0) {
+        do
+            exec_wait(&child, 1, fds);
+        while (!exec_attend(child));
+    }
+    return command_end(a, rc, parcel, ret, err);
+}
