@@ -5,6 +5,8 @@
  *   large    one task whose values are larger than any buffer, packed
  *   live     as `part` but not packed: the shards stay open until standard input ends
  *   endless  tasks of a job of 200000, flushed in batches of 1 to 17, until it is killed
+ *   rows     tasks of a job of 20000000 as rows, 1 to 700 at once, a flush now and then,
+ *            until it is killed
  *   hostile  FOLDER is a file that may crash HDF5, or FILE:/DATASET: both ways of opening
  * it give an answer verify   reads what `endless` left: every value of every task that is
  * done; prints how many are */
@@ -67,6 +69,98 @@ static int run_endless(const char *folder, struct gm_error *err)
     int closed = shard_close(s, rc == 0 ? err : NULL);
     fixture_drop(&f);
     return rc == 0 ? closed : rc;
+}
+
+#define ENDLESS_ROWS 20000000u
+#define ROWS_MOST    700u
+
+/* Rows of tasks [first, first + n): score and count. */
+static int put_rows(struct shard *s, uint64_t first, uint64_t n, struct gm_error *err)
+{
+    static const struct result_field fields[] = {
+        {.index = O_SCORE, .dtype = GM_F64, .nbytes = 8},
+        {.index = O_COUNT, .dtype = GM_I64, .nbytes = 8}};
+    static unsigned char rows[ROWS_MOST][16];
+    static double times[ROWS_MOST][2];
+    for (uint64_t i = 0; i < n; i++) {
+        double score = fixture_score(first + i);
+        int64_t count = (int64_t)(first + i) - 5;
+        memcpy(rows[i], &score, 8);
+        memcpy(rows[i] + 8, &count, 8);
+        times[i][0] = 1000.0 + (double)(first + i);
+        times[i][1] = 1000.5 + (double)(first + i);
+    }
+    struct result_rows r = {.first = first,
+                            .count = n,
+                            .fields = fields,
+                            .n_fields = 2,
+                            .rows = rows,
+                            .row_bytes = 16,
+                            .start = times[0][0],
+                            .end = times[n - 1][1],
+                            .times = n % 2 == 0 ? &times[0][0] : NULL};
+    return shard_rows(s, &r, err);
+}
+
+static int run_endless_rows(const char *folder, struct gm_error *err)
+{
+    struct result_fixture f;
+    struct shard *s = NULL;
+    fixture_make(&f, folder, ENDLESS_ROWS, 1);
+    int rc = shard_create(f.folder, 0, &s, err);
+    (void)puts("ready");
+    (void)fflush(stdout);
+    uint64_t done = 0;
+    for (uint64_t k = 1; rc == 0 && done + ROWS_MOST < ENDLESS_ROWS; k++) {
+        uint64_t n = 1 + k * 7919 % ROWS_MOST;
+        rc = put_rows(s, done, n, err);
+        done += n;
+        if (rc == 0 && k % 5 != 0)
+            rc = shard_flush(s, err);
+    }
+    int closed = shard_close(s, rc == 0 ? err : NULL);
+    fixture_drop(&f);
+    return rc == 0 ? closed : rc;
+}
+
+static int verify_row(struct reader *r, uint64_t i, struct gm_error *err)
+{
+    struct reader_value v;
+    double score;
+    int64_t count;
+    int rc = reader_value(r, 0, i, RESULT_OUTPUT, O_SCORE, &v, err);
+    if (rc != 0)
+        return rc;
+    memcpy(&score, v.data, 8);
+    free(v.data);
+    rc = reader_value(r, 0, i, RESULT_OUTPUT, O_COUNT, &v, err);
+    if (rc != 0)
+        return rc;
+    memcpy(&count, v.data, 8);
+    free(v.data);
+    return score == fixture_score(i) && count == (int64_t)i - 5
+               ? 0
+               : gm_fail(err, -EINVAL, "task %llu: is wrong", (unsigned long long)i);
+}
+
+static int run_verify_rows(const char *folder, struct gm_error *err)
+{
+    AUTO_STR path = {0};
+    AUTO(reader) r = NULL;
+    uint64_t done = 0;
+    str_printf(&path, "%s/fixture.h5", folder);
+    int rc = reader_open(path.text, &r, err);
+    for (; rc == 0; done++) {
+        struct reader_task t;
+        rc = reader_task(r, 0, done, &t, err);
+        if (rc != 0 || t.status == RESULT_NONE)
+            break;
+        if (t.timed_with == 1 && t.start != 1000.0 + (double)done)
+            rc = gm_fail(err, -EINVAL, "task %llu: time", (unsigned long long)done);
+        rc = rc == 0 ? verify_row(r, done, err) : rc;
+    }
+    (void)printf("%llu\n", (unsigned long long)done);
+    return rc;
 }
 
 /* Each output of a done task against a second writing of the same task. */
@@ -140,9 +234,18 @@ static int run_other(const char *folder, const char *mode)
     struct gm_error err = {0};
     if (strcmp(mode, "hostile") == 0)
         return run_hostile(folder);
-    int rc = strcmp(mode, "endless") == 0 ? run_endless(folder, &err)
-                                          : run_verify(folder, &err);
-    return rc == 0 ? 0 : fail(&err);
+    static const struct {
+        const char *mode;
+        int (*run)(const char *folder, struct gm_error *err);
+    } modes[] = {{"endless", run_endless},
+                 {"verify", run_verify},
+                 {"rows", run_endless_rows},
+                 {"verify-rows", run_verify_rows}};
+    for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(mode, modes[i].mode) == 0)
+            return modes[i].run(folder, &err) == 0 ? 0 : fail(&err);
+    }
+    return -1;
 }
 
 int main(int argc, char **argv)
@@ -150,9 +253,9 @@ int main(int argc, char **argv)
     if (argc != 3)
         return 2;
     const char *mode = argv[2];
-    if (strcmp(mode, "endless") == 0 || strcmp(mode, "verify") == 0 ||
-        strcmp(mode, "hostile") == 0)
-        return run_other(argv[1], mode);
+    int other = run_other(argv[1], mode);
+    if (other >= 0)
+        return other;
     struct result_fixture f;
     struct gm_error err = {0};
     struct shard *open = NULL;
