@@ -1,0 +1,57 @@
+/* The inside of a writer: what writer.c and writer_read.c share. A queue of jobs under
+ * one lock; the thread takes all that is there. */
+#ifndef RUNNER_WRITER_STATE_H
+#define RUNNER_WRITER_STATE_H
+
+#include "writer.h"
+#include <pthread.h>
+
+enum job_kind { JOB_COMMIT, JOB_ROWS, JOB_VERDICT, JOB_RANK, JOB_READ, JOB_SEAL };
+
+struct read_job {
+    int (*call)(struct writer *w, void *arg, struct gm_error *err);
+    void *arg;
+    struct gm_error *err;
+    int rc;
+    bool over;
+};
+
+struct job {
+    struct job *next;
+    enum job_kind kind;
+    struct result_commit commit; /* of rows: what there is to report of them */
+    struct parcel *parcel;
+    struct rows *rows; /* lent */
+    struct result_rows table;
+    struct result_rank about; /* its texts are owned */
+    struct read_job *read;
+    bool final;
+};
+
+struct writer {
+    const char *folder;
+    unsigned rank;
+    const struct result_job *head;
+    struct pulse *pulse;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t to_writer, from_writer;
+    struct job *first, **last; /* under the lock, as all below */
+    uint64_t waiting;          /* bytes queued */
+    struct rows **emptied;     /* to be fetched */
+    unsigned n_emptied, n_lent;
+    bool ready, finish;
+    struct gm_error failure; /* code 0: none */
+
+    struct shard *shard; /* the thread's own */
+    struct reader *reader;
+};
+
+/* Under the lock. bytes: what the job keeps of memory. */
+void writer_enqueue(struct writer *w, struct job *j, uint64_t bytes);
+/* The first failure of all; stops the job, unless this rank alone is out. */
+void writer_fail(struct writer *w, const struct gm_error *err);
+/* A job of kind JOB_READ or JOB_SEAL, on the writer's thread. */
+void writer_call(struct writer *w, struct job *j);
+
+#endif
