@@ -8,12 +8,13 @@
 #define TEXT_MOST (256u << 20) /* bytes of one column of texts that is read */
 
 /* Chunks of whole rows; of parts of a row where one alone is larger. */
-static void chunk_shape(const struct column *c, size_t size, hsize_t *ret)
+static void chunk_shape(const struct column *c, uint64_t bytes, uint64_t *ret)
 {
-    uint64_t bytes = size;
-    for (unsigned i = 0; i < c->ndim; i++) {
+    for (unsigned i = 0; i < c->ndim; i++)
         ret[i] = c->dims[i];
-        bytes *= c->dims[i]; /* checked by column_create */
+    if (c->chunk_rows > 0) {
+        ret[0] = c->chunk_rows < c->dims[0] ? c->chunk_rows : c->dims[0];
+        return;
     }
     for (unsigned i = 0; i < c->ndim && bytes > CHUNK; i++) {
         uint64_t below = bytes / ret[i];
@@ -22,23 +23,44 @@ static void chunk_shape(const struct column *c, size_t size, hsize_t *ret)
     }
 }
 
-static int set_layout(hid_t how, const struct column *c, struct gm_error *err)
+int column_chunks(const struct column *c,
+                  uint64_t *ret_chunk,
+                  bool *ret_chunked,
+                  struct gm_error *err)
 {
-    size_t size = H5Tget_size(c->type);
-    uint64_t bytes = size;
+    uint64_t bytes = H5Tget_size(c->type);
     for (unsigned i = 0; i < c->ndim; i++) {
         if (__builtin_mul_overflow(bytes, c->dims[i], &bytes))
             return gm_fail(err, -EOVERFLOW, "%s: larger than a file can be", c->name);
     }
-    if (c->fill != NULL)
-        (void)H5Pset_fill_value(how, c->type, c->fill);
-    if (bytes <= SMALL)
-        return 0;
-    hsize_t chunk[GM_MAX_DIMS + 1];
-    chunk_shape(c, size, chunk);
-    (void)H5Pset_chunk(how, (int)c->ndim, chunk);
-    (void)H5Pset_fletcher32(how);
+    /* Columns of one table are alike, whatever their types. */
+    *ret_chunked = c->chunk_rows > 0 ? c->dims[0] > SMALL / 8 : bytes > SMALL;
+    if (*ret_chunked)
+        chunk_shape(c, bytes, ret_chunk);
     return 0;
+}
+
+void column_set_chunks(hid_t how, const struct column *c, const uint64_t *chunk)
+{
+    hsize_t extent[GM_MAX_DIMS + 1];
+    for (unsigned i = 0; i < c->ndim; i++)
+        extent[i] = chunk[i];
+    (void)H5Pset_chunk(how, (int)c->ndim, extent);
+    if (c->gzip && H5Tget_size(c->type) > 1)
+        (void)H5Pset_shuffle(how);
+    if (c->gzip)
+        (void)H5Pset_deflate(how, COLUMN_DEFLATE);
+    (void)H5Pset_fletcher32(how);
+}
+
+static int set_layout(hid_t how, const struct column *c, struct gm_error *err)
+{
+    uint64_t chunk[GM_MAX_DIMS + 1];
+    bool chunked = false;
+    int rc = column_chunks(c, chunk, &chunked, err);
+    if (rc == 0 && chunked)
+        column_set_chunks(how, c, chunk);
+    return rc;
 }
 
 static int describe(hid_t set, const char *unit, const char *help, struct gm_error *err)
@@ -47,24 +69,33 @@ static int describe(hid_t set, const char *unit, const char *help, struct gm_err
     return rc == 0 ? h5_put_text(set, "description", help != NULL ? help : "", err) : rc;
 }
 
-int column_create(hid_t at, const struct column *c, hid_t *ret, struct gm_error *err)
+int column_create_as(
+    hid_t at, const struct column *c, hid_t how, hid_t *ret, struct gm_error *err)
 {
-    AUTO_ID how = H5Pcreate(H5P_DATASET_CREATE);
     (void)H5Pset_obj_track_times(how, false);
-    int rc = set_layout(how, c, err);
-    if (rc != 0)
-        return rc;
-    hsize_t dims[GM_MAX_DIMS + 1];
+    if (c->fill != NULL)
+        (void)H5Pset_fill_value(how, c->type, c->fill);
+    hsize_t dims[GM_MAX_DIMS + 1], most[GM_MAX_DIMS + 1];
     for (unsigned i = 0; i < c->ndim; i++)
-        dims[i] = c->dims[i];
-    AUTO_ID space = H5Screate_simple((int)c->ndim, dims, NULL);
-    AUTO_ID set = H5Dcreate2(at, c->name, c->type, space, H5P_DEFAULT, how, H5P_DEFAULT);
+        dims[i] = most[i] = c->dims[i];
+    most[0] = c->most_rows > dims[0] ? c->most_rows : dims[0];
+    AUTO_ID space = H5Screate_simple((int)c->ndim, dims, most);
+    AUTO_ID links = H5Pcreate(H5P_LINK_CREATE);
+    (void)H5Pset_create_intermediate_group(links, 1);
+    AUTO_ID set = H5Dcreate2(at, c->name, c->type, space, links, how, H5P_DEFAULT);
     if (set < 0)
         return h5_fail(err, "%s", c->name);
-    rc = describe(set, c->unit, c->help, err);
+    int rc = describe(set, c->unit, c->help, err);
     if (rc == 0)
         *ret = h5_steal(&set);
     return rc;
+}
+
+int column_create(hid_t at, const struct column *c, hid_t *ret, struct gm_error *err)
+{
+    AUTO_ID how = H5Pcreate(H5P_DATASET_CREATE);
+    int rc = set_layout(how, c, err);
+    return rc == 0 ? column_create_as(at, c, how, ret, err) : rc;
 }
 
 int column_close(hid_t *set, const char *name, struct gm_error *err)

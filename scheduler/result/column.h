@@ -13,12 +13,28 @@ struct column {
     hid_t type;    /* in memory and in the file; borrowed */
     unsigned ndim; /* from 1 */
     uint64_t dims[GM_MAX_DIMS + 1];
-    const void *fill; /* what a row that is never written reads as; NULL: 0 */
+    const void *fill;    /* what a row that is never written reads as; NULL: 0 */
+    uint64_t chunk_rows; /* 0: by size */
+    uint64_t most_rows;  /* that it may grow to; 0: those it has */
+    bool gzip;           /* chunks are shuffled and deflated */
 };
+
+#define COLUMN_DEFLATE 4 /* zlib's level */
+
+/* False: contiguous. Else the extent of a chunk: whole rows, or part of one. -EOVERFLOW:
+ * larger than a file can be. */
+int column_chunks(const struct column *c,
+                  uint64_t *ret_chunk,
+                  bool *ret_chunked,
+                  struct gm_error *err);
 
 /* Makes a dataset to be written in pieces: contiguous when small, else in chunks with a
  * Fletcher-32 checksum. *ret is to be closed by column_close. */
 int column_create(hid_t at, const struct column *c, hid_t *ret, struct gm_error *err);
+void column_set_chunks(hid_t how, const struct column *c, const uint64_t *chunk);
+/* column_create with its layout given: a dataset creation list. */
+int column_create_as(
+    hid_t at, const struct column *c, hid_t how, hid_t *ret, struct gm_error *err);
 /* Closes it; what the library still held back is written now, so this can fail. */
 int column_close(hid_t *set, const char *name, struct gm_error *err);
 

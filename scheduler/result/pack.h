@@ -1,5 +1,6 @@
-/* Shards -> one results file: FILE.tmp, fsync, rename. The shards stay (the caller
- * removes the folder once the file is there). */
+/* Shards -> one results file: FILE.tmp, fsync, rename. The shards stay (the caller calls
+ * pack_clean once the file is there). A value whose bytes do not match their checksum
+ * fails its task (RESULT_DAMAGED, with a message) and nothing else. */
 #ifndef RESULT_PACK_H
 #define RESULT_PACK_H
 
@@ -14,8 +15,23 @@ struct pack_options {
     bool complete;              /* the job is over: /job gets its end and outcome */
     double end;                 /* unix s */
     const char *outcome;        /* "done", "failed", "incomplete" */
+    bool gzip;                  /* large datasets are compressed */
+    /* Large datasets lie in FOLDER/parts-N, a file a member, and FILE shows them (virtual
+     * datasets): the folder stays. */
+    bool sharded;
+    struct pack_times *ret_times; /* or NULL */
 };
 
+struct pack_times { /* s, on this process */
+    double all, written;
+};
+
+/* By this process alone. */
 int pack_run(const struct pack_options *opt, struct gm_error *err);
+/* By several at once: each calls it. -EOWNERDEAD: one was lost; FILE is as it was. */
+struct team;
+int pack_team(const struct pack_options *opt,
+              const struct team *team,
+              struct gm_error *err);
 
 #endif

@@ -1,12 +1,14 @@
 /* /ranks, /tasks and /attempts of a packed file: plain columns, one row after the other.
- */
+ * What most rows of a column have is its fill value, and chunks of nothing else are not
+ * written. */
 #include "base/memory.h"
 #include "column.h"
 #include "packing.h"
 
 struct spec { /* a column */
     const char *name, *unit, *help;
-    char type; /* B u8, I u32, i i32, Q u64, d f64 */
+    char type;        /* B u8, I u32, i i32, Q u64, d f64 */
+    union cell usual; /* in most rows */
 };
 
 static hid_t native(char type)
@@ -28,269 +30,215 @@ static hid_t native(char type)
 #define SECONDS "s since 1970-01-01 UTC"
 #define STATUSES                                                                         \
     "0 never run, 1 done, 2 failed, 3 skipped, 4 failed and to be tried again"
-#define REASONS   "0 ok, 1 the kernel's error, 2 exit status, 3 signal, 4 timeout, 5 needs"
-#define TASK_COLS 11
+#define REASONS                                                                          \
+    "0 ok, 1 the kernel's error, 2 exit status, 3 signal, 4 timeout, 5 needs, 6 its "    \
+    "rank was lost, 7 crash limit, 8 a value is damaged"
 
-static const struct spec task_columns[TASK_COLS] = {
-    {"stage", "1", "index of the task's stage", 'I'},
-    {"index", "1", "index of the task in its stage", 'Q'},
-    {"rank", "1", "the first rank of the group that ran it; -1: none", 'i'},
-    {"n_ranks", "1", "ranks in that group", 'I'},
-    {"start", SECONDS, "begin of the attempt that counts", 'd'},
-    {"end", SECONDS, "end of the attempt that counts", 'd'},
-    {"attempts", "1", "attempts made", 'I'},
-    {"status", "1", STATUSES, 'B'},
-    {"reason", "1", REASONS, 'B'},
-    {"exit_code", "1", "exit status of a command", 'i'},
-    {"signal", "1", "the signal that ended a command; 0: none", 'i'},
+static const struct spec task_columns[COL_TASKS] = {
+    [COL_STAGE] = {"stage", "1", "index of the task's stage", 'I', {0}},
+    [COL_INDEX] = {"index", "1", "index of the task in its stage", 'Q', {0}},
+    [COL_RANK] =
+        {"rank", "1", "the first rank of the group that ran it; -1: none", 'i', {0}},
+    [COL_N_RANKS] = {"n_ranks", "1", "ranks in that group", 'I', {.u = 1}},
+    [COL_START] = {"start", SECONDS, "begin of the attempt that counts", 'd', {0}},
+    [COL_END] = {"end", SECONDS, "end of the attempt that counts", 'd', {0}},
+    [COL_TIMED_WITH] = {"timed_with",
+                        "1",
+                        "tasks that were measured together and share start and end; 1: "
+                        "its own",
+                        'I',
+                        {.u = 1}},
+    [COL_ATTEMPTS] = {"attempts", "1", "attempts made", 'I', {.u = 1}},
+    [COL_STATUS] = {"status", "1", STATUSES, 'B', {.b = RESULT_DONE}},
+    [COL_REASON] = {"reason", "1", REASONS, 'B', {0}},
+    [COL_EXIT_CODE] = {"exit_code", "1", "exit status of a command", 'i', {0}},
+    [COL_SIGNAL] = {"signal", "1", "the signal that ended a command; 0: none", 'i', {0}},
+    [COL_DIGEST] = {"digest",
+                    "1",
+                    "of what it computed: equal where all values are; 0: nothing",
+                    'Q',
+                    {0}},
 };
 
-#define ATTEMPT_COLS 12
-
-static const struct spec attempt_columns[ATTEMPT_COLS] = {
-    {"task", "row", "row of /tasks", 'Q'},
-    {"attempt", "1", "counted from 1", 'I'},
-    {"rank", "1", "the first rank of the group that ran it", 'i'},
-    {"n_ranks", "1", "ranks in that group", 'I'},
-    {"status", "1", STATUSES, 'B'},
-    {"reason", "1", REASONS, 'B'},
-    {"start", SECONDS, "begin", 'd'},
-    {"end", SECONDS, "end", 'd'},
-    {"exit_code", "1", "exit status of a command", 'i'},
-    {"signal", "1", "the signal that ended a command; 0: none", 'i'},
-    {"user", "s", "processor time in user mode", 'd'},
-    {"system", "s", "processor time in the kernel", 'd'},
+enum {
+    TRY_TASK,
+    TRY_ATTEMPT,
+    TRY_RANK,
+    TRY_N_RANKS,
+    TRY_STATUS,
+    TRY_REASON,
+    TRY_START,
+    TRY_END,
+    TRY_EXIT_CODE,
+    TRY_SIGNAL,
+    TRY_USER,
+    TRY_SYSTEM,
+    TRY_MAX_RSS,
+    TRY_READ,
+    TRY_WRITTEN,
+    TRY_COLUMNS
 };
 
-/* One value for a column, of whatever type. */
-union cell {
-    uint8_t b;
-    uint32_t u;
-    int32_t i;
-    uint64_t q;
-    double d;
+static const struct spec attempt_columns[TRY_COLUMNS] = {
+    [TRY_TASK] = {"task", "row", "row of /tasks", 'Q', {0}},
+    [TRY_ATTEMPT] = {"attempt", "1", "counted from 1", 'I', {.u = 1}},
+    [TRY_RANK] = {"rank", "1", "the first rank of the group that ran it", 'i', {0}},
+    [TRY_N_RANKS] = {"n_ranks", "1", "ranks in that group", 'I', {.u = 1}},
+    [TRY_STATUS] = {"status", "1", STATUSES, 'B', {.b = RESULT_DONE}},
+    [TRY_REASON] = {"reason", "1", REASONS, 'B', {0}},
+    [TRY_START] = {"start", SECONDS, "begin", 'd', {0}},
+    [TRY_END] = {"end", SECONDS, "end", 'd', {0}},
+    [TRY_EXIT_CODE] = {"exit_code", "1", "exit status of a command", 'i', {0}},
+    [TRY_SIGNAL] = {"signal", "1", "the signal that ended a command; 0: none", 'i', {0}},
+    [TRY_USER] = {"user", "s", "processor time in user mode", 'd', {0}},
+    [TRY_SYSTEM] = {"system", "s", "processor time in the kernel", 'd', {0}},
+    [TRY_MAX_RSS] = {"max_rss",
+                     "byte",
+                     "most resident memory of a command's largest process; 0: not known",
+                     'Q',
+                     {0}},
+    [TRY_READ] = {"read", "byte", "what a command read from storage", 'Q', {0}},
+    [TRY_WRITTEN] = {"written", "byte", "what a command wrote to storage", 'Q', {0}},
 };
 
-static int open_columns(hid_t at,
+static int open_columns(struct packing *p,
+                        const char *group,
                         const struct spec *specs,
                         unsigned n,
                         uint64_t rows,
-                        struct feed *ret,
+                        struct bulk *ret,
                         struct gm_error *err)
 {
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < n; i++) {
-        struct column c = {
-            .name = specs[i].name,
-            .unit = specs[i].unit,
-            .help = specs[i].help,
-            .type = native(specs[i].type),
-            .ndim = 1,
-            .dims = {rows},
-        };
-        rc = feed_open(&ret[i], at, &c, err);
+        struct bulk_spec spec = {.group = group,
+                                 .chunk_rows = PACKING_BLOCK,
+                                 .sparse = true,
+                                 .column = {.name = specs[i].name,
+                                            .unit = specs[i].unit,
+                                            .help = specs[i].help,
+                                            .type = native(specs[i].type),
+                                            .fill = &specs[i].usual,
+                                            .ndim = 1,
+                                            .dims = {rows}}};
+        rc = bulk_open(&p->out, &spec, &ret[i], err);
     }
     return rc;
 }
 
-static int
-add_row(struct feed *columns, const union cell *row, unsigned n, struct gm_error *err)
+int packing_add(struct bulk *columns,
+                const union cell *row,
+                unsigned n_columns,
+                struct gm_error *err)
 {
     int rc = 0;
-    for (unsigned i = 0; rc == 0 && i < n; i++)
-        rc = feed_add(&columns[i], &row[i], 1, err);
+    for (unsigned i = 0; rc == 0 && i < n_columns; i++)
+        rc = bulk_add(&columns[i], &row[i], columns[i].element, err);
     return rc;
 }
 
-/* Closes all, or only frees them after a failure. */
-static int close_columns(struct feed *columns, unsigned n, int rc, struct gm_error *err)
+/* Collective. */
+static int close_columns(
+    struct packing *p, struct bulk *columns, unsigned n, int rc, struct gm_error *err)
 {
-    for (unsigned i = 0; i < n; i++) {
-        if (rc == 0)
-            rc = feed_close(&columns[i], err);
-        else
-            feed_drop(&columns[i]);
-    }
+    rc = output_settle(&p->out, rc, err);
+    for (unsigned i = 0; i < n; i++)
+        rc = bulk_close(&columns[i], rc, err);
     return rc;
 }
 
-static int
-fill_tasks(struct packing *p, unsigned stage, struct feed *columns, struct gm_error *err)
+/* The heaps' numbers of all members' rows: sums are running ones after this. */
+static int join_heap(struct packing *p, struct heap *h, struct gm_error *err)
 {
-    int rc = 0;
-    for (uint64_t i = 0; rc == 0 && i < p->n[stage]; i++) {
-        struct reader_task t;
-        rc = shards_task(p->shards, stage, i, &t, err);
-        bool ran = t.status != RESULT_NONE && t.status != RESULT_SKIPPED;
-        union cell row[TASK_COLS] = {
-            {.u = stage},
-            {.q = i},
-            {.i = ran ? (int32_t)t.rank : -1},
-            {.u = ran ? t.n_ranks : 0},
-            {.d = t.start},
-            {.d = t.end},
-            {.u = t.attempts},
-            {.b = (uint8_t)t.status},
-            {.b = (uint8_t)t.reason},
-            {.i = t.exit_code},
-            {.i = t.signal},
-        };
-        if (rc == 0)
-            rc = add_row(columns, row, TASK_COLS, err);
+    const struct team *t = p->team;
+    uint64_t n = h->n_blocks + 1;
+    struct heap mine = *h;
+    AUTO_FREE(struct heap) heaps = xcalloc(t->n, sizeof(*heaps));
+    AUTO_FREE(struct heap_sum) sums = xcalloc(t->n, n * sizeof(*sums));
+    int rc = team_gather(t, &mine, sizeof(mine), heaps, err);
+    rc = rc == 0 ? team_gather(t, h->sums, n * sizeof(*sums), sums, err) : rc;
+    h->n_values = 0;
+    for (unsigned m = 0; rc == 0 && m < t->n; m++) {
+        const struct heap *other = &heaps[m];
+        h->ragged |= other->ragged;
+        if (other->n_values > 0 && h->n_values == 0)
+            memcpy(h->one, other->one, sizeof(h->one));
+        h->ragged |= other->n_values > 0 &&
+                     memcmp(h->one, other->one, h->ndim * sizeof(h->one[0])) != 0;
+        h->n_values += other->n_values;
     }
-    return rc;
-}
-
-/* A text a task as one heap of bytes: GROUP/data and GROUP/offset. */
-struct texts {
-    uint32_t kind;
-    const char *name, *help;
-};
-
-static int
-texts_size(struct packing *p, uint32_t kind, uint64_t *ret, struct gm_error *err)
-{
-    uint64_t bytes = 0;
-    for (unsigned s = 0; s < p->head->n_stages; s++) {
-        for (uint64_t i = 0; i < p->n[s]; i++) {
-            struct source_value v;
-            int rc = shards_find(p->shards, s, i, kind, 0, &v, err);
-            if (rc != 0 && rc != -ENOENT)
-                return rc;
-            if (rc == 0 && __builtin_add_overflow(bytes, v.nbytes, &bytes))
-                return gm_fail(err, -EOVERFLOW, "more bytes than a file can have");
-        }
-    }
-    *ret = bytes;
-    return 0;
-}
-
-static int fill_texts(struct packing *p,
-                      uint32_t kind,
-                      struct feed *data,
-                      struct feed *offset,
-                      struct gm_error *err)
-{
-    uint64_t at = 0;
-    int rc = feed_add(offset, &at, 1, err);
-    for (unsigned s = 0; s < p->head->n_stages; s++) {
-        for (uint64_t i = 0; rc == 0 && i < p->n[s]; i++) {
-            struct source_value v;
-            rc = shards_find(p->shards, s, i, kind, 0, &v, err);
-            if (rc == 0) {
-                rc = packing_copy(p, data, &v, err);
-                at += v.nbytes;
-            } else if (rc == -ENOENT) {
-                rc = 0;
-            }
-            rc = rc == 0 ? feed_add(offset, &at, 1, err) : rc;
+    struct heap_sum at = {0, 0};
+    for (uint64_t i = 0; rc == 0 && i < n; i++) {
+        h->sums[i] = at;
+        for (unsigned m = 0; m < t->n; m++) {
+            at.elements += sums[m * n + i].elements;
+            at.rows += sums[m * n + i].rows;
         }
     }
     return rc;
-}
-
-static int
-put_texts(struct packing *p, hid_t tasks, const struct texts *t, struct gm_error *err)
-{
-    AUTO_ID group = -1;
-    uint64_t bytes = 0;
-    struct feed streams[2] = {{0}, {0}};
-    int rc = h5_group(tasks, t->name, t->help, &group, err);
-    rc = rc == 0 ? h5_put_text(group, "layout", "heap", err) : rc;
-    rc = rc == 0 ? texts_size(p, t->kind, &bytes, err) : rc;
-    struct column data = {.name = "data",
-                          .unit = "byte",
-                          .help = "all tasks' texts, one after the other, UTF-8",
-                          .type = H5T_NATIVE_UINT8,
-                          .ndim = 1,
-                          .dims = {bytes}};
-    struct column offset = {.name = "offset",
-                            .unit = "byte",
-                            .help = "row i's text is data[offset[i]:offset[i + 1]]",
-                            .type = H5T_NATIVE_UINT64,
-                            .ndim = 1,
-                            .dims = {p->n_rows + 1}};
-    rc = rc == 0 ? feed_open(&streams[0], group, &data, err) : rc;
-    rc = rc == 0 ? feed_open(&streams[1], group, &offset, err) : rc;
-    if (bytes > 0) /* else the fill value, 0, says it all */
-        rc = rc == 0 ? fill_texts(p, t->kind, &streams[0], &streams[1], err) : rc;
-    return close_columns(streams, 2, rc, err);
 }
 
 int packing_tasks(struct packing *p, struct gm_error *err)
 {
-    static const struct texts texts[] = {
-        {RESULT_PARAMS, "params", "what varies from task to task, canonical JSON"},
-        {RESULT_MESSAGE, "message", "the sentence of a failure"},
-    };
-    struct feed columns[TASK_COLS];
+    struct bulk columns[COL_TASKS];
     memset(columns, 0, sizeof(columns));
-    AUTO_ID at = -1;
-    int rc = h5_group(p->file, "tasks", "one row a task, all stages in order", &at, err);
-    rc =
-        rc == 0 ? open_columns(at, task_columns, TASK_COLS, p->n_rows, columns, err) : rc;
-    for (unsigned s = 0; rc == 0 && s < p->head->n_stages; s++)
-        rc = fill_tasks(p, s, columns, err);
-    rc = close_columns(columns, TASK_COLS, rc, err);
-    for (unsigned i = 0; rc == 0 && i < 2; i++)
-        rc = put_texts(p, at, &texts[i], err);
+    int rc = open_columns(p, "tasks", task_columns, COL_TASKS, p->n_rows, columns, err);
+    if (rc == 0)
+        rc = packing_look(p, columns[0].first, columns[0].end, columns, err);
+    rc = close_columns(p, columns, COL_TASKS, rc, err);
+    for (unsigned i = 0; rc == 0 && i < p->n_heaps; i++)
+        rc = join_heap(p, &p->heaps[i], err);
     return rc;
 }
 
-static int fill_attempts(struct packing *p,
-                         unsigned stage,
-                         struct feed *columns,
-                         struct feed *rss,
-                         struct gm_error *err)
+static int add_attempt(struct packing *p,
+                       unsigned stage,
+                       uint64_t i,
+                       struct bulk *columns,
+                       struct gm_error *err)
 {
-    uint64_t n = p->n[stage] > 0 ? shards_n_attempts(p->shards, stage) : 0;
-    int rc = 0;
-    for (uint64_t i = 0; rc == 0 && i < n; i++) {
-        struct row_commit c;
-        rc = shards_attempt(p->shards, stage, i, &c, err);
-        if (rc != 0)
-            break;
-        union cell row[ATTEMPT_COLS] = {
-            {.q = p->first[stage] + c.task},
-            {.u = c.attempt},
-            {.i = (int32_t)c.rank},
-            {.u = c.n_ranks},
-            {.b = (uint8_t)c.status},
-            {.b = (uint8_t)c.reason},
-            {.d = c.start},
-            {.d = c.end},
-            {.i = c.exit_code},
-            {.i = c.signal},
-            {.d = c.user_s},
-            {.d = c.system_s},
-        };
-        rc = add_row(columns, row, ATTEMPT_COLS, err);
-        rc = rc == 0 ? feed_add(rss, &c.max_rss, 1, err) : rc;
-    }
-    return rc;
+    struct row_commit c;
+    int rc = shards_attempt(p->shards, stage, i, &c, err);
+    if (rc != 0)
+        return rc;
+    union cell row[TRY_COLUMNS] = {
+        [TRY_TASK] = {.q = p->first[stage] + c.task},
+        [TRY_ATTEMPT] = {.u = c.attempt},
+        [TRY_RANK] = {.i = (int32_t)c.rank},
+        [TRY_N_RANKS] = {.u = c.n_ranks},
+        [TRY_STATUS] = {.b = (uint8_t)c.status},
+        [TRY_REASON] = {.b = (uint8_t)c.reason},
+        [TRY_START] = {.d = c.start},
+        [TRY_END] = {.d = c.end},
+        [TRY_EXIT_CODE] = {.i = c.exit_code},
+        [TRY_SIGNAL] = {.i = c.signal},
+        [TRY_USER] = {.d = c.user_s},
+        [TRY_SYSTEM] = {.d = c.system_s},
+        [TRY_MAX_RSS] = {.q = c.max_rss},
+        [TRY_READ] = {.q = c.read_bytes},
+        [TRY_WRITTEN] = {.q = c.written_bytes},
+    };
+    return packing_add(columns, row, TRY_COLUMNS, err);
 }
 
 int packing_attempts(struct packing *p, struct gm_error *err)
 {
-    struct feed columns[ATTEMPT_COLS + 1];
+    struct bulk columns[TRY_COLUMNS];
     memset(columns, 0, sizeof(columns));
-    uint64_t n = 0;
+    uint64_t n = 0, before = 0;
     for (unsigned s = 0; s < p->head->n_stages; s++)
         n += p->n[s] > 0 ? shards_n_attempts(p->shards, s) : 0;
-    struct column rss = {.name = "max_rss",
-                         .unit = "byte",
-                         .help = "most resident memory, as Linux counts it: of a "
-                                 "command, or of the rank where that was more",
-                         .type = H5T_NATIVE_UINT64,
-                         .ndim = 1,
-                         .dims = {n}};
-    AUTO_ID at = -1;
-    int rc = h5_group(p->file, "attempts", "one row an attempt at a task", &at, err);
-    rc = rc == 0 ? open_columns(at, attempt_columns, ATTEMPT_COLS, n, columns, err) : rc;
-    rc = rc == 0 ? feed_open(&columns[ATTEMPT_COLS], at, &rss, err) : rc;
-    for (unsigned s = 0; rc == 0 && s < p->head->n_stages; s++)
-        rc = fill_attempts(p, s, columns, &columns[ATTEMPT_COLS], err);
-    return close_columns(columns, ATTEMPT_COLS + 1, rc, err);
+    int rc = open_columns(p, "attempts", attempt_columns, TRY_COLUMNS, n, columns, err);
+    uint64_t first = columns[0].first, end = columns[0].end;
+    for (unsigned s = 0; rc == 0 && s < p->head->n_stages; s++) {
+        uint64_t has = p->n[s] > 0 ? shards_n_attempts(p->shards, s) : 0;
+        uint64_t from = before > first ? before : first;
+        uint64_t to = before + has < end ? before + has : end;
+        for (uint64_t i = from; rc == 0 && i < to; i++)
+            rc = add_attempt(p, s, i - before, columns, err);
+        before += has;
+    }
+    return close_columns(p, columns, TRY_COLUMNS, rc, err);
 }
 
 static int put_rank_numbers(struct packing *p, hid_t at, unsigned n, struct gm_error *err)
@@ -328,7 +276,7 @@ int packing_ranks(struct packing *p, struct gm_error *err)
     unsigned n = shards_n_ranks(p->shards);
     AUTO_FREE(const char *) texts = xcalloc(n + 1u, sizeof(*texts));
     AUTO_ID at = -1;
-    int rc = h5_group(p->file, "ranks", "one row a rank", &at, err);
+    int rc = h5_group(p->out.file, "ranks", "one row a rank", &at, err);
     for (unsigned k = 0; rc == 0 && k < RESULT_RANK_TEXTS; k++) {
         for (unsigned i = 0; i < n; i++) {
             struct reader_rank r;

@@ -1,411 +1,447 @@
-/* Outputs, series and logs of a packed file. First the record rows of a stage are looked
- * at, which tells each output's layout and size; then each output is written from its
- * first task to its last. Invariant: a value's bytes are compared with their checksum on
- * their way. */
+/* Outputs, series, logs and texts of a packed file: the second way through the tasks.
+ * Invariant: the members together write each byte of a stream once, whatever value it is
+ * of; where a value is cut, the member that has its first byte checks all of it. */
 #include "base/memory.h"
 #include "column.h"
-#include "crc.h"
 #include "packing.h"
-#include <assert.h>
 #include <math.h>
 
-#define PIECE (4u << 20) /* bytes of a value in memory at once */
-
-struct values { /* of one output, series or log of a stage */
-    struct packing *p;
+/* A place among a heap's rows: a task. */
+struct cursor {
     unsigned stage;
-    uint32_t kind, index, dtype, ndim;
-    const char *name, *unit, *help;
-    bool ragged;       /* its shapes differ, or a task that is done has none */
-    uint64_t n_values; /* tasks that have one */
-    uint64_t elements, rows;
-    uint32_t one_ndim; /* the shape of the first; of a row, for a series */
-    uint64_t one[GM_MAX_DIMS];
+    uint64_t task;
 };
 
-/* A value in pieces of at most PIECE bytes, each of whole units of `unit` bytes. */
-typedef int
-piece_fn(void *ctx, uint64_t first, const void *data, uint64_t n, struct gm_error *);
-
-static int each_piece(struct packing *p,
-                      const struct source_value *v,
-                      uint64_t unit,
-                      piece_fn *fn,
-                      void *ctx,
-                      struct gm_error *err)
+static struct cursor
+cursor_at(const struct packing *p, const struct heap *h, uint64_t row)
 {
-    uint64_t most = unit >= PIECE ? unit : PIECE / unit * unit;
-    uint64_t room = v->nbytes < most ? v->nbytes : most;
-    unsigned char small[512];
-    unsigned char *buf = room <= sizeof(small) ? small : malloc(room);
-    if (buf == NULL)
-        return gm_fail(
-            err, -ENOMEM, "no memory for %llu bytes", (unsigned long long)room);
-    uint32_t crc = 0;
-    int rc = 0;
-    for (uint64_t at = 0; rc == 0 && at < v->nbytes; at += room) {
-        uint64_t n = v->nbytes - at < room ? v->nbytes - at : room;
-        rc = shards_part(p->shards, v, at, n, buf, err);
-        if (rc == 0) {
-            crc = crc_extend(crc, buf, n);
-            rc = fn(ctx, at / unit, buf, n / unit, err);
+    struct cursor c = {h->stage, row};
+    if (h->stage != PACKING_ALL)
+        return c;
+    for (c.stage = 0; c.task >= p->n[c.stage]; c.stage++)
+        c.task -= p->n[c.stage];
+    return c;
+}
+
+static void cursor_next(const struct packing *p, const struct heap *h, struct cursor *c)
+{
+    c->task++;
+    while (h->stage == PACKING_ALL && c->stage + 1 < p->head->n_stages &&
+           c->task >= p->n[c->stage]) {
+        c->stage++;
+        c->task = 0;
+    }
+}
+
+static uint64_t heap_rows(const struct packing *p, const struct heap *h)
+{
+    return h->stage == PACKING_ALL ? p->n_rows : p->n[h->stage];
+}
+
+/* The first row of a block, as the heap counts them. */
+static uint64_t block_row(const struct packing *p, const struct heap *h, uint64_t block)
+{
+    uint64_t first = h->stage == PACKING_ALL ? 0 : p->first[h->stage];
+    uint64_t row = (h->first_block + block) * PACKING_BLOCK;
+    return row > first ? row - first : 0;
+}
+
+static bool in_rows(const struct heap *h) /* of a series; else in elements */
+{
+    return h->kind == RESULT_SERIES && !h->ragged;
+}
+
+static uint64_t sum_at(const struct heap *h, uint64_t block)
+{
+    return in_rows(h) ? h->sums[block].rows : h->sums[block].elements;
+}
+
+/* Of a value, in the stream's unit. */
+static uint64_t length_of(const struct heap *h, const struct source_value *v)
+{
+    return in_rows(h) ? v->dims[0] : v->nbytes / gm_dtype_size(v->dtype);
+}
+
+static const struct result_field *
+field_of(const struct shards_run *run, uint32_t index, size_t *ret_offset)
+{
+    size_t at = 0;
+    for (unsigned i = 0; i < run->n_fields; i++) {
+        if (run->fields[i].index == index) {
+            *ret_offset = at;
+            return &run->fields[i];
         }
+        at += run->fields[i].nbytes;
     }
-    if (buf != small)
-        free(buf);
-    return rc == 0 && crc != v->crc ? shards_damaged(p->shards, v, err) : rc;
+    return NULL;
 }
 
-static int append_piece(
-    void *ctx, uint64_t first, const void *data, uint64_t n, struct gm_error *err)
-{
-    (void)first;
-    return feed_add(ctx, data, n, err);
-}
-
-int packing_copy(struct packing *p,
-                 struct feed *to,
-                 const struct source_value *v,
-                 struct gm_error *err)
-{
-    if (v->nbytes == 0)
-        return 0;
-    return each_piece(p, v, to->row_bytes, append_piece, to, err);
-}
-
-/* A row that is too large to hold: boxes along its first dimension that does not fit
- * whole. */
-struct boxes {
-    struct feed *to;
-    unsigned axis;      /* boxes span part of this one, one index of those before it */
-    uint64_t per_outer; /* units along axis */
-    const uint64_t *dims;
-};
-
-static int write_box(
-    struct boxes *b, uint64_t first, const void *data, uint64_t n, struct gm_error *err)
-{
-    hsize_t start[GM_MAX_DIMS] = {0}, count[GM_MAX_DIMS];
-    uint64_t outer = first / b->per_outer;
-    for (unsigned i = b->axis; i-- > 0; outer /= b->dims[i]) {
-        start[i] = outer % b->dims[i];
-        count[i] = 1;
-    }
-    start[b->axis] = first % b->per_outer;
-    count[b->axis] = n;
-    for (unsigned i = b->axis + 1; i + 1 < b->to->ndim; i++)
-        count[i] = b->dims[i];
-    return feed_part(b->to, start, count, data, err);
-}
-
-/* A piece may go over the end of the axis: then it is more than one box. */
-static int
-write_piece(void *ctx, uint64_t first, const void *data, uint64_t n, struct gm_error *err)
-{
-    struct boxes *b = ctx;
-    const unsigned char *at = data;
-    uint64_t unit = gm_dtype_size(GM_U8);
-    for (unsigned i = b->axis + 1; i + 1 < b->to->ndim; i++)
-        unit *= b->dims[i];
-    unit *= H5Tget_size(b->to->type);
-    int rc = 0;
-    while (rc == 0 && n > 0) {
-        uint64_t left = b->per_outer - first % b->per_outer;
-        uint64_t now = n < left ? n : left;
-        rc = write_box(b, first, at, now, err);
-        first += now;
-        at += now * unit;
-        n -= now;
-    }
-    return rc;
-}
-
-static int copy_row(struct packing *p,
-                    struct feed *to,
-                    const struct source_value *v,
+/* One output of tasks [task, end) of a run, all of the same length. */
+static int copy_run(struct packing *p,
+                    const struct shards_run *run,
+                    const struct result_field *f,
+                    size_t offset,
+                    uint64_t end,
+                    struct bulk *to,
                     struct gm_error *err)
 {
-    if (v->nbytes <= PIECE || v->ndim == 0)
-        return each_piece(p, v, v->nbytes > 0 ? v->nbytes : 1, append_piece, to, err);
-    struct boxes b = {.to = to, .dims = v->dims};
-    assert(v->dims[0] > 0); /* it has bytes */
-    uint64_t unit = v->nbytes / v->dims[0];
-    for (; unit > PIECE && b.axis + 1 < v->ndim; unit /= v->dims[b.axis]) {
-        b.axis++;
-        assert(v->dims[b.axis] > 0);
-    }
-    b.per_outer = v->dims[b.axis];
-    int rc = feed_skip(to, 0, err); /* what is buffered comes before this row */
-    rc = rc == 0 ? each_piece(p, v, unit, write_piece, &b, err) : rc;
-    return rc == 0 ? feed_skip(to, 1, err) : rc;
-}
-
-static int
-find(const struct values *o, uint64_t task, struct source_value *v, struct gm_error *err)
-{
-    return shards_find(o->p->shards, o->stage, task, o->kind, o->index, v, err);
-}
-
-/* One more value: does it fit the shape that all had so far? */
-static int look_at(struct values *o,
-                   uint64_t task,
-                   const struct source_value *v,
-                   struct gm_error *err)
-{
-    bool series = o->kind == RESULT_SERIES;
-    unsigned skip = series ? 1 : 0;
-    if (v->dtype != o->dtype || v->ndim != o->ndim + skip)
-        return gm_fail(err,
-                       -EINVAL,
-                       "%s[%llu].%s: %s of %u dimensions, declared as %s of %u",
-                       o->p->head->stages[o->stage].name,
-                       (unsigned long long)task,
-                       o->name,
-                       gm_dtype_name(v->dtype),
-                       v->ndim,
-                       gm_dtype_name(o->dtype),
-                       o->ndim + skip);
-    if (o->n_values++ == 0) {
-        o->one_ndim = v->ndim - skip;
-        memcpy(o->one, v->dims + skip, o->one_ndim * sizeof(o->one[0]));
-    }
-    if (memcmp(o->one, v->dims + skip, o->one_ndim * sizeof(o->one[0])) != 0)
-        o->ragged = true;
-    o->rows += series ? v->dims[0] : 1;
-    size_t size = gm_dtype_size(v->dtype);
-    assert(size > 0); /* row_record_ok */
-    if (__builtin_add_overflow(o->elements, v->nbytes / size, &o->elements))
-        return gm_fail(err, -EOVERFLOW, "%s: more than a file can hold", o->name);
-    return 0;
-}
-
-/* Looks at the record rows of all tasks of a stage once. */
-static int look(struct packing *p,
-                unsigned stage,
-                struct values *all,
-                unsigned n,
-                struct gm_error *err)
-{
-    for (uint64_t i = 0; i < p->n[stage]; i++) {
-        struct reader_task t;
-        int rc = shards_task(p->shards, stage, i, &t, err);
-        for (unsigned k = 0; rc == 0 && k < n; k++) {
-            struct source_value v;
-            rc = find(&all[k], i, &v, err);
-            if (rc == 0) {
-                rc = look_at(&all[k], i, &v, err);
-            } else if (rc == -ENOENT) {
-                rc = 0;
-                all[k].ragged |= t.status == RESULT_DONE && all[k].kind == RESULT_OUTPUT;
-            }
+    uint64_t most = run->row_bytes > 0 ? PACKING_SCRATCH / run->row_bytes : end;
+    int rc =
+        f->nbytes > 0 && most == 0
+            ? gm_fail(
+                  err, -EINVAL, "rows of %llu bytes", (unsigned long long)run->row_bytes)
+            : 0;
+    for (uint64_t task = run->task, n; rc == 0 && f->nbytes > 0 && task < end;
+         task += n) {
+        n = end - task < most ? end - task : most;
+        rc = shards_run_rows(p->shards, run, task, n, p->scratch, err);
+        if (rc == 0 && f->nbytes == run->row_bytes) {
+            rc = bulk_add(to, p->scratch, n * f->nbytes, err);
+            continue;
         }
-        if (rc != 0)
-            return rc;
+        const unsigned char *at = p->scratch + offset;
+        for (uint64_t i = 0; rc == 0 && i < n; i++, at += run->row_bytes)
+            rc = bulk_add(to, at, f->nbytes, err);
     }
-    return 0;
-}
-
-static int
-put_layout(hid_t at, const struct values *o, const char *layout, struct gm_error *err)
-{
-    int rc = h5_put_text(at, "layout", layout, err);
-    return rc == 0 ? h5_put_text(at, "dtype", gm_dtype_name(o->dtype), err) : rc;
+    return rc;
 }
 
 /* [n_tasks, ...]: a task without a value reads as NaN, or 0. */
-static int put_stacked(struct values *o, hid_t group, struct gm_error *err)
+static int fill_stacked(struct packing *p,
+                        const struct heap *h,
+                        struct bulk *to,
+                        struct gm_error *err)
+{
+    int rc = 0;
+    for (uint64_t task = to->first; rc == 0 && task < to->end;) {
+        struct shards_run run;
+        struct source_value v;
+        size_t offset = 0;
+        rc = packing_run(p, h->stage, task, &run, err);
+        const struct result_field *f = rc == 0 ? field_of(&run, h->index, &offset) : NULL;
+        if (f != NULL) {
+            uint64_t end = run.end < to->end ? run.end : to->end;
+            rc = copy_run(p, &run, f, offset, end, to, err);
+            task = end;
+            continue;
+        }
+        if (rc == 0 || rc == -ENOENT)
+            rc = packing_find(p, h, h->stage, task, &v, err);
+        if (rc == 0)
+            rc = packing_copy(p, to, &v, 0, v.nbytes, err);
+        else if (rc == -ENOENT)
+            rc = bulk_add_fill(to, to->row_bytes, err);
+        task++;
+    }
+    return rc;
+}
+
+static int put_layout(struct packing *p,
+                      hid_t at,
+                      const struct heap *h,
+                      const char *layout,
+                      struct gm_error *err)
+{
+    int rc = h5_put_text(at, "layout", layout, err);
+    (void)p;
+    return rc == 0 ? h5_put_text(at, "dtype", gm_dtype_name(h->dtype), err) : rc;
+}
+
+/* Rank 0: the attributes of a dataset that is made. */
+static int label_set(struct packing *p,
+                     const char *group,
+                     const struct heap *h,
+                     const char *layout,
+                     struct gm_error *err)
+{
+    if (p->out.file < 0)
+        return 0;
+    AUTO_ID at = -1;
+    AUTO_ID set = -1;
+    int rc = h5_open_group(p->out.file, group, &at, err);
+    if (rc == 0 && (set = H5Dopen2(at, h->name, H5P_DEFAULT)) < 0)
+        rc = h5_fail(err, "%s", h->name);
+    return rc == 0 ? put_layout(p, set, h, layout, err) : rc;
+}
+
+static int put_stacked(struct packing *p,
+                       const struct heap *h,
+                       const char *group,
+                       struct gm_error *err)
 {
     static const double nan64 = NAN;
     static const float nan32 = NAN;
-    struct column c = {.name = o->name,
-                       .unit = o->unit,
-                       .help = o->help,
-                       .type = h5_dtype(o->dtype),
-                       .ndim = o->ndim + 1,
-                       .dims = {o->p->n[o->stage]}};
-    c.fill = o->dtype == GM_F64   ? &nan64
-             : o->dtype == GM_F32 ? (const void *)&nan32
-                                  : NULL;
-    memcpy(c.dims + 1, o->one, o->one_ndim * sizeof(o->one[0]));
-    struct feed to = {0};
-    int rc = feed_open(&to, group, &c, err);
-    rc = rc == 0 ? put_layout(to.set, o, "stacked", err) : rc;
-    for (uint64_t i = 0; rc == 0 && o->n_values > 0 && i < c.dims[0]; i++) {
+    struct bulk_spec spec = {.group = group,
+                             .column = {.name = h->name,
+                                        .unit = h->unit,
+                                        .help = h->help,
+                                        .type = h5_dtype(h->dtype),
+                                        .ndim = h->ndim + 1,
+                                        .dims = {p->n[h->stage]}}};
+    spec.column.fill = h->dtype == GM_F64   ? &nan64
+                       : h->dtype == GM_F32 ? (const void *)&nan32
+                                            : NULL;
+    memcpy(spec.column.dims + 1, h->one, h->one_ndim * sizeof(h->one[0]));
+    spec.sparse = h->n_values == 0;
+    struct bulk to = {0};
+    int rc = bulk_open(&p->out, &spec, &to, err);
+    if (rc == 0 && h->n_values > 0)
+        rc = fill_stacked(p, h, &to, err);
+    else
+        bulk_leave(&to);
+    rc = output_settle(&p->out, rc, err);
+    rc = bulk_close(&to, rc, err);
+    rc = rc == 0 ? label_set(p, group, h, "stacked", err) : rc;
+    return team_agree(p->team, rc, err);
+}
+
+/* Of a value that begins at `at` of the stream, what is this member's. */
+static int copy_part(struct packing *p,
+                     const struct source_value *v,
+                     uint64_t at,
+                     uint64_t n,
+                     struct bulk *to,
+                     struct gm_error *err)
+{
+    uint64_t from = at > to->first ? at : to->first;
+    uint64_t end = at + n < to->end ? at + n : to->end;
+    if (from >= end)
+        return 0;
+    return packing_copy(
+        p, to, v, (from - at) * to->row_bytes, (end - from) * to->row_bytes, err);
+}
+
+static int
+fill_data(struct packing *p, const struct heap *h, struct bulk *to, struct gm_error *err)
+{
+    uint64_t block = 0;
+    if (to->first == to->end || to->row_bytes == 0)
+        return 0;
+    while (block + 1 < h->n_blocks && sum_at(h, block + 1) <= to->first)
+        block++;
+    uint64_t at = sum_at(h, block);
+    struct cursor c = cursor_at(p, h, block_row(p, h, block));
+    int rc = 0;
+    while (rc == 0 && at < to->end) {
         struct source_value v;
-        rc = find(o, i, &v, err);
-        if (rc == -ENOENT)
-            rc = feed_skip(&to, 1, err);
-        else if (rc == 0)
-            rc = copy_row(o->p, &to, &v, err);
+        rc = packing_find(p, h, c.stage, c.task, &v, err);
+        if (rc == 0) {
+            uint64_t n = length_of(h, &v);
+            rc = copy_part(p, &v, at, n, to, err);
+            at += n;
+        } else if (rc == -ENOENT) {
+            rc = 0;
+        }
+        cursor_next(p, h, &c);
     }
-    if (rc == 0)
-        return feed_close(&to, err);
-    feed_drop(&to);
     return rc;
 }
 
-static int fill_heap(struct values *o, struct feed s[3], struct gm_error *err)
+/* Row i is where task i's value begins. */
+static int fill_offsets(struct packing *p,
+                        const struct heap *h,
+                        struct bulk *to,
+                        struct gm_error *err)
 {
-    uint64_t at = 0, each = s[0].row_bytes;
-    int rc = feed_add(&s[1], &at, 1, err);
-    for (uint64_t i = 0; rc == 0 && i < o->p->n[o->stage]; i++) {
+    uint64_t n = heap_rows(p, h), block = 0;
+    int rc = 0;
+    if (to->first == to->end)
+        return 0;
+    while (block + 1 < h->n_blocks && block_row(p, h, block + 1) <= to->first)
+        block++;
+    uint64_t row = block_row(p, h, block), at = sum_at(h, block);
+    struct cursor c = row < n ? cursor_at(p, h, row) : (struct cursor){0, 0};
+    for (; rc == 0 && row < to->end; row++) {
+        struct source_value v;
+        if (row >= to->first)
+            rc = bulk_add(to, &at, sizeof(at), err);
+        if (rc != 0 || row >= n)
+            continue;
+        rc = packing_find(p, h, c.stage, c.task, &v, err);
+        at += rc == 0 ? length_of(h, &v) : 0;
+        rc = rc == -ENOENT ? 0 : rc;
+        cursor_next(p, h, &c);
+    }
+    return rc;
+}
+
+static int fill_shapes(struct packing *p,
+                       const struct heap *h,
+                       struct bulk *to,
+                       struct gm_error *err)
+{
+    int rc = 0;
+    for (uint64_t task = to->first; rc == 0 && task < to->end; task++) {
         struct source_value v = {0};
-        rc = find(o, i, &v, err);
+        rc = packing_find(p, h, h->stage, task, &v, err);
         if (rc == -ENOENT) {
             rc = 0;
             memset(v.dims, 0xff, sizeof(v.dims)); /* no value */
-        } else if (rc == 0) {
-            rc = packing_copy(o->p, &s[0], &v, err);
-            at += each > 0 ? v.nbytes / each : 0;
         }
-        rc = rc == 0 ? feed_add(&s[1], &at, 1, err) : rc;
-        if (rc == 0 && s[2].ndim > 0)
-            rc = feed_add(&s[2], v.dims, 1, err);
+        rc = rc == 0 ? bulk_add(to, v.dims, to->row_bytes, err) : rc;
     }
     return rc;
+}
+
+enum { DATA, OFFSET, SHAPE, STREAMS };
+
+static void describe_streams(const struct packing *p,
+                             const struct heap *h,
+                             const char *layout,
+                             struct bulk_spec spec[STREAMS])
+{
+    static const uint64_t none = UINT64_MAX;
+    bool series = in_rows(h), text = strcmp(layout, "heap") == 0;
+    uint64_t n = heap_rows(p, h);
+    spec[DATA].column = (struct column){.name = "data",
+                                        .unit = h->unit,
+                                        .help = h->help,
+                                        .type = h5_dtype(h->dtype),
+                                        .ndim = series ? h->ndim + 1 : 1,
+                                        .dims = {sum_at(h, h->n_blocks)}};
+    if (series)
+        memcpy(spec[DATA].column.dims + 1, h->one, h->one_ndim * sizeof(h->one[0]));
+    spec[OFFSET].column =
+        (struct column){.name = "offset",
+                        .unit = series ? "row"
+                                : text ? "byte"
+                                       : "element",
+                        .help = "task i has data[offset[i]:offset[i + 1]]",
+                        .type = H5T_NATIVE_UINT64,
+                        .ndim = 1,
+                        .dims = {n + 1}};
+    spec[SHAPE].column =
+        (struct column){.name = "shape",
+                        .unit = "element",
+                        .help = "the shape of task i's value; 2^64 - 1: it has none",
+                        .type = H5T_NATIVE_UINT64,
+                        .ndim = 2,
+                        .fill = &none,
+                        .dims = {n, h->ndim + (h->kind == RESULT_SERIES ? 1u : 0u)}};
+    spec[OFFSET].sparse = spec[SHAPE].sparse = h->n_values == 0;
+}
+
+/* Rank 0: the group that the streams go into. */
+static int make_group(struct packing *p,
+                      const char *parent,
+                      const struct heap *h,
+                      const char *layout,
+                      struct gm_error *err)
+{
+    if (p->out.file < 0)
+        return 0;
+    AUTO_ID at = -1;
+    AUTO_ID group = -1;
+    int rc = h5_open_group(p->out.file, parent, &at, err);
+    rc = rc == 0 ? h5_group(at, h->name, h->help, &group, err) : rc;
+    rc = rc == 0 ? h5_put_text(group, "unit", h->unit, err) : rc;
+    return rc == 0 ? put_layout(p, group, h, layout, err) : rc;
 }
 
 /* A group: data, offset, and shape where the shapes are not simply the lengths. */
-static int put_heap(struct values *o, hid_t at, const char *layout, struct gm_error *err)
+static int put_heap(struct packing *p,
+                    const struct heap *h,
+                    const char *parent,
+                    const char *layout,
+                    struct gm_error *err)
 {
-    bool series = strcmp(layout, "series") == 0, shaped = strcmp(layout, "ragged") == 0;
-    static const uint64_t none = UINT64_MAX;
-    uint64_t n = o->p->n[o->stage];
-    AUTO_ID group = -1;
-    struct feed s[3] = {{0}, {0}, {0}};
-    struct column data = {.name = "data",
-                          .unit = o->unit,
-                          .help = o->help,
-                          .type = h5_dtype(o->dtype),
-                          .ndim = series ? o->ndim + 1 : 1,
-                          .dims = {series ? o->rows : o->elements}};
-    if (series)
-        memcpy(data.dims + 1, o->one, o->one_ndim * sizeof(o->one[0]));
-    struct column offset = {.name = "offset",
-                            .unit = series ? "row" : "element",
-                            .help = "task i has data[offset[i]:offset[i + 1]]",
-                            .type = H5T_NATIVE_UINT64,
-                            .ndim = 1,
-                            .dims = {n + 1}};
-    struct column shape = {.name = "shape",
-                           .unit = "element",
-                           .help = "the shape of task i's value; 2^64 - 1: it has none",
-                           .type = H5T_NATIVE_UINT64,
-                           .ndim = 2,
-                           .fill = &none,
-                           .dims = {n, o->ndim + (o->kind == RESULT_SERIES ? 1u : 0u)}};
-    int rc = h5_group(at, o->name, o->help, &group, err);
-    rc = rc == 0 ? h5_put_text(group, "unit", o->unit, err) : rc;
-    rc = rc == 0 ? put_layout(group, o, layout, err) : rc;
-    rc = rc == 0 ? feed_open(&s[0], group, &data, err) : rc;
-    rc = rc == 0 ? feed_open(&s[1], group, &offset, err) : rc;
-    rc = rc == 0 && shaped ? feed_open(&s[2], group, &shape, err) : rc;
-    rc = rc == 0 ? fill_heap(o, s, err) : rc;
-    for (unsigned i = 0; i < 3; i++) {
-        if (rc == 0)
-            rc = feed_close(&s[i], err);
-        else
-            feed_drop(&s[i]);
-    }
-    return rc;
-}
-
-static int put_values(
-    struct values *o, hid_t outputs, hid_t series, hid_t logs, struct gm_error *err)
-{
-    switch (o->kind) {
-    case RESULT_OUTPUT:
-        return o->ragged ? put_heap(o, outputs, "ragged", err)
-                         : put_stacked(o, outputs, err);
-    case RESULT_SERIES:
-        return put_heap(o, series, o->ragged ? "ragged" : "series", err);
-    default:
-        return put_heap(o, logs, "heap", err);
-    }
-}
-
-/* A stage's outputs and logs in the order in which they are looked for. */
-static struct values *list(struct packing *p, unsigned stage, unsigned *ret_n)
-{
-    const struct reader_stage *st = &p->head->stages[stage];
-    struct values *all = xcalloc(st->n_outputs + 2u, sizeof(*all));
-    unsigned n = 0;
-    for (; n < st->n_outputs; n++) {
-        const struct reader_output *o = &st->outputs[n];
-        bool series = (o->flags & GM_SERIES) != 0;
-        all[n] = (struct values){.kind = series ? RESULT_SERIES : RESULT_OUTPUT,
-                                 .index = n,
-                                 .dtype = o->dtype,
-                                 .ndim = o->ndim,
-                                 .one_ndim = o->ndim,
-                                 .name = o->name,
-                                 .unit = o->unit,
-                                 .help = o->help,
-                                 .ragged = !series && (o->flags & GM_RAGGED) != 0};
-    }
-    static const struct values logs[2] = {
-        {.kind = RESULT_STDOUT,
-         .name = "stdout",
-         .help = "what it wrote to standard output"},
-        {.kind = RESULT_STDERR,
-         .name = "stderr",
-         .help = "what it wrote to standard error"},
-    };
-    for (unsigned i = 0; i < 2; i++) {
-        all[n] = logs[i];
-        all[n].dtype = GM_U8;
-        all[n].ndim = 1;
-        all[n++].unit = "byte";
+    typedef int fill_fn(
+        struct packing *, const struct heap *, struct bulk *, struct gm_error *);
+    static fill_fn *const fill[STREAMS] = {fill_data, fill_offsets, fill_shapes};
+    unsigned n = strcmp(layout, "ragged") == 0 ? STREAMS : SHAPE;
+    struct bulk_spec spec[STREAMS] = {{0}};
+    struct bulk s[STREAMS];
+    AUTO_STR group = {0};
+    memset(s, 0, sizeof(s));
+    str_printf(&group, "%s/%s", parent, h->name);
+    describe_streams(p, h, layout, spec);
+    int rc = team_agree(p->team, make_group(p, parent, h, layout, err), err);
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
+        spec[i].group = group.text;
+        rc = bulk_open(&p->out, &spec[i], &s[i], err);
     }
     for (unsigned i = 0; i < n; i++) {
-        all[i].p = p;
-        all[i].stage = stage;
+        if (h->n_values == 0) /* the fill values say it all */
+            bulk_leave(&s[i]);
+        else
+            rc = rc == 0 ? fill[i](p, h, &s[i], err) : rc;
     }
-    *ret_n = n;
-    return all;
+    rc = output_settle(&p->out, rc, err);
+    for (unsigned i = 0; i < n; i++)
+        rc = bulk_close(&s[i], rc, err);
+    return team_agree(p->team, rc, err);
 }
 
-static int put_stage(
+static int put_values(struct packing *p, const struct heap *h, struct gm_error *err)
+{
+    AUTO_STR group = {0};
+    if (h->stage == PACKING_ALL)
+        return put_heap(p, h, "tasks", "heap", err);
+    const char *stage = p->head->stages[h->stage].name;
+    switch (h->kind) {
+    case RESULT_OUTPUT:
+        str_printf(&group, "stages/%s/outputs", stage);
+        return h->ragged ? put_heap(p, h, group.text, "ragged", err)
+                         : put_stacked(p, h, group.text, err);
+    case RESULT_SERIES:
+        str_printf(&group, "series/%s", stage);
+        return put_heap(p, h, group.text, h->ragged ? "ragged" : "series", err);
+    default:
+        str_printf(&group, "logs/%s", stage);
+        return put_heap(p, h, group.text, "heap", err);
+    }
+}
+
+/* Rank 0: a stage's groups. */
+static int make_stage(
     struct packing *p, unsigned stage, hid_t series, hid_t logs, struct gm_error *err)
 {
     const char *name = p->head->stages[stage].name;
-    unsigned n = 0;
     AUTO_ID stages = -1;
     AUTO_ID at = -1;
     AUTO_ID outputs = -1;
     AUTO_ID series_at = -1;
     AUTO_ID logs_at = -1;
     uint64_t rows[2] = {p->first[stage], p->first[stage] + p->n[stage]};
-    int rc = h5_open_group(p->file, "stages", &stages, err);
+    int rc = h5_open_group(p->out.file, "stages", &stages, err);
     rc = rc == 0 ? h5_open_group(stages, name, &at, err) : rc;
     rc = rc == 0 ? h5_put_u64s(at, "task_rows", rows, 2, err) : rc;
     rc = rc == 0 ? h5_group(at, "outputs", "what the tasks computed", &outputs, err) : rc;
     if (rc != 0 || p->n[stage] == 0)
         return rc;
-    AUTO_FREE(struct values) all = list(p, stage, &n);
-    rc = look(p, stage, all, n, err);
+    rc = h5_group(series, name, "rows appended as the tasks went", &series_at, err);
+    return rc == 0 ? h5_group(logs, name, "what the tasks wrote", &logs_at, err) : rc;
+}
+
+static int make_groups(struct packing *p, struct gm_error *err)
+{
+    hid_t file = p->out.file;
+    AUTO_ID series = -1;
+    AUTO_ID logs = -1;
+    if (file < 0)
+        return 0;
+    int rc = h5_group(file, "series", "rows a task appended, by stage", &series, err);
     rc = rc == 0
-             ? h5_group(series, name, "rows appended as the tasks went", &series_at, err)
+             ? h5_group(file, "logs", "standard output and error, by stage", &logs, err)
              : rc;
-    rc = rc == 0 ? h5_group(logs, name, "what the tasks wrote", &logs_at, err) : rc;
-    for (unsigned i = 0; rc == 0 && i < n; i++)
-        rc = put_values(&all[i], outputs, series_at, logs_at, err);
+    for (unsigned s = 0; rc == 0 && s < p->head->n_stages; s++) {
+        rc = make_stage(p, s, series, logs, err);
+        if (rc != 0)
+            (void)gm_prefix(err, "stage %s", p->head->stages[s].name);
+    }
     return rc;
 }
 
 int packing_values(struct packing *p, struct gm_error *err)
 {
-    AUTO_ID series = -1;
-    AUTO_ID logs = -1;
-    int rc = h5_group(p->file, "series", "rows a task appended, by stage", &series, err);
-    rc =
-        rc == 0
-            ? h5_group(p->file, "logs", "standard output and error, by stage", &logs, err)
-            : rc;
-    for (unsigned s = 0; rc == 0 && s < p->head->n_stages; s++) {
-        rc = put_stage(p, s, series, logs, err);
-        if (rc != 0)
-            (void)gm_prefix(err, "stage %s", p->head->stages[s].name);
+    int rc = team_agree(p->team, make_groups(p, err), err);
+    for (unsigned i = 0; rc == 0 && i < p->n_heaps; i++) {
+        const struct heap *h = &p->heaps[i];
+        if (h->stage != PACKING_ALL && p->n[h->stage] == 0)
+            continue;
+        rc = put_values(p, h, err);
+        if (rc != 0 && h->stage != PACKING_ALL)
+            (void)gm_prefix(err, "stage %s", p->head->stages[h->stage].name);
     }
     return rc;
 }

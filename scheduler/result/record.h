@@ -23,9 +23,10 @@ enum result_reason { /* why an attempt ended */
                      RESULT_EXIT = 2, /* a command's exit status is not 0 */
                      RESULT_SIGNAL = 3,
                      RESULT_TIMEOUT = 4,
-                     RESULT_NEEDS = 5, /* skipped */
-                     RESULT_LOST = 6,  /* its rank died, or was given up for lost */
-                     RESULT_CRASH = 7  /* `crash-limit` ranks died while they ran it */
+                     RESULT_NEEDS = 5,  /* skipped */
+                     RESULT_LOST = 6,   /* its rank died, or was given up for lost */
+                     RESULT_CRASH = 7,  /* `crash-limit` ranks died while they ran it */
+                     RESULT_DAMAGED = 8 /* a value does not match its checksum: pack */
 };
 
 enum result_kind {

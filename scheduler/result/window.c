@@ -1,10 +1,7 @@
 /* See window.h. Invariant: a row is handed out only when it lies inside the dataset's
- * extent as it was last seen, and rows reach the file in order, each once. */
+ * extent as it was last seen. */
 #include "window.h"
-#include "column.h"
 #include <stdlib.h>
-
-#define STREAM_BYTES (256u << 10)
 
 /* Bytes under one index of the first dimension. */
 static bool row_size(const hsize_t *dims, unsigned ndim, size_t element, size_t *ret)
@@ -126,107 +123,4 @@ void window_close(struct window *w)
         h5_release(&w->set);
     free(w->buf);
     *w = (struct window){0};
-}
-
-int feed_open(struct feed *s, hid_t at, const struct column *c, struct gm_error *err)
-{
-    struct feed made = {.type = c->type, .name = c->name, .ndim = c->ndim};
-    for (unsigned i = 0; i < c->ndim; i++)
-        made.dims[i] = c->dims[i];
-    int rc = column_create(at, c, &made.set, err);
-    if (rc != 0)
-        return rc;
-    (void)row_size(made.dims, made.ndim, H5Tget_size(c->type), &made.row_bytes);
-    made.room = made.row_bytes > 0 ? STREAM_BYTES / made.row_bytes : 0;
-    if (made.room > made.dims[0])
-        made.room = made.dims[0];
-    *s = made;
-    return 0;
-}
-
-static int
-write_rows(struct feed *s, const void *rows, uint64_t count, struct gm_error *err)
-{
-    hsize_t n = count * (s->row_bytes / H5Tget_size(s->type));
-    AUTO_ID memory = H5Screate_simple(1, &n, NULL);
-    AUTO_ID space = -1;
-    if (select_rows(s->dims, s->ndim, s->at, count, &space) != 0 ||
-        H5Dwrite(s->set, s->type, memory, space, H5P_DEFAULT, rows) < 0)
-        return h5_fail(err, "%s", s->name);
-    s->at += count;
-    return 0;
-}
-
-static int write_buffered(struct feed *s, struct gm_error *err)
-{
-    int rc = s->n > 0 ? write_rows(s, s->buf, s->n, err) : 0;
-    s->n = 0;
-    return rc;
-}
-
-int feed_add(struct feed *s, const void *rows, uint64_t count, struct gm_error *err)
-{
-    int rc = s->n + count > s->room ? write_buffered(s, err) : 0;
-    if (rc != 0)
-        return rc;
-    if (s->row_bytes == 0 || count == 0) {
-        s->at += count;
-        return 0;
-    }
-    if (count > s->room)
-        return write_rows(s, rows, count, err);
-    if (s->buf == NULL && (s->buf = malloc(s->room * s->row_bytes)) == NULL)
-        return gm_fail(err, -ENOMEM, "%s: no memory for a write buffer", s->name);
-    memcpy(s->buf + s->n * s->row_bytes, rows, count * s->row_bytes);
-    s->n += count;
-    return 0;
-}
-
-int feed_skip(struct feed *s, uint64_t count, struct gm_error *err)
-{
-    int rc = write_buffered(s, err);
-    s->at += count;
-    return rc;
-}
-
-int feed_part(struct feed *s,
-              const hsize_t *first,
-              const hsize_t *count,
-              const void *data,
-              struct gm_error *err)
-{
-    hsize_t start[GM_MAX_DIMS + 1] = {s->at}, n[GM_MAX_DIMS + 1] = {1};
-    hsize_t total = 1;
-    if (s->n > 0)
-        return gm_fail(err, -EINVAL, "%s: a part before its row's turn", s->name);
-    for (unsigned i = 1; i < s->ndim; i++) {
-        start[i] = first[i - 1];
-        n[i] = count[i - 1];
-        total *= n[i];
-    }
-    AUTO_ID memory = H5Screate_simple(1, &total, NULL);
-    AUTO_ID space = H5Screate_simple((int)s->ndim, s->dims, NULL);
-    if (H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, n, NULL) < 0 ||
-        H5Dwrite(s->set, s->type, memory, space, H5P_DEFAULT, data) < 0)
-        return h5_fail(err, "%s", s->name);
-    return 0;
-}
-
-int feed_close(struct feed *s, struct gm_error *err)
-{
-    if (s->ndim == 0)
-        return 0;
-    int rc = write_buffered(s, err);
-    if (rc == 0)
-        rc = column_close(&s->set, s->name, err);
-    feed_drop(s);
-    return rc;
-}
-
-void feed_drop(struct feed *s)
-{
-    if (s->ndim > 0)
-        h5_release(&s->set);
-    free(s->buf);
-    *s = (struct feed){0};
 }

@@ -1,6 +1,5 @@
-/* Sequential access to the rows of a dataset through one buffer: window reads ahead, feed
- * writes behind. A row is all that lies under one index of the first dimension. Private
- * to scheduler/result. */
+/* Sequential reading of the rows of a dataset through one buffer. A row is all that lies
+ * under one index of the first dimension. Private to scheduler/result. */
 #ifndef RESULT_WINDOW_H
 #define RESULT_WINDOW_H
 
@@ -32,33 +31,5 @@ int window_refresh(struct window *w, struct gm_error *err);
 int window_read(
     struct window *w, uint64_t first, uint64_t count, void *out, struct gm_error *err);
 void window_close(struct window *w); /* also one that is all zero */
-
-struct feed {
-    hid_t set, type; /* owned; borrowed */
-    const char *name;
-    unsigned ndim;
-    hsize_t dims[GM_MAX_DIMS + 1];
-    size_t row_bytes;
-    unsigned char *buf;
-    uint64_t at, n, room; /* rows in the file; in buf; that fit */
-};
-
-struct column;
-
-/* A new dataset that is written from its first row to its last. */
-int feed_open(struct feed *s, hid_t at, const struct column *c, struct gm_error *err);
-int feed_add(struct feed *s, const void *rows, uint64_t count, struct gm_error *err);
-/* Leaves out `count` rows: they read as the fill value. */
-int feed_skip(struct feed *s, uint64_t count, struct gm_error *err);
-/* Part of the next row, where one alone is too large for memory: the box [first, first +
- * count) over the other dimensions. feed_skip(1) goes on to the row after it. */
-int feed_part(struct feed *s,
-              const hsize_t *first,
-              const hsize_t *count,
-              const void *data,
-              struct gm_error *err);
-/* Writes the rest and closes; takes one that is all zero. */
-int feed_close(struct feed *s, struct gm_error *err);
-void feed_drop(struct feed *s); /* after a failure */
 
 #endif

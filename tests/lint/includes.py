@@ -58,7 +58,7 @@ EXTERNAL = [
     (r"pmix\w*\.h$", r"runner/"),
     (r"(cblas|lapacke|openblas_config)\.h$", r"kernels/"),
     (r"cu(da|blas|rand)\w*\.h$", r"kernels/"),
-    (r"zlib\.h$", r"kernels/"),
+    (r"zlib\.h$", r"kernels/|scheduler/result/bulk\."),
     (r"dlfcn\.h$", r"scheduler/base/dso\.c$"),
     (r"sqlite3\.h$", r"scheduler/store/"),
     (r"microhttpd\.h$", r"scheduler/daemon/"),
