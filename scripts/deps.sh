@@ -5,7 +5,7 @@
 #   scripts/deps.sh          to build and run
 #   scripts/deps.sh --test   to run the tests too (Slurm, h5py, clang-format, ...)
 #   scripts/deps.sh --soak   to fuzz too (clang with libFuzzer)
-#   scripts/deps.sh --bench  to measure beside other programs too (Scotch)
+#   scripts/deps.sh --bench  to measure beside other programs too (Scotch, GNU parallel)
 #   scripts/deps.sh --list   prints the packages and installs nothing (with --test, --soak or --bench: those too)
 set -euo pipefail
 
@@ -26,6 +26,7 @@ soak=(
     clang libclang-rt-14-dev
 )
 bench=(
+    parallel
     scotch
 )
 
