@@ -37,7 +37,8 @@ struct attempt {
     /* Called while the task runs: after a kernel's first step; after a command's start
      * with the child's affinity. */
     void (*look)(void *ctx, const struct idset *child);
-    void *look_ctx;
+    void (*between)(void *ctx); /* after each step that wants another; may be NULL */
+    void *look_ctx;             /* of both */
 };
 
 struct attempt_end {
@@ -54,6 +55,11 @@ int attempt_kernel(const struct attempt *a,
                    struct parcel *parcel,
                    struct attempt_end *ret,
                    struct gm_error *err);
+
+/* Its parts, for chunk.c. open: the stage's kernel, at its first task. steps: until it is
+ * done, cancelled or out of time (ret->reason says so). */
+int attempt_open(const struct attempt *a, struct gm_error *err);
+int attempt_steps(const struct attempt *a, struct attempt_end *ret, struct gm_error *err);
 
 void attempt_stage_close(struct attempt_stage *s, const struct gm_kernel *kernel);
 
