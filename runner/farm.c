@@ -1,60 +1,100 @@
-/* See farm.h. Invariant: for each stage next <= n_tasks, and
- * done + failed + skipped + running + returned + (n_tasks - next) == n_tasks.
- *
- * Ranges: the first a rank gets is one task; once the mean task time is known a range is
- * what takes RANGE_SECONDS, but never more than a share of what is left (guided
- * self-scheduling, Polychronopoulos and Kuck 1987), so that the tail stays even.
- *
- * Seated jobs: each rank gets its own task, once, when it first says that it is idle. */
+/* See farm.h and farm_state.h: the state, what ranks say of their work, and what it came
+ * to. */
 #include "farm.h"
 #include "base/memory.h"
+#include "farm_state.h"
 #include <assert.h>
 
-static const double RANGE_SECONDS = 0.1;
-enum { SHARE_OF_REST = 4, LARGEST_RANGE = 1 << 20 };
-
-struct stage_state {
-    uint64_t next; /* tasks below were handed out or skipped */
-    uint64_t done, failed, skipped, running, returned;
-    uint64_t measured; /* tasks behind `seconds` */
-    double seconds;
-    uint64_t
-        *failures; /* ascending indices, kept for those that need element by element */
-    size_t n_failures;
-    bool keep_failures, told_over;
-};
-
-struct farm {
-    const struct jobspec *spec;
-    unsigned n_ranks, n_idle;
-    bool *idle;
-    struct stage_state *stages;
-    uint32_t *members;
-    uint32_t epoch;
-    bool stopped, ended;
-    bool *came;        /* seated: ranks that were idle before, or NULL */
-    uint32_t *waiting; /* seated: ranks to get their task, [first_waiting, n_waiting) */
-    unsigned first_waiting, n_waiting;
-};
-
-struct farm *farm_make(const struct jobspec *spec, unsigned n_ranks)
+bool farm_fits(const struct farm *f, unsigned stage, unsigned rank)
 {
-    struct farm *f = xcalloc(1, sizeof(*f));
-    f->spec = spec;
-    f->n_ranks = n_ranks;
-    f->idle = xcalloc(n_ranks, sizeof(*f->idle));
-    f->members = xcalloc(n_ranks, sizeof(*f->members));
-    f->stages = xcalloc(spec->n_stages, sizeof(*f->stages));
-    if (jobspec_seated(spec)) {
-        f->came = xcalloc(n_ranks, sizeof(*f->came));
-        f->waiting = xcalloc(n_ranks, sizeof(*f->waiting));
-    }
-    for (unsigned i = 0; i < spec->n_stages; i++) {
-        for (unsigned k = 0; k < spec->stages[i].n_needs; k++) {
-            const struct jobspec_need *need = &spec->stages[i].needs[k];
-            f->stages[need->stage].keep_failures |= need->same_index;
+    const struct jobspec_stage *s = &f->spec->stages[stage];
+    return !f->ranks[rank].lost && s->task_cores <= f->seats[rank].cores &&
+           s->task_gpus <= f->seats[rank].gpus;
+}
+
+static unsigned living_fits(const struct farm *f, unsigned stage)
+{
+    unsigned n = 0;
+    for (unsigned r = 0; r < f->n_ranks; r++)
+        n += farm_fits(f, stage, r);
+    return n;
+}
+
+unsigned farm_group_size(const struct farm *f, unsigned stage)
+{
+    unsigned g = f->spec->stages[stage].group, n = living_fits(f, stage);
+    return g == 0 || g > n ? n : g;
+}
+
+/* Tasks of group size 1 that a rank runs at once: a kernel has the rank for itself. */
+static unsigned at_once(const struct jobspec_stage *s, const struct farm_seat *seat)
+{
+    return s->kernel != NULL || s->task_cores == 0 ? 1 : seat->cores / s->task_cores;
+}
+
+void farm_count_slots(struct farm *f)
+{
+    for (unsigned i = 0; i < f->spec->n_stages; i++) {
+        struct farm_stage *s = &f->stages[i];
+        memset(s->slots, 0, f->n_hosts * sizeof(*s->slots));
+        s->all_slots = 0;
+        for (unsigned r = 0; r < f->n_ranks; r++) {
+            if (!farm_fits(f, i, r))
+                continue;
+            unsigned n = at_once(&f->spec->stages[i], &f->seats[r]);
+            s->slots[f->seats[r].host] += n;
+            s->all_slots += n;
         }
     }
+}
+
+static void sort_stages(struct farm *f)
+{
+    for (unsigned i = 0; i < f->spec->n_stages; i++) {
+        unsigned at = i;
+        int32_t priority = f->spec->stages[i].priority;
+        for (; at > 0 && f->spec->stages[f->order[at - 1]].priority < priority; at--)
+            f->order[at] = f->order[at - 1];
+        f->order[at] = i;
+    }
+}
+
+struct farm *farm_make(const struct farm_setup *setup)
+{
+    struct farm *f = xcalloc(1, sizeof(*f));
+    unsigned n_stages = setup->spec->n_stages;
+    f->spec = setup->spec;
+    f->n_ranks = f->n_living = setup->n_ranks;
+    f->n_hosts = setup->n_hosts;
+    struct farm_seat *seats = xcalloc(f->n_ranks, sizeof(*seats));
+    memcpy(seats, setup->seats, f->n_ranks * sizeof(*seats));
+    f->seats = seats;
+    f->backlog = backlog_make(f->spec, setup->past);
+    f->stages = xcalloc(n_stages, sizeof(*f->stages));
+    f->order = xcalloc(n_stages, sizeof(*f->order));
+    f->hosts = xcalloc(f->n_hosts, sizeof(*f->hosts));
+    f->ranks = xcalloc(f->n_ranks, sizeof(*f->ranks));
+    f->members = xcalloc(f->n_ranks, sizeof(*f->members));
+    if (jobspec_seated(f->spec))
+        f->waiting = xcalloc(f->n_ranks, sizeof(*f->waiting));
+    for (unsigned i = 0; i < n_stages; i++) {
+        struct farm_stage *s = &f->stages[i];
+        const struct farm_past *past = setup->past != NULL ? &setup->past[i] : NULL;
+        s->slots = xcalloc(f->n_hosts, sizeof(*s->slots));
+        s->held = taskset_make(f->spec->stages[i].n_tasks);
+        for (uint64_t k = 0; past != NULL && k < past->n_tried; k++)
+            tried_of(&s->tried, past->tried[k])->attempts = past->attempts[k];
+    }
+    for (unsigned h = 0; h < f->n_hosts; h++) {
+        f->hosts[h].granted = xcalloc(n_stages, sizeof(struct taskset *));
+        f->hosts[h].last_lot = xcalloc(n_stages, sizeof(uint64_t));
+    }
+    for (unsigned r = 0; r < f->n_ranks; r++) {
+        f->ranks[r].group = FARM_NO_GROUP;
+        f->hosts[f->seats[r].host].n_living++;
+    }
+    farm_count_slots(f);
+    sort_stages(f);
     return f;
 }
 
@@ -62,173 +102,31 @@ void farm_free(struct farm *f)
 {
     if (f == NULL)
         return;
-    for (unsigned i = 0; i < f->spec->n_stages; i++)
-        free(f->stages[i].failures);
-    free(f->stages);
-    free(f->came);
-    free(f->waiting);
+    for (unsigned h = 0; h < f->n_hosts; h++) {
+        for (unsigned i = 0; i < f->spec->n_stages; i++)
+            taskset_free(f->hosts[h].granted[i]);
+        free(f->hosts[h].granted);
+        free(f->hosts[h].last_lot);
+    }
+    for (unsigned i = 0; i < f->spec->n_stages; i++) {
+        free(f->stages[i].slots);
+        taskset_free(f->stages[i].held);
+        tried_free(&f->stages[i].tried);
+    }
+    backlog_free(f->backlog);
+    free(f->verdicts);
+    free(f->groups);
     free(f->members);
-    free(f->idle);
+    free(f->waiting);
+    free(f->ranks);
+    free(f->hosts);
+    free(f->order);
+    free(f->stages);
+    free((void *)f->seats);
     free(f);
 }
 
-void farm_idle(struct farm *f, unsigned rank)
-{
-    assert(rank < f->n_ranks);
-    if (!f->idle[rank]) {
-        f->idle[rank] = true;
-        f->n_idle++;
-    }
-    if (f->came != NULL && !f->came[rank]) {
-        f->came[rank] = true;
-        f->waiting[f->n_waiting++] = rank;
-    }
-}
-
-static bool stage_over(const struct farm *f, unsigned i)
-{
-    const struct stage_state *s = &f->stages[i];
-    return s->done + s->failed + s->skipped == f->spec->stages[i].n_tasks;
-}
-
-static void keep_failure(struct stage_state *s, uint64_t task)
-{
-    s->failures = xrealloc(s->failures, s->n_failures + 1, sizeof(*s->failures));
-    size_t at = s->n_failures++;
-    for (; at > 0 && s->failures[at - 1] > task; at--)
-        s->failures[at] = s->failures[at - 1];
-    s->failures[at] = task;
-}
-
-void farm_report(struct farm *f, const struct farm_report *r)
-{
-    struct stage_state *s = &f->stages[r->stage];
-    assert(r->count <= s->running);
-    s->running -= r->count;
-    if (r->outcome == FARM_RETURNED) {
-        s->returned += r->count;
-        return;
-    }
-    *(r->outcome == FARM_DONE ? &s->done : &s->failed) += r->count;
-    s->measured += r->count;
-    s->seconds += r->seconds;
-    for (uint64_t i = 0; r->outcome == FARM_FAILED && s->keep_failures && i < r->count;
-         i++)
-        keep_failure(s, r->first + i);
-}
-
-/* 1: may start; 0: must wait; -1: never (a need failed). */
-static int stage_ready(const struct farm *f, unsigned i)
-{
-    const struct jobspec_stage *stage = &f->spec->stages[i];
-    for (unsigned k = 0; k < stage->n_needs; k++) {
-        const struct jobspec_need *need = &stage->needs[k];
-        const struct stage_state *s = &f->stages[need->stage];
-        if (!stage_over(f, need->stage))
-            return 0;
-        bool missing = s->failed + s->skipped > 0;
-        if (need->strict && !need->same_index && missing)
-            return -1;
-        if (!need->strict && s->done == 0)
-            return -1;
-        if (need->same_index && s->done == 0)
-            return -1;
-    }
-    return 1;
-}
-
-/* The first failure at or after `task`, or n. */
-static uint64_t next_failure(const struct stage_state *s, uint64_t task, uint64_t n)
-{
-    size_t low = 0, high = s->n_failures;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (s->failures[middle] < task)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < s->n_failures ? s->failures[low] : n;
-}
-
-/* The first task at or after `task` that a need, element by element, forbids; n_tasks:
- * none. */
-static uint64_t next_forbidden(const struct farm *f, unsigned i, uint64_t task)
-{
-    const struct jobspec_stage *stage = &f->spec->stages[i];
-    uint64_t nearest = stage->n_tasks;
-    for (unsigned k = 0; k < stage->n_needs; k++) {
-        if (!stage->needs[k].same_index)
-            continue;
-        uint64_t at =
-            next_failure(&f->stages[stage->needs[k].stage], task, stage->n_tasks);
-        nearest = at < nearest ? at : nearest;
-    }
-    return nearest;
-}
-
-int farm_next_skip(struct farm *f, struct farm_skip *ret)
-{
-    for (unsigned i = 0; i < f->spec->n_stages && !f->stopped; i++) {
-        struct stage_state *s = &f->stages[i];
-        uint64_t n = f->spec->stages[i].n_tasks, count = 0;
-        if (s->next == n)
-            continue;
-        int ready = stage_ready(f, i);
-        if (ready < 0)
-            count = n - s->next;
-        else if (ready > 0 && next_forbidden(f, i, s->next) == s->next)
-            count = 1;
-        if (count == 0)
-            continue;
-        *ret = (struct farm_skip){.stage = i, .first = s->next, .count = count};
-        for (uint64_t t = 0; s->keep_failures && t < count; t++)
-            keep_failure(s, s->next + t);
-        s->next += count;
-        s->skipped += count;
-        return 1;
-    }
-    return 0;
-}
-
-static unsigned group_of(const struct farm *f, const struct jobspec_stage *stage)
-{
-    return stage->group == 0 || stage->group > f->n_ranks ? f->n_ranks : stage->group;
-}
-
-static uint64_t range_for(const struct farm *f, unsigned i, unsigned group)
-{
-    const struct stage_state *s = &f->stages[i];
-    uint64_t end = next_forbidden(f, i, s->next);
-    uint64_t left = end - s->next;
-    if (group > 1 || s->measured == 0)
-        return left < 1 ? left : 1;
-    uint64_t share =
-        (f->spec->stages[i].n_tasks - s->next) / ((uint64_t)SHARE_OF_REST * f->n_ranks);
-    double mean = s->seconds / (double)s->measured;
-    double by_time = mean > 0 ? RANGE_SECONDS / mean : (double)LARGEST_RANGE;
-    uint64_t range = by_time < (double)share ? (uint64_t)by_time : share;
-    range = range < 1 ? 1 : range > LARGEST_RANGE ? LARGEST_RANGE : range;
-    return range < left ? range : left;
-}
-
-static void take_members(struct farm *f, unsigned group, struct farm_assign *ret)
-{
-    unsigned n = 0;
-    for (unsigned r = 0; r < f->n_ranks && n < group; r++) {
-        if (!f->idle[r])
-            continue;
-        f->idle[r] = false;
-        f->members[n++] = r;
-    }
-    assert(n == group);
-    f->n_idle -= n;
-    ret->n_members = n;
-    ret->members = f->members;
-}
-
-/* The stage whose ranks this one is among; n_stages: none. */
-static unsigned stage_of_rank(const struct farm *f, unsigned rank)
+unsigned farm_seat_of(const struct farm *f, unsigned rank)
 {
     unsigned i = 0;
     for (; i < f->spec->n_stages; i++) {
@@ -239,58 +137,136 @@ static unsigned stage_of_rank(const struct farm *f, unsigned rank)
     return i;
 }
 
-static int next_seated(struct farm *f, struct farm_assign *ret)
+bool farm_has_own_task(const struct farm *f, unsigned rank)
 {
-    while (f->first_waiting < f->n_waiting && !f->stopped) {
-        uint32_t rank = f->waiting[f->first_waiting++];
-        unsigned i = stage_of_rank(f, rank);
-        if (i == f->spec->n_stages)
-            continue;
-        f->idle[rank] = false;
-        f->n_idle--;
-        f->members[0] = rank;
-        f->stages[i].next++;
-        f->stages[i].running++;
-        *ret = (struct farm_assign){.stage = i,
-                                    .first = rank - f->spec->stages[i].first_rank,
-                                    .count = 1,
-                                    .epoch = ++f->epoch,
-                                    .n_members = 1,
-                                    .members = f->members};
-        return 1;
-    }
-    return 0;
+    unsigned i = farm_seat_of(f, rank);
+    return i < f->spec->n_stages && !f->ranks[rank].had && !f->ranks[rank].lost &&
+           taskset_has(backlog_pending(f->backlog, i),
+                       rank - f->spec->stages[i].first_rank);
 }
 
-int farm_next(struct farm *f, struct farm_assign *ret)
+/* The task of a group whose lead was lost goes back once its host is settled: until then
+ * it may turn out to be committed. */
+void farm_end_group(struct farm *f, struct farm_group *g)
 {
-    if (farm_over(f) && f->n_idle == f->n_ranks && !f->ended) {
-        f->ended = true;
-        *ret = (struct farm_assign){
-            .stop = 1, .n_members = f->n_ranks, .members = f->members};
-        for (unsigned r = 0; r < f->n_ranks; r++)
-            f->members[r] = r;
-        return 1;
+    if (!g->on || g->n_left > 0 || (g->lead_lost && farm_host_of(f, g->lead)->frozen))
+        return;
+    if (g->lead_lost && taskset_has(backlog_out(f->backlog, g->stage), g->task))
+        backlog_back(f->backlog, g->stage, g->task, 1);
+    g->on = false;
+}
+
+void farm_leave_group(struct farm *f, unsigned rank)
+{
+    struct farm_member *m = &f->ranks[rank];
+    if (m->group == FARM_NO_GROUP)
+        return;
+    struct farm_group *g = &f->groups[m->group];
+    m->group = FARM_NO_GROUP;
+    g->ends = true;
+    g->n_left--;
+    g->lead_lost |= m->lost && g->lead == rank;
+    farm_end_group(f, g);
+}
+
+void farm_idle(struct farm *f, unsigned rank)
+{
+    assert(rank < f->n_ranks);
+    struct farm_member *m = &f->ranks[rank];
+    struct farm_host *h = farm_host_of(f, rank);
+    if (m->lost)
+        return;
+    if (!m->idle) {
+        m->idle = true;
+        f->n_idle++;
+        h->n_idle++;
     }
-    if (jobspec_seated(f->spec))
-        return next_seated(f, ret);
-    for (unsigned i = 0; i < f->spec->n_stages && !f->stopped; i++) {
-        struct stage_state *s = &f->stages[i];
-        unsigned group = group_of(f, &f->spec->stages[i]);
-        if (s->next == f->spec->stages[i].n_tasks || f->n_idle < group ||
-            stage_ready(f, i) <= 0)
+    if (f->waiting != NULL && !m->queued) {
+        m->queued = true;
+        f->waiting[f->n_waiting++] = rank;
+    }
+    farm_leave_group(f, rank);
+    h->unfed = h->n_idle;
+    h->asker = rank;
+}
+
+void farm_low(struct farm *f, unsigned rank)
+{
+    if (f->ranks[rank].lost)
+        return;
+    farm_host_of(f, rank)->low = true;
+    farm_host_of(f, rank)->asker = rank;
+}
+
+void farm_not_idle(struct farm *f, unsigned rank)
+{
+    struct farm_host *h = farm_host_of(f, rank);
+    if (!f->ranks[rank].idle)
+        return;
+    f->ranks[rank].idle = false;
+    f->n_idle--;
+    h->n_idle--;
+    h->unfed = h->unfed < h->n_idle ? h->unfed : h->n_idle;
+}
+
+void farm_busy(struct farm *f, unsigned rank)
+{
+    farm_not_idle(f, rank);
+}
+
+/* Granted to nobody any more. */
+void farm_ungrant(
+    struct farm *f, unsigned stage, unsigned host, uint64_t first, uint64_t count)
+{
+    struct taskset *t = f->hosts[host].granted[stage];
+    uint64_t left = count - (t != NULL ? taskset_remove(t, first, count) : 0);
+    for (unsigned h = 0; h < f->n_hosts && left > 0; h++) {
+        t = f->hosts[h].granted[stage];
+        left -= t != NULL ? taskset_remove(t, first, count) : 0;
+    }
+}
+
+void farm_report(struct farm *f, const struct farm_report *r)
+{
+    struct farm_stage *s = &f->stages[r->stage];
+    const struct taskset *out = backlog_out(f->backlog, r->stage);
+    uint64_t end = r->first + r->count, first, count;
+    for (uint64_t at = r->first;
+         at < end && taskset_run(out, at, end - at, &first, &count) && first < end;
+         at = first + count) {
+        count = count < end - first ? count : end - first;
+        farm_ungrant(f, r->stage, f->seats[r->rank].host, first, count);
+        (void)taskset_remove(s->held, first, count);
+        if (r->outcome == FARM_RETURNED) {
+            backlog_back(f->backlog, r->stage, first, count);
             continue;
-        uint64_t count = range_for(f, i, group);
-        if (count == 0)
-            continue; /* the next one is to be skipped first */
-        *ret = (struct farm_assign){
-            .stage = i, .first = s->next, .count = count, .epoch = ++f->epoch};
-        take_members(f, group, ret);
-        s->next += count;
-        s->running += count;
-        return 1;
+        }
+        backlog_end(f->backlog, r->stage, first, count, r->outcome == FARM_DONE);
+        s->measured += count;
+        s->seconds += r->seconds * (double)count / (double)r->count;
     }
-    return 0;
+    if (r->outcome == FARM_RETURNED && r->attempts > 0)
+        tried_of(&s->tried, r->first)->attempts = r->attempts;
+}
+
+void farm_recalled(
+    struct farm *f, unsigned rank, uint64_t lot, uint64_t first, uint64_t count)
+{
+    struct farm_host *h = farm_host_of(f, rank);
+    unsigned stage =
+        (unsigned)(lot % f->spec->n_stages); /* farm_give.c numbers them so */
+    struct farm_report r = {.stage = stage,
+                            .outcome = FARM_RETURNED,
+                            .first = first,
+                            .count = count,
+                            .rank = rank};
+    if (h->recalled) {
+        h->recalled = false;
+        f->hosts[h->for_host].seeks = false;
+    }
+    h->dry = count == 0;
+    if (count > 0)
+        farm_report(f, &r);
 }
 
 void farm_stop(struct farm *f)
@@ -298,53 +274,83 @@ void farm_stop(struct farm *f)
     f->stopped = true;
 }
 
-bool farm_over(const struct farm *f)
+/* A living rank could run a task of it that may start. */
+static bool may_run(const struct farm *f, unsigned stage)
 {
-    for (unsigned i = 0; i < f->spec->n_stages; i++) {
-        if (f->stages[i].running > 0)
-            return false;
+    if (taskset_count(backlog_pending(f->backlog, stage)) == 0)
+        return false;
+    if (!jobspec_seated(f->spec))
+        return farm_group_size(f, stage) > 0;
+    for (unsigned r = 0; r < f->n_ranks; r++) {
+        if (farm_seat_of(f, r) == stage && farm_has_own_task(f, r))
+            return true;
     }
-    return f->stopped || farm_complete(f);
+    return false;
 }
 
-bool farm_complete(const struct farm *f)
+bool farm_over(const struct farm *f)
 {
-    for (unsigned i = 0; i < f->spec->n_stages; i++) {
-        if (!stage_over(f, i))
+    if (backlog_all_out(f->backlog) > 0 || f->first_verdict < f->n_verdicts ||
+        backlog_untold(f->backlog))
+        return false;
+    for (unsigned i = 0; i < f->spec->n_stages && !f->stopped; i++) {
+        if (may_run(f, i))
             return false;
     }
     return true;
 }
 
-/* Adds what a stage still takes. A task of one stage says nothing about another's. */
-static void estimate(const struct farm *f, unsigned i, struct farm_counts *c)
+bool farm_complete(const struct farm *f)
 {
-    const struct stage_state *s = &f->stages[i];
-    const struct jobspec_stage *stage = &f->spec->stages[i];
-    uint64_t rest = stage->n_tasks - s->done - s->failed - s->skipped;
-    unsigned at_once = f->n_ranks / group_of(f, stage);
+    for (unsigned i = 0; i < f->spec->n_stages; i++) {
+        if (!backlog_over(f->backlog, i))
+            return false;
+    }
+    return f->first_verdict == f->n_verdicts && !backlog_untold(f->backlog);
+}
+
+double farm_mean(const struct farm *f, unsigned stage)
+{
+    const struct farm_stage *s = &f->stages[stage];
+    return s->measured > 0 ? s->seconds / (double)s->measured : -1;
+}
+
+/* Adds what a stage still takes. A task of one stage says nothing about another's. */
+static void
+estimate(const struct farm *f, unsigned i, uint64_t rest, struct farm_counts *c)
+{
+    const struct jobspec_stage *said = &f->spec->stages[i];
+    unsigned group = farm_group_size(f, i);
+    double mean = farm_mean(f, i);
+    uint64_t at_once = said->group == 1 ? f->stages[i].all_slots
+                       : group > 0      ? f->n_living / group
+                                        : 0;
+    if (said->max_in_flight > 0 && at_once > said->max_in_flight)
+        at_once = said->max_in_flight;
     if (rest == 0)
         return;
-    if (s->measured == 0) {
+    if (mean < 0 || at_once == 0) {
         c->at_least = true;
         return;
     }
-    double each = s->seconds / (double)s->measured;
-    c->left = (c->left < 0 ? 0 : c->left) + each * (double)rest / at_once;
+    c->left = (c->left < 0 ? 0 : c->left) + mean * (double)rest / (double)at_once;
 }
 
 void farm_count(const struct farm *f, struct farm_counts *ret)
 {
-    struct farm_counts c = {.stage = -1, .left = -1};
+    struct farm_counts c = {.stage = -1, .left = -1, .lost = f->n_ranks - f->n_living};
     for (unsigned i = 0; i < f->spec->n_stages; i++) {
-        const struct stage_state *s = &f->stages[i];
-        c.done += s->done;
-        c.failed += s->failed;
-        c.skipped += s->skipped;
-        c.running += s->running;
+        struct backlog_counts n;
+        uint64_t out = taskset_count(backlog_out(f->backlog, i));
+        uint64_t most = f->spec->stages[i].group == 1 ? f->stages[i].all_slots : out;
+        backlog_count(f->backlog, i, &n);
+        c.done += n.done;
+        c.failed += n.failed;
+        c.skipped += n.skipped;
+        c.running += out < most ? out : most; /* the rest of a lot has not begun */
         c.total += f->spec->stages[i].n_tasks;
-        estimate(f, i, &c);
-        if (c.stage < 0 && !stage_over(f, i))
+        estimate(f, i, f->spec->stages[i].n_tasks - n.done - n.failed - n.skipped, &c);
+        if (c.stage < 0 && !backlog_over(f->backlog, i))
             c.stage = (int)i;
     }
     *ret = c;
@@ -353,7 +359,7 @@ void farm_count(const struct farm *f, struct farm_counts *ret)
 int farm_stage_over(struct farm *f)
 {
     for (unsigned i = 0; i < f->spec->n_stages; i++) {
-        if (!f->stages[i].told_over && stage_over(f, i)) {
+        if (!f->stages[i].told_over && backlog_over(f->backlog, i)) {
             f->stages[i].told_over = true;
             return (int)i;
         }

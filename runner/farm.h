@@ -1,41 +1,63 @@
 /* The farm: which rank runs which tasks, decided on rank 0. Plain state and functions, no
- * MPI and no clock, so that it can be tested as it is; pulse.c carries its messages.
+ * MPI and no clock, so that it can be tested as it is; dispatch.c carries its messages,
+ * backlog.c keeps what is ready; docs/design/farm.md has the whole.
  *
- * A rank that is idle says so (farm_idle); farm_next then hands out work: a range of
- * tasks of a stage with group size 1 to one rank, or one task to a group of g idle ranks.
- * What was committed comes back (farm_report); a stage starts when those it needs are
- * over. In a seated job (jobspec.h) each rank gets the one task that is its own. */
+ * Work goes out in two ways: tasks of stages with group size 1 as lots, runs of tasks
+ * that the ranks of one host share on their board (board.h); a task of a larger group to
+ * that many idle ranks. What was committed comes back (farm_report). A task starts when
+ * what it needs is over: element by element where shapes agree. In a seated job
+ * (jobspec.h) each rank gets the one task that is its own. */
 #ifndef RUNNER_FARM_H
 #define RUNNER_FARM_H
 
+#include "base/taskset.h"
 #include "spec/jobspec.h"
 
 enum farm_outcome {
     FARM_DONE = 1,
     FARM_FAILED = 2,
-    FARM_RETURNED = 3 /* given back without a commit: the job is being stopped */
+    FARM_RETURNED = 3 /* given back without a commit: the job is being stopped, or the
+                         group lost a member */
 };
 
 /* Tasks [first, first + count) of a stage, all with one outcome. */
 struct farm_report {
     uint32_t stage, outcome;
     uint64_t first, count;
-    double seconds; /* of all of them together, spent on one rank */
+    double seconds;    /* of all of them together, spent on one rank */
+    uint32_t rank;     /* who says so; the pulse fills it in */
+    uint32_t attempts; /* RETURNED, one task: its attempts that were committed; 0: as many
+                          as it was handed out with */
+};
+
+enum farm_kind {
+    FARM_STOP = 1, /* to all members: no more work, ever */
+    FARM_GROUP,    /* the members run task `first` together; members[0] leads */
+    FARM_LOT,      /* to members[0], which posts it on its host's board */
+    FARM_RECALL    /* to members[0]: take back what nobody claimed on its host's board */
 };
 
 struct farm_assign {
-    uint32_t stop; /* 1: no more work, ever; the rest is not set */
+    uint32_t kind; /* enum farm_kind */
     uint32_t stage;
     uint64_t first, count;
-    uint32_t epoch;     /* a number of its own for each assignment */
-    uint32_t n_members; /* group size; members[0] leads and commits */
-    uint32_t *members;  /* world ranks, ascending; borrowed until the next farm_next */
+    uint64_t lot;     /* LOT: its number */
+    uint32_t attempt; /* attempts that these tasks had before */
+    int32_t priority; /* LOT */
+    uint32_t most;    /* LOT: tasks in one claim at most; 0: no limit */
+    uint32_t epoch;   /* GROUP: a number of its own for each */
+    uint32_t n_members;
+    uint32_t *members; /* world ranks, ascending; borrowed until the next farm_next */
 };
 
-/* Tasks that will never run because one they need failed: to be committed as skipped. */
-struct farm_skip {
-    uint32_t stage;
+/* Tasks whose end the farm decides, to be committed by rank 0: SKIPPED (one they need
+ * failed), RETRIED (the rank died while it ran them: attempt `attempt` was lost) or
+ * FAILED (the crash limit is reached). */
+struct farm_verdict {
+    uint32_t stage, status, reason; /* enum result_status, result_reason */
+    uint32_t attempt;
     uint64_t first, count;
+    uint32_t rank; /* the lost one; UINT32_MAX: none */
 };
 
 struct farm_counts {
@@ -43,19 +65,64 @@ struct farm_counts {
     int stage;     /* the first that is not over, or -1 */
     double left;   /* s of work for all ranks, by each stage's own mean; < 0: not known */
     bool at_least; /* a stage of which no task is over comes on top of it */
+    unsigned lost; /* ranks */
+};
+
+struct farm_seat { /* a rank */
+    unsigned host; /* from 0 */
+    unsigned cores, gpus;
+};
+
+/* What a stage's tasks came to in earlier launches (result/committed.h); all borrowed
+ * during farm_make. Skipped tasks are judged anew. */
+struct farm_past {
+    const struct taskset *done, *failed;
+    /* Tasks that were tried before and are to be run: ascending, with their attempts. */
+    const uint64_t *tried;
+    const uint32_t *attempts;
+    uint64_t n_tried;
+};
+
+struct farm_setup {
+    const struct jobspec *spec;
+    const struct farm_seat *seats; /* [n_ranks] */
+    unsigned n_ranks, n_hosts;
+    const struct farm_past *past; /* [n_stages], or NULL: a fresh job */
 };
 
 struct farm;
 
-struct farm *farm_make(const struct jobspec *spec, unsigned n_ranks);
+struct farm *farm_make(const struct farm_setup *setup);
 void farm_free(struct farm *f); /* takes NULL */
 
+/* The rank has nothing to do, and its host's board has nothing for it. */
 void farm_idle(struct farm *f, unsigned rank);
+/* The host's board will be empty soon: grant the next lot now (prefetch). `rank` of it
+ * says so. */
+void farm_low(struct farm *f, unsigned rank);
+/* The rank found work on its board after all: not idle. */
+void farm_busy(struct farm *f, unsigned rank);
 void farm_report(struct farm *f, const struct farm_report *r);
-/* 1 and an assignment for its members; 0: nothing to hand out now. Call until 0. */
+/* A recalled run came back (count 0: nothing was left to take). */
+void farm_recalled(
+    struct farm *f, unsigned rank, uint64_t lot, uint64_t first, uint64_t count);
+/* 1 and an assignment; 0: nothing to hand out now. Call until 0. */
 int farm_next(struct farm *f, struct farm_assign *ret);
-/* 1 and a range to commit as skipped; 0: none. Call until 0, after reports. */
-int farm_next_skip(struct farm *f, struct farm_skip *ret);
+/* 1 and a run to commit; 0: none. Call until 0, after reports and losses. */
+int farm_next_verdict(struct farm *f, struct farm_verdict *ret);
+
+/* A rank is lost: it gets nothing more, and is waited for no more. What was granted to
+ * its host stays out until farm_settle; a group that it was a member of, until the other
+ * members are idle or lost. */
+void farm_lost(struct farm *f, unsigned rank);
+/* A living rank of that host holds these tasks. */
+void farm_held(struct farm *f, uint32_t stage, uint64_t first, uint64_t count);
+/* It was running this task when it died: one more crash of it. */
+void farm_crashed(struct farm *f, unsigned rank, uint32_t stage, uint64_t task);
+/* All living ranks of the host have said what they hold, the board is clear, and what the
+ * lost ones had committed is reported: the rest of the host's lots is to be run again. */
+void farm_settle(struct farm *f, unsigned host);
+
 /* Hands out no more; what runs may finish or come back. */
 void farm_stop(struct farm *f);
 /* Nothing is running and nothing is left to hand out (or it was stopped). */

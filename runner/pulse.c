@@ -1,19 +1,13 @@
-/* See pulse.h. Messages on the farm's communicator, each a tag:
- *   IDLE    rank -> 0  empty                 I want work
- *   REPORT  rank -> 0  farm_report[n]        committed, failed or given back
- *   ASSIGN  0 -> rank  farm_assign + members
- *   STOP    rank -> 0, 0 -> all  empty       stop handing out; end what runs
- * Rank 0 talks to its own farm directly. Invariant: MPI is called by the pulse thread
- * alone (on this communicator), the mailbox is touched under the lock alone. */
+/* See pulse.h. Invariant: on the farm's communicator MPI is called by the pulse thread
+ * alone (dispatch.c); the mailbox is touched under the lock alone. */
 #include "pulse.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "dispatch.h"
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
-
-enum { TAG_IDLE = 1, TAG_REPORT, TAG_ASSIGN, TAG_STOP };
 
 /* Seconds between polls. A beat costs some 30 us, and a message waits for the next one:
  * so it is a share of the silence since the last message, which soon finds its ceiling,
@@ -28,98 +22,95 @@ struct tempo {
 static const struct tempo while_idle = {250e-6, 2e-3}, while_computing = {2e-3, 20e-3};
 static const double PROGRESS_EVERY = 0.1;
 
-struct outgoing {
-    MPI_Request request;
-    void *bytes;
-};
+/* An idle rank says so again when it has looked at a new board in vain, but no oftener.
+ */
+static const double SAY_IDLE_EVERY = 2e-3;
+/* An idle rank looks at its board, which others fill, as often as this. */
+static const double FIRST_NAP = 50e-6, LONGEST_NAP = 1e-3;
 
 struct pulse {
-    MPI_Comm mpi;
     int rank, n_ranks;
     struct pulse_hooks hooks;
-    struct farm *farm; /* rank 0 */
+    struct board *board;
+    struct dispatch *dispatch;
+    struct farm *farm; /* rank 0: the dispatch's */
+    struct watch *watch;
+    unsigned *hosts;
     pthread_t thread;
     atomic_bool stopping;
 
     pthread_mutex_t lock;
     pthread_cond_t to_compute, to_pulse;
     /* the mailbox, under the lock */
-    bool wants_work, has_work, finish, gave_up, never_began;
+    bool has_work, finish, gave_up, never_began;
+    bool idle, low;
+    uint64_t idle_says; /* how often the compute thread has said that it is idle */
     struct farm_assign work;
     uint32_t *work_members;
     struct farm_report *reports;
     size_t n_reports, room_reports;
+    unsigned *sealed;
+    size_t n_sealed;
 
+    uint64_t low_version; /* compute's own: of the board that was last found low */
     /* the pulse thread's own */
-    struct outgoing *out;
-    size_t n_out;
-    bool told_stop, got_stop;
+    bool told_stop, got_stop, told_idle;
+    uint64_t told_says;
+    double next_say;
     double last_traffic, next_progress; /* monotonic s */
 };
 
-static void post(struct pulse *p, int to, int tag, const void *bytes, size_t n)
+/* Gives a group's task or the stop to this rank's compute thread. */
+static void deliver(void *ctx, const struct farm_assign *a)
 {
-    struct outgoing o = {.bytes = memcpy(xcalloc(n + 1, 1), n > 0 ? bytes : "", n)};
-    (void)MPI_Isend(o.bytes, (int)n, MPI_BYTE, to, tag, p->mpi, &o.request);
-    p->out = xrealloc(p->out, p->n_out + 1, sizeof(*p->out));
-    p->out[p->n_out++] = o;
-}
-
-static void reap_sends(struct pulse *p)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < p->n_out; i++) {
-        int done = 0;
-        (void)MPI_Test(&p->out[i].request, &done, MPI_STATUS_IGNORE);
-        if (done != 0)
-            free(p->out[i].bytes);
-        else
-            p->out[kept++] = p->out[i];
-    }
-    p->n_out = kept;
-}
-
-/* Gives an assignment to this rank's compute thread. */
-static void deliver(struct pulse *p, const struct farm_assign *a, const uint32_t *members)
-{
+    struct pulse *p = ctx;
+    size_t members = a->n_members * sizeof(*a->members);
+    p->got_stop |= a->kind == FARM_STOP;
+    p->told_idle = false;
     (void)pthread_mutex_lock(&p->lock);
     p->work = *a;
-    p->work_members = xrealloc(p->work_members, a->n_members, sizeof(*members));
-    memcpy(p->work_members, members, a->n_members * sizeof(*members));
+    p->work_members = xrealloc(p->work_members, a->n_members, sizeof(*a->members));
+    memcpy(p->work_members, a->members, members);
     p->has_work = true;
+    p->idle = false;
     (void)pthread_cond_signal(&p->to_compute);
     (void)pthread_mutex_unlock(&p->lock);
 }
 
-static void hand_out(struct pulse *p, const struct farm_assign *a)
+static void take_stop(void *ctx)
 {
-    size_t members = a->n_members * sizeof(*a->members);
-    unsigned char *bytes = xcalloc(1, sizeof(*a) + members);
-    memcpy(bytes, a, sizeof(*a));
-    memcpy(bytes + sizeof(*a), a->members, members);
-    for (uint32_t i = 0; i < a->n_members; i++) {
-        if (a->members[i] == 0)
-            deliver(p, a, a->members);
-        else
-            post(p, (int)a->members[i], TAG_ASSIGN, bytes, sizeof(*a) + members);
-    }
-    free(bytes);
+    struct pulse *p = ctx;
+    atomic_store(&p->stopping, true);
+    p->told_stop |= p->rank != 0; /* rank 0 knows: it said so */
 }
 
-/* Rank 0: what can be skipped, handed out and told now. True: something was. */
+static void take_word(void *ctx, unsigned from, const struct watch_word *word)
+{
+    const struct pulse *p = ctx;
+    watch_take(p->watch, from, word);
+}
+
+static void send_word(void *ctx, unsigned to, const struct watch_word *word)
+{
+    const struct pulse *p = ctx;
+    dispatch_word(p->dispatch, to, word);
+}
+
+static void seal(void *ctx, unsigned rank)
+{
+    const struct pulse *p = ctx;
+    p->hooks.seal(p->hooks.ctx, rank);
+}
+
+/* Rank 0: what is decided, handed out and told now. True: something was. */
 static bool run_farm(struct pulse *p)
 {
-    bool any = false;
-    struct farm_skip skip;
-    struct farm_assign assign;
-    while (farm_next_skip(p->farm, &skip) > 0)
-        p->hooks.skip(p->hooks.ctx, &skip);
+    struct farm_verdict verdict;
+    while (farm_next_verdict(p->farm, &verdict) > 0)
+        p->hooks.verdict(p->hooks.ctx, &verdict);
     for (int over; (over = farm_stage_over(p->farm)) >= 0;)
         p->hooks.stage_over(p->hooks.ctx, (unsigned)over);
-    for (; farm_next(p->farm, &assign) > 0; any = true) {
-        hand_out(p, &assign);
-        p->got_stop |= assign.stop != 0;
-    }
+    bool any = dispatch_hand_out(p->dispatch);
     double now = clock_monotonic();
     if (now >= p->next_progress) {
         struct farm_counts counts;
@@ -130,74 +121,61 @@ static bool run_farm(struct pulse *p)
     return any;
 }
 
-static void take_message(struct pulse *p, MPI_Message *m, const MPI_Status *status)
+/* Who lives; until the stop, after which ranks leave. */
+static bool step_watch(struct pulse *p)
 {
-    int n;
-    (void)MPI_Get_count(status, MPI_BYTE, &n);
-    AUTO_FREE(unsigned char) bytes = xcalloc((size_t)n + 1, 1);
-    (void)MPI_Mrecv(bytes, n, MPI_BYTE, m, MPI_STATUS_IGNORE);
-    if (status->MPI_TAG == TAG_IDLE) {
-        farm_idle(p->farm, (unsigned)status->MPI_SOURCE);
-    } else if (status->MPI_TAG == TAG_REPORT) {
-        for (size_t i = 0; i < (size_t)n / sizeof(struct farm_report); i++) {
-            struct farm_report r;
-            memcpy(&r, bytes + i * sizeof(r), sizeof(r));
-            farm_report(p->farm, &r);
-        }
-    } else if (status->MPI_TAG == TAG_ASSIGN) {
-        struct farm_assign a;
-        memcpy(&a, bytes, sizeof(a));
-        AUTO_FREE(uint32_t) members = xcalloc(a.n_members, sizeof(*members));
-        memcpy(members, bytes + sizeof(a), a.n_members * sizeof(*members));
-        p->got_stop |= a.stop != 0;
-        deliver(p, &a, members);
-    } else {
-        atomic_store(&p->stopping, true);
-        p->told_stop |= p->rank != 0; /* rank 0 knows: it said so */
+    struct watch_news news;
+    bool any = false;
+    board_beat(p->board);
+    for (; !p->got_stop && watch_step(p->watch, clock_monotonic(), &news); any = true) {
+        if (news.kind == WATCH_LOST)
+            dispatch_lost(p->dispatch, news.rank);
+        p->hooks.news(p->hooks.ctx, &news);
     }
+    return any;
 }
 
-static bool take_messages(struct pulse *p)
+/* IDLE and BUSY as the compute thread's state asks for them. */
+static bool say_state(struct pulse *p, bool idle, uint64_t says)
 {
-    bool any = false;
-    for (;;) {
-        int flag = 0;
-        MPI_Message m;
-        MPI_Status status;
-        (void)MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, p->mpi, &flag, &m, &status);
-        if (flag == 0)
-            return any;
-        take_message(p, &m, &status);
-        any = true;
+    double now = clock_monotonic();
+    if (!idle && p->told_idle) {
+        p->told_idle = false;
+        dispatch_busy(p->dispatch);
+        return true;
     }
+    if (!idle || (p->told_idle && (says == p->told_says || now < p->next_say)))
+        return false;
+    p->told_idle = true;
+    p->told_says = says;
+    p->next_say = now + SAY_IDLE_EVERY;
+    dispatch_idle(p->dispatch);
+    return true;
 }
 
 /* What this rank's other threads left in the mailbox. */
 static bool take_mail(struct pulse *p, bool *ret_finish)
 {
     (void)pthread_mutex_lock(&p->lock);
-    bool wants = p->wants_work, gave_up = p->gave_up;
-    struct farm_report *reports = p->reports;
-    size_t n = p->n_reports;
-    p->wants_work = false;
-    p->reports = NULL;
-    p->n_reports = p->room_reports = 0;
+    bool idle = p->idle, low = p->low, gave_up = p->gave_up;
+    uint64_t says = p->idle_says;
+    AUTO_FREE(struct farm_report) reports = steal(&p->reports);
+    AUTO_FREE(unsigned) sealed = steal(&p->sealed);
+    size_t n = p->n_reports, n_sealed = p->n_sealed;
+    p->low = false;
+    p->n_reports = p->room_reports = p->n_sealed = 0;
     *ret_finish = p->finish;
     p->got_stop |= p->never_began;
     (void)pthread_mutex_unlock(&p->lock);
 
-    for (size_t i = 0; i < n && p->rank == 0; i++)
-        farm_report(p->farm, &reports[i]);
-    if (n > 0 && p->rank != 0)
-        post(p, 0, TAG_REPORT, reports, n * sizeof(*reports));
-    if (wants && p->rank == 0)
-        farm_idle(p->farm, 0);
-    if (wants && p->rank != 0)
-        post(p, 0, TAG_IDLE, NULL, 0);
-    free(reports);
+    dispatch_report(p->dispatch, reports, n);
+    for (size_t i = 0; i < n_sealed; i++)
+        dispatch_sealed(p->dispatch, sealed[i]);
+    if (low)
+        dispatch_low(p->dispatch);
     if (gave_up)
         atomic_store(&p->stopping, true);
-    return n > 0 || wants;
+    return say_state(p, idle, says) || n > 0 || n_sealed > 0 || low;
 }
 
 /* Nobody listens any more once the farm has ended. */
@@ -210,13 +188,7 @@ static void spread_stop(struct pulse *p)
     if (p->told_stop || !atomic_load(&p->stopping))
         return;
     p->told_stop = true;
-    if (p->rank != 0) {
-        post(p, 0, TAG_STOP, NULL, 0);
-        return;
-    }
-    farm_stop(p->farm);
-    for (int to = 1; to < p->n_ranks; to++)
-        post(p, to, TAG_STOP, NULL, 0);
+    dispatch_stop(p->dispatch);
 }
 
 static double beat_after(double silence, const struct tempo *t)
@@ -227,21 +199,28 @@ static double beat_after(double silence, const struct tempo *t)
     return beat < t->longest ? beat : t->longest;
 }
 
+static void after(double seconds, struct timespec *ret)
+{
+    (void)clock_gettime(CLOCK_MONOTONIC, ret);
+    ret->tv_nsec += (long)(seconds * 1e9);
+    ret->tv_sec += ret->tv_nsec / 1000000000;
+    ret->tv_nsec %= 1000000000;
+}
+
 static void rest(struct pulse *p, bool busy)
 {
     double now = clock_monotonic();
     if (busy)
         p->last_traffic = now;
     (void)pthread_mutex_lock(&p->lock);
-    bool waiting = !p->has_work && !p->got_stop;
+    bool waiting = p->idle && !p->got_stop;
+    bool mail = p->n_reports > 0 || p->n_sealed > 0 || p->finish || p->low ||
+                p->idle != p->told_idle;
     double beat =
         beat_after(now - p->last_traffic, waiting ? &while_idle : &while_computing);
-    if (!p->wants_work && p->n_reports == 0 && !p->finish) {
+    if (!mail) {
         struct timespec until;
-        (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += (long)(beat * 1e9);
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        after(beat, &until);
         (void)pthread_cond_timedwait(&p->to_pulse, &p->lock, &until);
     }
     (void)pthread_mutex_unlock(&p->lock);
@@ -253,12 +232,13 @@ static void *pulse_main(void *arg)
     for (;;) {
         bool finish;
         bool busy = take_mail(p, &finish);
-        busy |= take_messages(p);
+        busy |= dispatch_step(p->dispatch);
+        busy |= step_watch(p);
         spread_stop(p);
         if (p->rank == 0)
             busy |= run_farm(p);
-        reap_sends(p);
-        if (finish && p->got_stop && p->n_out == 0)
+        bool said = dispatch_said_all(p->dispatch);
+        if (finish && p->got_stop && said)
             return NULL;
         rest(p, busy);
     }
@@ -269,32 +249,59 @@ static void destroy(struct pulse *p)
     (void)pthread_cond_destroy(&p->to_compute);
     (void)pthread_cond_destroy(&p->to_pulse);
     (void)pthread_mutex_destroy(&p->lock);
-    farm_free(p->farm);
+    watch_free(p->watch);
+    dispatch_free(p->dispatch);
+    free(p->hosts);
     free(p->work_members);
     free(p->reports);
-    free(p->out);
+    free(p->sealed);
     free(p);
 }
 
-int pulse_start(const struct jobspec *spec,
-                MPI_Comm mpi,
-                const struct pulse_hooks *hooks,
-                struct pulse **ret,
-                struct gm_error *err)
+static void make_parts(struct pulse *p, const struct pulse_setup *s)
+{
+    p->hosts = xcalloc((size_t)p->n_ranks, sizeof(*p->hosts));
+    for (int r = 0; r < p->n_ranks; r++)
+        p->hosts[r] = s->seats[r].host;
+    struct farm_setup farm = {.spec = s->spec,
+                              .seats = s->seats,
+                              .n_ranks = (unsigned)p->n_ranks,
+                              .n_hosts = s->n_hosts,
+                              .past = s->past};
+    p->dispatch = dispatch_make(&(struct dispatch_setup){.mpi = s->mpi,
+                                                         .board = s->board,
+                                                         .hosts = p->hosts,
+                                                         .farm = &farm,
+                                                         .ctx = p,
+                                                         .deliver = deliver,
+                                                         .stop = take_stop,
+                                                         .word = take_word,
+                                                         .seal = seal});
+    p->farm = dispatch_farm(p->dispatch);
+    p->watch = watch_make(&(struct watch_setup){.rank = (unsigned)p->rank,
+                                                .n_ranks = (unsigned)p->n_ranks,
+                                                .n_hosts = s->n_hosts,
+                                                .hosts = p->hosts,
+                                                .board = s->board,
+                                                .send = send_word,
+                                                .ctx = p},
+                          clock_monotonic());
+}
+
+int pulse_start(const struct pulse_setup *setup, struct pulse **ret, struct gm_error *err)
 {
     struct pulse *p = xcalloc(1, sizeof(*p));
-    p->mpi = mpi;
-    p->hooks = *hooks;
+    p->hooks = setup->hooks;
+    p->board = setup->board;
     p->last_traffic = clock_monotonic();
-    (void)MPI_Comm_rank(mpi, &p->rank);
-    (void)MPI_Comm_size(mpi, &p->n_ranks);
-    if (p->rank == 0)
-        p->farm = farm_make(spec, (unsigned)p->n_ranks);
+    (void)MPI_Comm_rank(setup->mpi, &p->rank);
+    (void)MPI_Comm_size(setup->mpi, &p->n_ranks);
+    make_parts(p, setup);
     pthread_condattr_t attr;
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&p->lock, NULL);
-    (void)pthread_cond_init(&p->to_compute, NULL);
+    (void)pthread_cond_init(&p->to_compute, &attr);
     (void)pthread_cond_init(&p->to_pulse, &attr);
     (void)pthread_condattr_destroy(&attr);
     int rc = pthread_create(&p->thread, NULL, pulse_main, p);
@@ -306,17 +313,71 @@ int pulse_start(const struct jobspec *spec,
     return 0;
 }
 
-void pulse_next(struct pulse *p, struct farm_assign *ret)
+static int take_work_locked(struct pulse *p, struct farm_assign *ret)
 {
-    (void)pthread_mutex_lock(&p->lock);
+    if (!p->has_work)
+        return 0;
     p->has_work = false;
-    p->wants_work = true;
-    (void)pthread_cond_signal(&p->to_pulse);
-    while (!p->has_work)
-        (void)pthread_cond_wait(&p->to_compute, &p->lock);
     *ret = p->work;
     ret->members = p->work_members;
+    return 1;
+}
+
+int pulse_look(struct pulse *p, struct farm_assign *ret)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    int got = take_work_locked(p, ret);
     (void)pthread_mutex_unlock(&p->lock);
+    return got;
+}
+
+int pulse_wait(struct pulse *p, uint64_t version, struct farm_assign *ret)
+{
+    double nap = FIRST_NAP;
+    (void)pthread_mutex_lock(&p->lock);
+    if (!p->has_work) {
+        p->idle = true;
+        p->idle_says++;
+        (void)pthread_cond_signal(&p->to_pulse);
+    }
+    while (!p->has_work && board_version(p->board) == version) {
+        struct timespec until;
+        after(nap, &until);
+        (void)pthread_cond_timedwait(&p->to_compute, &p->lock, &until);
+        nap = 1.5 * nap < LONGEST_NAP ? 1.5 * nap : LONGEST_NAP;
+    }
+    int got = take_work_locked(p, ret);
+    (void)pthread_mutex_unlock(&p->lock);
+    return got;
+}
+
+void pulse_busy(struct pulse *p)
+{
+    uint64_t version = board_version(p->board);
+    bool low = version != p->low_version && board_low(p->board);
+    if (low)
+        p->low_version = version;
+    (void)pthread_mutex_lock(&p->lock);
+    bool news = p->idle || low;
+    p->idle = false;
+    p->low |= low;
+    if (news)
+        (void)pthread_cond_signal(&p->to_pulse);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+void pulse_sealed(struct pulse *p, unsigned rank)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    p->sealed = xrealloc(p->sealed, p->n_sealed + 1, sizeof(*p->sealed));
+    p->sealed[p->n_sealed++] = rank;
+    (void)pthread_cond_signal(&p->to_pulse);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+const struct watch *pulse_watch(const struct pulse *p)
+{
+    return p->watch;
 }
 
 void pulse_report(struct pulse *p, const struct farm_report *r)
@@ -324,6 +385,7 @@ void pulse_report(struct pulse *p, const struct farm_report *r)
     (void)pthread_mutex_lock(&p->lock);
     struct farm_report *last = p->n_reports > 0 ? &p->reports[p->n_reports - 1] : NULL;
     if (last != NULL && last->stage == r->stage && last->outcome == r->outcome &&
+        last->attempts == 0 && r->attempts == 0 &&
         last->first + last->count == r->first) {
         last->count += r->count;
         last->seconds += r->seconds;

@@ -2,44 +2,69 @@
  * BLAS call nor a slow file system looks like a death. On rank 0 it also runs the farm.
  * Asleep between messages: it polls often just after traffic and seldom otherwise.
  *
- * The compute thread asks for work (pulse_next), the writer thread tells what was
- * committed (pulse_report); both only touch a mutex. */
+ * The compute thread asks for a group's work (pulse_look, pulse_wait) when the board has
+ * none for it, the writer thread tells what was committed (pulse_report); they only touch
+ * a mutex. */
 #ifndef RUNNER_PULSE_H
 #define RUNNER_PULSE_H
 
+#include "board.h"
 #include "farm.h"
+#include "watch.h"
 #include <mpi.h>
 
 struct pulse;
 
-/* Called on rank 0's pulse thread. */
+/* Called on the pulse thread; all but must_stop and news on rank 0's alone. */
 struct pulse_hooks {
     void *ctx;
-    void (*skip)(void *ctx, const struct farm_skip *s);
+    void (*verdict)(void *ctx, const struct farm_verdict *v);
     void (*stage_over)(void *ctx, unsigned stage);
     void (*progress)(void *ctx, const struct farm_counts *c);
+    /* Seal this lost rank's shard, report what it had committed (pulse_report), then
+     * pulse_sealed. Does not wait. */
+    void (*seal)(void *ctx, unsigned rank);
+    /* Of the watch, after the farm has it. */
+    void (*news)(void *ctx, const struct watch_news *news);
     bool (*must_stop)(
         void *ctx); /* asked at every beat, on all ranks: a signal, the walltime */
 };
 
-/* `mpi`: a communicator of all ranks for the farm alone (MPI_THREAD_MULTIPLE). */
-int pulse_start(const struct jobspec *spec,
-                MPI_Comm mpi,
-                const struct pulse_hooks *hooks,
+struct pulse_setup {
+    const struct jobspec *spec;
+    MPI_Comm mpi; /* of all ranks, for the farm alone (MPI_THREAD_MULTIPLE) */
+    struct board *board;
+    const struct farm_seat *seats; /* [n_ranks] */
+    unsigned n_hosts;
+    const struct farm_past *past; /* rank 0; NULL: a fresh job */
+    struct pulse_hooks hooks;
+};
+
+int pulse_start(const struct pulse_setup *setup,
                 struct pulse **ret,
                 struct gm_error *err);
 
-/* Blocks until there is work (or stop). members are copied into memory that lives until
- * the next call. */
-void pulse_next(struct pulse *p, struct farm_assign *ret);
+/* 1 and a group's task or the stop, if one came; 0: go on with the board. members are
+ * copied into memory that lives until the next call. */
+int pulse_look(struct pulse *p, struct farm_assign *ret);
+/* The board had nothing for this rank: says so and waits. 1 as above; 0: the board is
+ * another than at `version` (board_version before it was asked). */
+int pulse_wait(struct pulse *p, uint64_t version, struct farm_assign *ret);
+/* The board had something. */
+void pulse_busy(struct pulse *p);
 void pulse_report(struct pulse *p, const struct farm_report *r);
+/* Rank 0, after all that the lost rank had committed was reported. Any thread. */
+void pulse_sealed(struct pulse *p, unsigned rank);
 /* The job is asked to stop: by a signal here, or by rank 0. Cheap; any thread. */
 bool pulse_stopping(void *pulse);
 /* This rank can go on no more (its writer failed): stops the job. */
 void pulse_give_up(struct pulse *p);
+/* Who is lost; any thread. */
+const struct watch *pulse_watch(const struct pulse *p);
 
-/* After pulse_next said stop and all is reported: ends the thread. complete: every task
- * is done, failed or skipped (rank 0 knows; false elsewhere). Frees. */
+/* After pulse_look or pulse_wait said stop and all is reported: ends the thread.
+ * complete: every task is done, failed or skipped (rank 0 knows; false elsewhere). Frees.
+ */
 void pulse_finish(struct pulse *p, struct farm_counts *ret_counts, bool *ret_complete);
 /* Ends the thread of a rank that never asked for work, since another could not start. */
 void pulse_drop(struct pulse *p);

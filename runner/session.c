@@ -11,24 +11,42 @@
 #include "result/pack.h"
 #include "token.h"
 #include "verify.h"
+#include "window.h"
 #include "worker.h"
 #include <fcntl.h>
 #include <sys/file.h>
+
+/* Of the window, for the rows of this rank's tasks. */
+enum { OWN_BYTES = 1 << 20 };
 
 struct session {
     const struct session_request *req;
     struct writer *writer;
     struct pulse *pulse;
     struct comm *comm;
+    struct window window;
+    struct farm_seat *seats;
     double deadline; /* monotonic s; 0: none */
     int lock;        /* rank 0 under gridmill: the folder's lock, which gridmill holds */
     atomic_bool orphaned;
 };
 
-static void on_skip(void *ctx, const struct farm_skip *skip)
+static void on_verdict(void *ctx, const struct farm_verdict *v)
 {
     struct session *s = ctx;
-    writer_skip(s->writer, skip);
+    writer_verdict(s->writer, v);
+}
+
+static void on_seal(void *ctx, unsigned rank)
+{
+    struct session *s = ctx;
+    pulse_sealed(s->pulse, rank);
+}
+
+static void on_news(void *ctx, const struct watch_news *news)
+{
+    (void)ctx;
+    (void)news;
 }
 
 static void on_stage_over(void *ctx, unsigned stage)
@@ -83,16 +101,57 @@ static int open_results(struct session *s, struct gm_error *err)
     return token_check(p->plan, err); /* else a resume has sealed all but this shard */
 }
 
+/* What each rank has for tasks, and what this one can run of them. */
+static int take_seats(struct session *s, struct gm_error *err)
+{
+    const struct planning *p = s->req->planning;
+    for (unsigned r = 0; r < p->plan->n_ranks; r++) {
+        const struct plan_rank *rank = &p->plan->ranks[r];
+        AUTO(idset) gpus = NULL;
+        int rc = idset_parse(rank->gpus, &gpus, err);
+        if (rc < 0)
+            return rc;
+        s->seats[r] = (struct farm_seat){.host = s->window.hosts[r],
+                                         .cores = rank->threads > 0 ? rank->threads : 1,
+                                         .gpus = (unsigned)idset_count(gpus)};
+    }
+    const struct farm_seat *own = &s->seats[s->req->rank->world];
+    for (unsigned i = 0; i < p->spec->n_stages; i++) {
+        const struct jobspec_stage *stage = &p->spec->stages[i];
+        board_fit(s->window.board,
+                  i,
+                  stage->task_cores <= own->cores && stage->task_gpus <= own->gpus);
+    }
+    return 0;
+}
+
+static int make_window(struct session *s, struct gm_error *err)
+{
+    const struct planning *p = s->req->planning;
+    int rc = window_make(s->req->rank, p->spec->n_stages, OWN_BYTES, &s->window, err);
+    s->seats = xcalloc(p->plan->n_ranks, sizeof(*s->seats));
+    return rc < 0 ? rc : take_seats(s, err);
+}
+
 static int start_threads(struct session *s, struct gm_error *err)
 {
     const struct rank *r = s->req->rank;
     struct gm_error alone = {0};
-    struct pulse_hooks hooks = {.ctx = s,
-                                .skip = on_skip,
-                                .stage_over = on_stage_over,
-                                .progress = on_progress,
-                                .must_stop = must_stop};
-    int rc = pulse_start(s->req->planning->spec, r->farm, &hooks, &s->pulse, &alone);
+    struct pulse_setup setup = {.spec = s->req->planning->spec,
+                                .mpi = r->farm,
+                                .hooks = {.ctx = s,
+                                          .verdict = on_verdict,
+                                          .stage_over = on_stage_over,
+                                          .progress = on_progress,
+                                          .seal = on_seal,
+                                          .news = on_news,
+                                          .must_stop = must_stop}};
+    int rc = make_window(s, &alone);
+    setup.board = s->window.board;
+    setup.n_hosts = s->window.n_hosts;
+    setup.seats = s->seats;
+    if (rc == 0)
+        rc = pulse_start(&setup, &s->pulse, &alone);
     rc = rank_agree(r, rc, true, &alone);
     if (rc < 0) {
         if (s->pulse != NULL)
@@ -113,6 +172,7 @@ static int compute(struct session *s, struct gm_error *err)
                                  .plan = p->plan,
                                  .rank = (unsigned)r->world,
                                  .pulse = s->pulse,
+                                 .board = s->window.board,
                                  .writer = s->writer,
                                  .comm = s->comm,
                                  .who = r,
@@ -177,12 +237,15 @@ close_threads(struct session *s, int rc, struct session_end *end, struct gm_erro
     int written = writer_finish(s->writer, &late);
     pulse_finish(s->pulse, &end->counts, &end->complete);
     comm_free(s->comm);
+    free(s->seats);
     if (written < 0 && (rc == 0 || rc == -ECANCELED)) {
         rc = written;
         if (err != NULL)
             *err = late;
     }
-    return rank_agree(s->req->rank, rc, true, err);
+    rc = rank_agree(s->req->rank, rc, true, err);
+    window_free(&s->window);
+    return rc;
 }
 
 static int open_lock(const struct session_request *req)

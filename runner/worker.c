@@ -160,17 +160,60 @@ enum worker_decision worker_task(struct worker *w,
     return next;
 }
 
-static void run_assignment(struct worker *w, const struct farm_assign *work)
+/* A task that came by message: of a group, or a seated job's own. */
+static void run_group(struct worker *w, const struct farm_assign *work)
 {
     const struct worker_setup *s = w->setup;
-    for (uint64_t i = 0; i < work->count; i++) {
-        uint64_t task = work->first + i;
-        bool stop = work->n_members == 1 && pulse_stopping(s->pulse);
-        if (!stop && worker_task(w, work, task, 0) != WORKER_GIVE_BACK)
+    bool stop = work->n_members == 1 && pulse_stopping(s->pulse);
+    board_running(s->board, work->stage, work->first);
+    if ((stop || worker_task(w, work, work->first, work->attempt) == WORKER_GIVE_BACK) &&
+        work->members[0] == s->rank)
+        give_back(w, work->stage, work->first, 1);
+    board_running(s->board, UINT32_MAX, 0);
+}
+
+/* Tasks of the board, one after the other. */
+static void run_claim(struct worker *w, const struct board_claim *claim)
+{
+    const struct worker_setup *s = w->setup;
+    uint32_t self = s->rank;
+    struct farm_assign alone = {.kind = FARM_GROUP,
+                                .stage = claim->stage,
+                                .attempt = claim->attempt,
+                                .n_members = 1,
+                                .members = &self};
+    uint64_t task;
+    while (!pulse_stopping(s->pulse) && board_take(s->board, 1, &task) > 0) {
+        double start = clock_monotonic();
+        board_running(s->board, claim->stage, task);
+        if (worker_task(w, &alone, task, claim->attempt) == WORKER_GIVE_BACK)
+            give_back(w, claim->stage, task, 1);
+        board_running(s->board, UINT32_MAX, 0);
+        board_done(s->board, claim->stage, 1, clock_monotonic() - start);
+    }
+    uint64_t rest = board_give_back(s->board, &task);
+    give_back(w, claim->stage, task, rest);
+}
+
+/* Until the farm says stop: what came by message first, then what the board has. */
+static void run_all(struct worker *w)
+{
+    const struct worker_setup *s = w->setup;
+    for (;;) {
+        struct farm_assign work;
+        struct board_claim claim;
+        uint64_t version = board_version(s->board);
+        int came = pulse_look(s->pulse, &work);
+        if (came == 0 && board_claim(s->board, &claim) == BOARD_CLAIMED) {
+            pulse_busy(s->pulse);
+            run_claim(w, &claim);
             continue;
-        if (work->members[0] == s->rank)
-            give_back(w, work->stage, task, work->count - i);
-        return;
+        }
+        if (came == 0 && pulse_wait(s->pulse, version, &work) == 0)
+            continue;
+        if (work.kind == FARM_STOP)
+            return;
+        run_group(w, &work);
     }
 }
 
@@ -181,13 +224,7 @@ int worker_run(const struct worker_setup *setup, struct gm_error *err)
     w.source = source_make(spec, setup->writer, setup->plan->folder, setup->rank, 0);
     w.stages = xcalloc(spec->n_stages, sizeof(*w.stages));
     w.crew = crew_make(&w);
-    for (;;) {
-        struct farm_assign work;
-        pulse_next(setup->pulse, &work);
-        if (work.stop != 0)
-            break;
-        run_assignment(&w, &work);
-    }
+    run_all(&w);
     worker_look(&w, NULL); /* a rank that got no task is looked at, too */
     for (unsigned i = 0; i < spec->n_stages; i++)
         attempt_stage_close(&w.stages[i], spec->stages[i].kernel);

@@ -11,7 +11,7 @@
 
 static const uint64_t MOST_WAITING = 64u << 20;
 
-enum job_kind { JOB_COMMIT, JOB_SKIP, JOB_RANK, JOB_READ };
+enum job_kind { JOB_COMMIT, JOB_VERDICT, JOB_RANK, JOB_READ };
 
 struct read_job {
     int (*call)(struct writer *w, void *arg, struct gm_error *err);
@@ -260,17 +260,18 @@ int writer_commit(struct writer *w,
     return rc;
 }
 
-void writer_skip(struct writer *w, const struct farm_skip *skip)
+void writer_verdict(struct writer *w, const struct farm_verdict *v)
 {
     struct job *j = xcalloc(1, sizeof(*j));
     double now = clock_unix();
-    j->kind = JOB_SKIP;
-    j->commit = (struct result_commit){.stage = skip->stage,
-                                       .task = skip->first,
-                                       .count = skip->count,
-                                       .status = RESULT_SKIPPED,
-                                       .reason = RESULT_NEEDS,
-                                       .rank = w->rank,
+    j->kind = JOB_VERDICT;
+    j->commit = (struct result_commit){.stage = v->stage,
+                                       .attempt = v->attempt,
+                                       .task = v->first,
+                                       .count = v->count,
+                                       .status = v->status,
+                                       .reason = v->reason,
+                                       .rank = v->rank != UINT32_MAX ? v->rank : w->rank,
                                        .n_ranks = 1,
                                        .start = now,
                                        .end = now};

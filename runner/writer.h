@@ -30,8 +30,8 @@ int writer_commit(struct writer *w,
                   const struct result_commit *c,
                   struct parcel *p,
                   bool final);
-/* Skipped tasks: one row (rank 0). */
-void writer_skip(struct writer *w, const struct farm_skip *skip);
+/* What the farm decided of tasks: one row (rank 0). */
+void writer_verdict(struct writer *w, const struct farm_verdict *v);
 /* What this rank is and saw; the last call counts. */
 void writer_rank(struct writer *w, const struct result_rank *about);
 

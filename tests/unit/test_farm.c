@@ -1,5 +1,6 @@
 /* The farm is plain state: every test drives it as the pulse thread does. */
 #include "base/memory.h"
+#include "result/record.h"
 #include "runner/farm.h"
 #include <criterion/criterion.h>
 
@@ -12,8 +13,27 @@ struct fixture {
 static void add_stage(struct fixture *f, uint64_t n_tasks, unsigned group)
 {
     f->spec.stages = f->stages;
-    f->stages[f->spec.n_stages++] =
-        (struct jobspec_stage){.name = "s", .n_tasks = n_tasks, .group = group};
+    f->stages[f->spec.n_stages++] = (struct jobspec_stage){
+        .name = "s", .n_tasks = n_tasks, .group = group, .crash_limit = 3};
+}
+
+enum { MOST_RANKS = 16 };
+
+/* Ranks of one core, so many on each host. */
+static struct farm *farm_of(const struct fixture *x,
+                            unsigned n_ranks,
+                            unsigned per_host,
+                            const struct farm_past *past)
+{
+    struct farm_seat seats[MOST_RANKS];
+    for (unsigned r = 0; r < n_ranks; r++)
+        seats[r] = (struct farm_seat){.host = r / per_host, .cores = 1};
+    struct farm_setup setup = {.spec = &x->spec,
+                               .seats = seats,
+                               .n_ranks = n_ranks,
+                               .n_hosts = (n_ranks + per_host - 1) / per_host,
+                               .past = past};
+    return farm_make(&setup);
 }
 
 static void add_need(struct fixture *f, unsigned stage, struct jobspec_need need)
@@ -33,55 +53,11 @@ static void report(struct farm *f, const struct farm_assign *a, enum farm_outcom
     farm_report(f, &r);
 }
 
-Test(farm, every_task_is_handed_out_once_and_then_all_ranks_stop)
-{
-    struct fixture x = {0};
-    add_stage(&x, 1000, 1);
-    AUTO(farm) f = farm_make(&x.spec, 3);
-    unsigned char seen[1000] = {0};
-    struct farm_assign a;
-    for (unsigned r = 0; r < 3; r++)
-        farm_idle(f, r);
-    while (farm_next(f, &a) > 0 && a.stop == 0) {
-        cr_assert_eq(a.n_members, 1);
-        for (uint64_t t = a.first; t < a.first + a.count; t++)
-            cr_assert_eq(seen[t]++, 0, "task %d twice", (int)t);
-        report(f, &a, FARM_DONE);
-        farm_idle(f, a.members[0]);
-    }
-    cr_assert(a.stop == 1 && a.n_members == 3);
-    cr_assert(farm_complete(f));
-    cr_assert_eq(memchr(seen, 0, sizeof(seen)), NULL, "a task was left out");
-    cr_assert_eq(farm_next(f, &a), 0, "stop is said once");
-}
-
-Test(farm, ranges_grow_with_short_tasks_and_shrink_towards_the_end)
-{
-    struct fixture x = {0};
-    add_stage(&x, 100000, 1);
-    AUTO(farm) f = farm_make(&x.spec, 2);
-    struct farm_assign a;
-    farm_idle(f, 0);
-    cr_assert_eq(farm_next(f, &a), 1);
-    cr_assert_eq(a.count, 1, "nothing was measured yet");
-    report(f, &a, FARM_DONE);
-    farm_idle(f, 0);
-    cr_assert_eq(farm_next(f, &a), 1);
-    cr_assert_eq(a.count, 100, "0.1 s of 1 ms tasks, got %d", (int)a.count);
-    uint64_t last = 0;
-    do {
-        last = a.count;
-        report(f, &a, FARM_DONE);
-        farm_idle(f, 0);
-    } while (farm_next(f, &a) > 0 && a.stop == 0);
-    cr_assert_eq(last, 1, "the tail is even");
-}
-
 Test(farm, a_group_waits_for_enough_idle_ranks_and_the_lowest_leads)
 {
     struct fixture x = {0};
     add_stage(&x, 2, 2);
-    AUTO(farm) f = farm_make(&x.spec, 3);
+    AUTO(farm) f = farm_of(&x, 3, 3, NULL);
     struct farm_assign a;
     farm_idle(f, 2);
     cr_assert_eq(farm_next(f, &a), 0);
@@ -103,7 +79,7 @@ Test(farm, group_all_is_every_rank_and_a_larger_group_is_cut_to_them)
     struct fixture x = {0};
     add_stage(&x, 1, 0);
     add_stage(&x, 1, 9);
-    AUTO(farm) f = farm_make(&x.spec, 2);
+    AUTO(farm) f = farm_of(&x, 2, 2, NULL);
     struct farm_assign a;
     for (unsigned stage = 0; stage < 2; stage++) {
         farm_idle(f, 0);
@@ -114,49 +90,6 @@ Test(farm, group_all_is_every_rank_and_a_larger_group_is_cut_to_them)
     }
 }
 
-Test(farm, a_stage_starts_when_all_that_it_needs_is_over)
-{
-    struct fixture x = {0};
-    add_stage(&x, 1, 1);
-    add_stage(&x, 1, 1);
-    add_need(&x, 1, (struct jobspec_need){.stage = 0, .strict = true});
-    AUTO(farm) f = farm_make(&x.spec, 2);
-    struct farm_assign first, a;
-    farm_idle(f, 0);
-    farm_idle(f, 1);
-    cr_assert_eq(farm_next(f, &first), 1);
-    struct farm_assign kept = first;
-    cr_assert_eq(farm_next(f, &a), 0);
-    report(f, &kept, FARM_DONE);
-    cr_assert_eq(farm_stage_over(f), 0);
-    cr_assert_eq(farm_stage_over(f), -1, "told once");
-    cr_assert_eq(farm_next(f, &a), 1);
-    cr_assert_eq(a.stage, 1);
-}
-
-Test(farm, a_strict_need_that_failed_skips_the_whole_stage)
-{
-    struct fixture x = {0};
-    add_stage(&x, 2, 1);
-    add_stage(&x, 5, 1);
-    add_need(&x, 1, (struct jobspec_need){.stage = 0, .strict = true});
-    AUTO(farm) f = farm_make(&x.spec, 1);
-    struct farm_assign a;
-    struct farm_skip skip;
-    enum farm_outcome outcomes[] = {FARM_DONE, FARM_FAILED};
-    for (int i = 0; i < 2; i++) {
-        farm_idle(f, 0);
-        cr_assert_eq(farm_next(f, &a), 1);
-        report(f, &a, outcomes[i]);
-    }
-    cr_assert_eq(farm_next_skip(f, &skip), 1);
-    cr_assert(skip.stage == 1 && skip.first == 0 && skip.count == 5);
-    struct farm_counts c;
-    farm_count(f, &c);
-    cr_assert(c.done == 1 && c.failed == 1 && c.skipped == 5 && c.total == 7);
-    cr_assert(farm_complete(f));
-}
-
 Test(farm, best_of_needs_one_done_task_alone)
 {
     for (int n_failed = 1; n_failed <= 2; n_failed++) {
@@ -164,106 +97,15 @@ Test(farm, best_of_needs_one_done_task_alone)
         add_stage(&x, 2, 1);
         add_stage(&x, 1, 1);
         add_need(&x, 1, (struct jobspec_need){.stage = 0, .strict = false});
-        AUTO(farm) f = farm_make(&x.spec, 1);
+        AUTO(farm) f = farm_of(&x, 1, 1, NULL);
         struct farm_assign a;
-        struct farm_skip skip;
-        for (int i = 0; i < 2; i++) {
-            farm_idle(f, 0);
-            cr_assert_eq(farm_next(f, &a), 1);
-            report(f, &a, i < n_failed ? FARM_FAILED : FARM_DONE);
-        }
-        cr_assert_eq(farm_next_skip(f, &skip), n_failed == 2 ? 1 : 0);
-    }
-}
-
-Test(farm, element_by_element_skips_only_the_partner_of_a_failed_task)
-{
-    struct fixture x = {0};
-    add_stage(&x, 4, 1);
-    add_stage(&x, 4, 1);
-    add_need(
-        &x, 1, (struct jobspec_need){.stage = 0, .strict = true, .same_index = true});
-    AUTO(farm) f = farm_make(&x.spec, 1);
-    struct farm_assign a;
-    struct farm_skip skip;
-    unsigned ran[4] = {0}, skipped[4] = {0};
-    for (;;) {
-        while (farm_next_skip(f, &skip) > 0) {
-            for (uint64_t t = 0; t < skip.count; t++)
-                skipped[skip.first + t]++;
-        }
+        struct farm_verdict skip;
         farm_idle(f, 0);
-        if (farm_next(f, &a) == 0 || a.stop != 0)
-            break;
-        for (uint64_t t = 0; a.stage == 1 && t < a.count; t++)
-            ran[a.first + t]++;
-        bool fails = a.stage == 0 && a.first == 2;
-        cr_assert(!fails || a.count == 1);
-        report(f, &a, fails ? FARM_FAILED : FARM_DONE);
-    }
-    cr_assert(ran[0] == 1 && ran[1] == 1 && ran[2] == 0 && ran[3] == 1);
-    cr_assert(skipped[2] == 1 && skipped[0] + skipped[1] + skipped[3] == 0);
-    cr_assert(farm_complete(f));
-}
-
-Test(farm, a_stop_hands_out_no_more_and_is_over_when_what_ran_came_back)
-{
-    struct fixture x = {0};
-    add_stage(&x, 10, 1);
-    AUTO(farm) f = farm_make(&x.spec, 2);
-    struct farm_assign a, b;
-    farm_idle(f, 0);
-    farm_idle(f, 1);
-    cr_assert_eq(farm_next(f, &a), 1);
-    struct farm_assign first = a;
-    cr_assert_eq(farm_next(f, &b), 1);
-    struct farm_assign second = b;
-    farm_stop(f);
-    report(f, &first, FARM_DONE);
-    farm_idle(f, 0);
-    cr_assert_eq(farm_next(f, &a), 0);
-    cr_assert(!farm_over(f));
-    report(f, &second, FARM_RETURNED);
-    cr_assert(farm_over(f) && !farm_complete(f));
-    cr_assert_eq(farm_next(f, &a), 0, "rank 1 has not come yet");
-    farm_idle(f, 1);
-    cr_assert_eq(farm_next(f, &a), 1);
-    cr_assert_eq(a.stop, 1);
-}
-
-Test(farm, the_time_left_is_by_each_stages_own_mean_and_says_when_more_comes_on_top)
-{
-    struct fixture x = {0};
-    add_stage(&x, 4, 1);
-    add_stage(&x, 3, 2);
-    add_need(&x, 1, (struct jobspec_need){.stage = 0, .strict = true});
-    AUTO(farm) f = farm_make(&x.spec, 2);
-    struct farm_counts c;
-    struct farm_assign a;
-    farm_count(f, &c);
-    cr_assert(c.left < 0 && c.at_least, "nothing is measured yet");
-    static const struct {
-        double seconds, left;
-        bool at_least;
-    } steps[] = {{6, 6.0 * 3 / 2, true}, /* two tasks at once */
-                 {2, 4.0 * 2 / 2, true}, /* the mean of both */
-                 {4, 4.0 * 1 / 2, true},
-                 {4, -1, true},        /* all of stage 0; of stage 1 nothing is known */
-                 {5, 5.0 * 2, false}}; /* a group takes both ranks */
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        farm_idle(f, 0);
-        farm_idle(f, 1);
         cr_assert_eq(farm_next(f, &a), 1);
-        cr_assert_eq(a.count, 1);
-        struct farm_report r = {.stage = a.stage,
-                                .first = a.first,
-                                .count = 1,
-                                .outcome = FARM_DONE,
-                                .seconds = steps[i].seconds};
-        farm_report(f, &r);
-        farm_count(f, &c);
-        cr_expect_float_eq(c.left, steps[i].left, 1e-12, "step %zu: %g", i, c.left);
-        cr_expect_eq(c.at_least, steps[i].at_least, "step %zu", i);
+        cr_assert_eq(a.count, 2);
+        for (a.count = 1; a.first < 2; a.first++)
+            report(f, &a, a.first < (uint64_t)n_failed ? FARM_FAILED : FARM_DONE);
+        cr_assert_eq(farm_next_verdict(f, &skip), n_failed == 2 ? 1 : 0);
     }
 }
 
@@ -276,7 +118,7 @@ static struct farm *seated(struct fixture *x)
     x->stages[1].first_rank = 2;
     x->spec.resources = &slot;
     x->spec.n_resources = 1;
-    return farm_make(&x->spec, 5);
+    return farm_of(x, 5, 5, NULL);
 }
 
 Test(farm, a_seated_task_goes_to_its_own_rank_and_all_run_at_once)
@@ -288,7 +130,7 @@ Test(farm, a_seated_task_goes_to_its_own_rank_and_all_run_at_once)
     for (unsigned i = 0; i < 5; i++) {
         farm_idle(f, order[i]);
         cr_assert_eq(farm_next(f, &a), 1);
-        cr_assert(a.stop == 0 && a.count == 1 && a.n_members == 1);
+        cr_assert(a.kind == FARM_GROUP && a.count == 1 && a.n_members == 1);
         cr_assert_eq(a.members[0], order[i]);
         cr_assert_eq(a.stage, order[i] < 2 ? 0 : 1);
         cr_assert_eq(a.first, order[i] < 2 ? order[i] : order[i] - 2);
@@ -305,7 +147,7 @@ Test(farm, a_seated_task_goes_to_its_own_rank_and_all_run_at_once)
     }
     cr_assert(farm_complete(f), "a failed task keeps no other from its end");
     cr_assert_eq(farm_next(f, &a), 1);
-    cr_assert(a.stop == 1 && a.n_members == 5);
+    cr_assert(a.kind == FARM_STOP && a.n_members == 5);
 }
 
 Test(farm, a_stop_keeps_seated_tasks_that_did_not_begin)
@@ -322,6 +164,541 @@ Test(farm, a_stop_keeps_seated_tasks_that_did_not_begin)
     report(f, &first, FARM_DONE);
     farm_idle(f, 3);
     cr_assert_eq(farm_next(f, &a), 1);
-    cr_assert_eq(a.stop, 1);
+    cr_assert_eq(a.kind, FARM_STOP);
     cr_assert_not(farm_complete(f));
+}
+
+/* Everything that a fixture's farm hands out is run at once, by whoever it goes to. Task
+ * `fails` of stage 0 fails. */
+static void run_all(struct farm *f, unsigned n_ranks, uint64_t fails, unsigned char *seen)
+{
+    struct farm_assign a;
+    struct farm_verdict v;
+    for (unsigned r = 0; r < n_ranks; r++)
+        farm_idle(f, r);
+    for (;;) {
+        while (farm_next_verdict(f, &v) > 0)
+            memset(seen + 10000 * v.stage + v.first, 's', v.count);
+        if (farm_next(f, &a) == 0 || a.kind == FARM_STOP)
+            break;
+        for (unsigned m = 0; m < a.n_members; m++)
+            farm_busy(f, a.members[m]);
+        for (uint64_t end = a.first + a.count; a.first < end; a.first++) {
+            unsigned char *task = &seen[10000 * a.stage + a.first];
+            cr_assert_eq(*task, 0, "task %d of %d twice", (int)a.first, (int)a.stage);
+            *task = 'r';
+            a.count = 1;
+            report(f, &a, a.stage == 0 && a.first == fails ? FARM_FAILED : FARM_DONE);
+        }
+        for (unsigned m = 0; m < a.n_members; m++)
+            farm_idle(f, a.members[m]);
+    }
+    cr_assert(a.kind == FARM_STOP && a.n_members == n_ranks);
+    cr_assert(farm_complete(f));
+    cr_assert_eq(farm_next(f, &a), 0, "stop is said once");
+}
+
+Test(farm, every_task_is_handed_out_once_and_then_all_ranks_stop)
+{
+    struct fixture x = {0};
+    unsigned char seen[10000] = {0};
+    add_stage(&x, 10000, 1);
+    AUTO(farm) f = farm_of(&x, 6, 2, NULL);
+    run_all(f, 6, UINT64_MAX, seen);
+    cr_assert_eq(memchr(seen, 0, sizeof(seen)), NULL, "a task was left out");
+}
+
+Test(farm, a_lot_is_small_at_first_then_what_takes_half_a_second)
+{
+    struct fixture x = {0};
+    add_stage(&x, 100000, 1);
+    AUTO(farm) f = farm_of(&x, 2, 2, NULL);
+    struct farm_assign a;
+    uint64_t first[4];
+    for (int i = 0; i < 4; i++) {
+        farm_idle(f, 1);
+        cr_assert_eq(farm_next(f, &a), 1);
+        cr_assert(a.kind == FARM_LOT && a.n_members == 1 && a.members[0] == 1);
+        first[i] = a.count;
+        cr_assert_eq(farm_next(f, &a), 0, "fed until it says so again");
+    }
+    cr_assert(first[0] == 4 && first[1] == 16 && first[2] == 64, "it is not measured");
+    a = (struct farm_assign){.count = 4}; /* 1 ms each */
+    report(f, &a, FARM_DONE);
+    farm_low(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.count, 1000, "of 2 ranks, got %d", (int)a.count);
+    cr_assert_eq(a.members[0], 0);
+}
+
+Test(farm, hosts_share_what_is_left_evenly_and_the_last_takes_from_the_others)
+{
+    struct fixture x = {0};
+    add_stage(&x, 1000, 1);
+    AUTO(farm) f = farm_of(&x, 4, 2, NULL);
+    struct farm_assign a, b;
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    report(f, &a, FARM_DONE);
+    for (int i = 0; i < 200 && farm_next(f, &b) == 0; i++) {
+        farm_low(f, 1);
+        cr_assert_eq(farm_next(f, &a), 1);
+        cr_assert(a.count == 1 || a.count <= 996 / 4, "half of a half");
+        if (a.first + a.count == 1000)
+            break;
+    }
+    farm_idle(f, 2);
+    cr_assert_eq(farm_next(f, &b), 1);
+    cr_assert(b.kind == FARM_RECALL && b.members[0] == 0);
+    cr_assert_eq(farm_next(f, &b), 0, "one at a time");
+    farm_recalled(f, 0, a.lot, 900, 100);
+    cr_assert_eq(farm_next(f, &b), 1);
+    cr_assert(b.kind == FARM_LOT && b.members[0] == 2 && b.first == 900);
+}
+
+Test(farm, a_host_that_gave_nothing_back_is_not_asked_again)
+{
+    struct fixture x = {0};
+    add_stage(&x, 100, 1);
+    AUTO(farm) f = farm_of(&x, 2, 1, NULL);
+    struct farm_assign a;
+    while (farm_low(f, 0), farm_next(f, &a) > 0)
+        ;
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.kind, FARM_RECALL);
+    farm_recalled(f, 0, 0, 0, 0);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 0);
+}
+
+Test(farm, a_stage_starts_when_all_that_it_needs_is_over)
+{
+    struct fixture x = {0};
+    add_stage(&x, 2, 1);
+    add_stage(&x, 1, 1);
+    add_need(&x, 1, (struct jobspec_need){.stage = 0, .strict = true});
+    AUTO(farm) f = farm_of(&x, 1, 1, NULL);
+    struct farm_assign a;
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.stage == 0 && a.count == 2);
+    a.count = 1;
+    report(f, &a, FARM_DONE);
+    farm_idle(f, 0);
+    struct farm_assign none;
+    cr_assert_eq(farm_next(f, &none), 0);
+    a.first = 1;
+    report(f, &a, FARM_DONE);
+    cr_assert_eq(farm_stage_over(f), 0);
+    cr_assert_eq(farm_stage_over(f), -1, "told once");
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.stage, 1);
+}
+
+Test(farm, a_strict_need_that_failed_skips_the_whole_stage)
+{
+    struct fixture x = {0};
+    unsigned char seen[20000] = {0};
+    add_stage(&x, 2, 1);
+    add_stage(&x, 5, 1);
+    add_need(&x, 1, (struct jobspec_need){.stage = 0, .strict = true});
+    AUTO(farm) f = farm_of(&x, 1, 1, NULL);
+    run_all(f, 1, 1, seen);
+    cr_assert_eq(memcmp(seen + 10000, "sssss", 6), 0);
+    struct farm_counts c;
+    farm_count(f, &c);
+    cr_assert(c.done == 1 && c.failed == 1 && c.skipped == 5 && c.total == 7);
+}
+
+Test(farm, element_by_element_a_task_starts_with_its_partners_end)
+{
+    struct fixture x = {0};
+    add_stage(&x, 4, 1);
+    add_stage(&x, 4, 1);
+    add_need(
+        &x, 1, (struct jobspec_need){.stage = 0, .strict = true, .same_index = true});
+    AUTO(farm) f = farm_of(&x, 2, 2, NULL);
+    struct farm_assign a, b;
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.count, 4);
+    struct farm_assign third = {.stage = 0, .first = 2, .count = 1};
+    report(f, &third, FARM_DONE);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &b), 1);
+    cr_assert(b.stage == 1 && b.first == 2 && b.count == 1);
+}
+
+Test(farm, element_by_element_skips_only_the_partner_of_a_failed_task_and_its_partners)
+{
+    struct fixture x = {0};
+    unsigned char seen[30000] = {0};
+    struct jobspec_need partner = {.stage = 0, .strict = true, .same_index = true};
+    add_stage(&x, 4, 1);
+    add_stage(&x, 4, 1);
+    add_stage(&x, 4, 1);
+    add_need(&x, 1, partner);
+    partner.stage = 1;
+    add_need(&x, 2, partner);
+    AUTO(farm) f = farm_of(&x, 1, 1, NULL);
+    run_all(f, 1, 2, seen);
+    cr_assert_eq(memcmp(seen, "rrrr", 5), 0);
+    cr_assert_eq(memcmp(seen + 10000, "rrsr", 5), 0);
+    cr_assert_eq(memcmp(seen + 20000, "rrsr", 5), 0);
+}
+
+Test(farm, the_highest_priority_goes_first_then_file_order)
+{
+    static const int32_t priorities[] = {0, 5, -1, 5};
+    static const unsigned order[] = {1, 3, 0, 2};
+    struct fixture x = {0};
+    for (int i = 0; i < 4; i++) {
+        add_stage(&x, 1, 1);
+        x.stages[i].priority = priorities[i];
+    }
+    AUTO(farm) f = farm_of(&x, 1, 1, NULL);
+    for (int i = 0; i < 4; i++) {
+        struct farm_assign a;
+        farm_idle(f, 0);
+        cr_assert_eq(farm_next(f, &a), 1);
+        cr_assert(a.stage == order[i] && a.priority == priorities[order[i]]);
+        report(f, &a, FARM_DONE);
+    }
+}
+
+Test(farm, max_in_flight_bounds_what_is_out)
+{
+    struct fixture x = {0};
+    add_stage(&x, 100, 1);
+    x.stages[0].max_in_flight = 3;
+    AUTO(farm) f = farm_of(&x, 8, 4, NULL);
+    struct farm_assign a;
+    unsigned out = 0;
+    for (unsigned r = 0; r < 8; r++)
+        farm_idle(f, r);
+    while (farm_next(f, &a) > 0) {
+        if (a.kind == FARM_RECALL)
+            continue;
+        cr_assert(a.kind == FARM_LOT && a.most == 1);
+        out += (unsigned)a.count;
+    }
+    cr_assert_eq(out, 3);
+    struct farm_report one = {.stage = 0, .outcome = FARM_DONE, .first = 1, .count = 1};
+    farm_report(f, &one);
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.count, 1);
+}
+
+Test(farm, a_task_goes_where_its_cores_and_gpus_are)
+{
+    static const struct farm_seat seats[] = {{.host = 0, .cores = 1},
+                                             {.host = 1, .cores = 8},
+                                             {.host = 2, .cores = 2, .gpus = 1}};
+    struct fixture x = {0};
+    add_stage(&x, 10, 1);
+    add_stage(&x, 10, 1);
+    x.stages[0].task_cores = 4;
+    x.stages[1].task_gpus = 1;
+    struct farm_setup setup = {
+        .spec = &x.spec, .seats = seats, .n_ranks = 3, .n_hosts = 3};
+    AUTO(farm) f = farm_make(&setup);
+    struct farm_assign a;
+    unsigned got = 0;
+    for (unsigned r = 0; r < 3; r++)
+        farm_idle(f, r);
+    while (farm_next(f, &a) > 0) {
+        cr_assert_eq(a.members[0], a.stage == 0 ? 1 : 2);
+        got |= 1u << a.stage;
+    }
+    cr_assert_eq(got, 3);
+}
+
+Test(farm, a_job_of_which_nobody_can_run_the_rest_ends_incomplete)
+{
+    struct fixture x = {0};
+    add_stage(&x, 10, 1);
+    x.stages[0].task_gpus = 1;
+    AUTO(farm) f = farm_of(&x, 2, 2, NULL);
+    struct farm_assign a;
+    farm_idle(f, 0);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.kind, FARM_STOP);
+    cr_assert_not(farm_complete(f));
+}
+
+Test(farm, a_group_keeps_ranks_from_what_comes_after_it_but_waits_for_no_other_group)
+{
+    struct fixture x = {0};
+    add_stage(&x, 3, 2);
+    add_stage(&x, 100, 1);
+    AUTO(farm) f = farm_of(&x, 3, 3, NULL);
+    struct farm_assign a;
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 0, "rank 1 will come free");
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 1);
+    struct farm_assign group = a;
+    cr_assert_eq(group.kind, FARM_GROUP);
+    farm_idle(f, 2);
+    cr_assert_eq(farm_next(f, &a), 1, "the others are in a group");
+    cr_assert(a.kind == FARM_LOT && a.stage == 1);
+    farm_busy(f, 2);
+    report(f, &group, FARM_DONE);
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 0, "rank 1 is at its end, too");
+}
+
+Test(farm, a_stop_hands_out_no_more_and_is_over_when_what_ran_came_back)
+{
+    struct fixture x = {0};
+    add_stage(&x, 10, 1);
+    AUTO(farm) f = farm_of(&x, 2, 1, NULL);
+    struct farm_assign first, second, a;
+    farm_idle(f, 0);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &first), 1);
+    first.members = NULL;
+    cr_assert_eq(farm_next(f, &second), 1);
+    farm_busy(f, 0);
+    farm_busy(f, 1);
+    farm_stop(f);
+    report(f, &first, FARM_DONE);
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 0);
+    cr_assert(!farm_over(f));
+    report(f, &second, FARM_RETURNED);
+    cr_assert(farm_over(f) && !farm_complete(f));
+    cr_assert_eq(farm_next(f, &a), 0, "rank 1 has not come yet");
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.kind, FARM_STOP);
+}
+
+Test(farm, the_time_left_is_by_each_stages_own_mean_and_says_when_more_comes_on_top)
+{
+    struct fixture x = {0};
+    add_stage(&x, 4, 1);
+    add_stage(&x, 3, 2);
+    add_need(&x, 1, (struct jobspec_need){.stage = 0, .strict = true});
+    AUTO(farm) f = farm_of(&x, 2, 2, NULL);
+    struct farm_counts c;
+    struct farm_assign a;
+    farm_count(f, &c);
+    cr_assert(c.left < 0 && c.at_least, "nothing is measured yet");
+    static const struct {
+        double seconds, left;
+        bool at_least;
+    } steps[] = {{6, 6.0 * 3 / 2, true}, /* two tasks at once */
+                 {2, 4.0 * 2 / 2, true}, /* the mean of both */
+                 {4, 4.0 * 1 / 2, true},
+                 {4, -1, true},        /* all of stage 0; of stage 1 nothing is known */
+                 {5, 5.0 * 2, false}}; /* a group takes both ranks */
+    farm_idle(f, 0);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.count, 4);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (i == 4)
+            cr_assert_eq(farm_next(f, &a), 1);
+        struct farm_report r = {.stage = i == 4,
+                                .first = i % 4,
+                                .count = 1,
+                                .outcome = FARM_DONE,
+                                .seconds = steps[i].seconds};
+        farm_report(f, &r);
+        farm_count(f, &c);
+        cr_expect_float_eq(c.left, steps[i].left, 1e-12, "step %zu: %g", i, c.left);
+        cr_expect_eq(c.at_least, steps[i].at_least, "step %zu", i);
+    }
+}
+
+Test(farm, what_earlier_launches_came_to_is_not_run_again_and_attempts_go_on_counting)
+{
+    struct fixture x = {0};
+    unsigned char seen[20000] = {0};
+    static const uint64_t tried[] = {5, 6, 9};
+    static const uint32_t attempts[] = {2, 2, 1};
+    add_stage(&x, 12, 1);
+    add_stage(&x, 12, 1);
+    add_need(
+        &x, 1, (struct jobspec_need){.stage = 0, .strict = true, .same_index = true});
+    AUTO(taskset) done = taskset_make(12);
+    AUTO(taskset) failed = taskset_make(12);
+    (void)taskset_add(done, 0, 4);
+    (void)taskset_add(failed, 4, 1);
+    struct farm_past past[] = {{.done = done,
+                                .failed = failed,
+                                .tried = tried,
+                                .attempts = attempts,
+                                .n_tried = 3},
+                               {0}};
+    AUTO(farm) f = farm_of(&x, 1, 1, past);
+    struct farm_assign a;
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.first == 5 && a.count == 2 && a.attempt == 2);
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.first == 7 && a.count == 2 && a.attempt == 0);
+    AUTO(farm) again = farm_of(&x, 1, 1, past);
+    run_all(again, 1, UINT64_MAX, seen);
+    cr_assert_eq(memcmp(seen, "\0\0\0\0\0rrrrrrr", 12), 0);
+    cr_assert_eq(memcmp(seen + 10000, "rrrrsrrrrrrr", 12), 0);
+}
+
+/* ---- losses ---- */
+
+static bool next_lot(struct farm *f, unsigned rank, struct farm_assign *ret)
+{
+    farm_idle(f, rank);
+    return farm_next(f, ret) > 0 && ret->kind == FARM_LOT;
+}
+
+Test(farm, after_a_loss_what_nobody_holds_and_nothing_reported_runs_again)
+{
+    struct fixture x = {0};
+    add_stage(&x, 8, 1);
+    AUTO(farm) f = farm_of(&x, 3, 2, NULL); /* ranks 0 and 1 share host 0 */
+    struct farm_assign a;
+    cr_assert(next_lot(f, 0, &a) && a.first == 0 && a.count == 2);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert_eq(a.kind, FARM_LOT);
+    uint64_t end = a.first + a.count;
+    cr_assert_gt(end, 3);
+    farm_busy(f, 0);
+    farm_busy(f, 1);
+    farm_lost(f, 1);
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 0, "nothing goes to a host that is not settled");
+    struct farm_report done = {.stage = 0, .outcome = FARM_DONE, .first = 0, .count = 1};
+    farm_held(f, 0, 2, 1);
+    farm_report(f, &done); /* rank 1 had committed it */
+    farm_settle(f, 0);
+    unsigned char again[8] = {0};
+    while (farm_next(f, &a) > 0) {
+        cr_assert(a.kind == FARM_LOT && a.members[0] == 0);
+        memset(again + a.first, 1, a.count);
+        farm_idle(f, 0);
+    }
+    cr_assert(again[0] == 0 && again[1] == 1 && again[2] == 0 && again[3] == 1);
+    struct farm_counts c;
+    farm_count(f, &c);
+    cr_assert_eq(c.lost, 1);
+}
+
+Test(farm, what_was_held_for_a_loss_and_then_given_back_is_not_held_at_the_next)
+{
+    struct fixture x = {0};
+    add_stage(&x, 1, 1);
+    AUTO(farm) f = farm_of(&x, 3, 3, NULL);
+    struct farm_assign a;
+    cr_assert(next_lot(f, 0, &a));
+    farm_lost(f, 1);
+    farm_held(f, 0, 0, 1);
+    report(f, &a, FARM_RETURNED);
+    farm_settle(f, 0);
+    cr_assert(next_lot(f, 0, &a));
+    farm_lost(f, 0);
+    farm_settle(f, 0);
+    cr_assert(next_lot(f, 2, &a));
+}
+
+Test(farm, a_second_loss_makes_what_was_held_to_be_said_again)
+{
+    struct fixture x = {0};
+    add_stage(&x, 1, 1);
+    AUTO(farm) f = farm_of(&x, 3, 3, NULL);
+    struct farm_assign a;
+    cr_assert(next_lot(f, 0, &a));
+    farm_lost(f, 1);
+    farm_held(f, 0, 0, 1); /* by rank 0, which then dies */
+    farm_lost(f, 0);
+    farm_settle(f, 0);
+    cr_assert(next_lot(f, 2, &a));
+}
+
+Test(farm, a_task_that_kills_its_ranks_fails_at_the_crash_limit_and_is_run_alone_before)
+{
+    struct fixture x = {0};
+    struct farm_verdict v;
+    struct farm_assign a;
+    add_stage(&x, 6, 1);
+    x.stages[0].crash_limit = 2;
+    AUTO(farm) f = farm_of(&x, 4, 4, NULL);
+    cr_assert(next_lot(f, 0, &a));
+    farm_busy(f, 0);
+    farm_lost(f, 0);
+    farm_crashed(f, 0, 0, 1);
+    farm_settle(f, 0);
+    cr_assert_eq(farm_next_verdict(f, &v), 1);
+    cr_assert(v.status == RESULT_RETRIED && v.reason == RESULT_LOST && v.attempt == 1);
+    cr_assert(v.first == 1 && v.count == 1 && v.rank == 0);
+    bool found = false;
+    while (next_lot(f, 1, &a)) {
+        if (a.first <= 1 && a.first + a.count > 1) {
+            found = true;
+            cr_assert(a.first == 1 && a.count == 1 && a.most == 1 && a.attempt == 1);
+        }
+    }
+    cr_assert(found);
+    farm_lost(f, 1);
+    farm_crashed(f, 1, 0, 1);
+    farm_settle(f, 0);
+    cr_assert_eq(farm_next_verdict(f, &v), 1);
+    cr_assert(v.status == RESULT_FAILED && v.reason == RESULT_CRASH && v.attempt == 2);
+    while (next_lot(f, 2, &a))
+        cr_assert(a.first != 1);
+    struct farm_counts c;
+    farm_count(f, &c);
+    cr_assert(c.failed == 1 && c.lost == 2);
+}
+
+Test(farm, a_groups_task_runs_again_when_its_lead_was_lost_and_settled)
+{
+    struct fixture x = {0};
+    add_stage(&x, 1, 2);
+    for (int committed = 0; committed < 2; committed++) {
+        AUTO(farm) f = farm_of(&x, 3, 1, NULL);
+        struct farm_assign a;
+        farm_idle(f, 0);
+        farm_idle(f, 1);
+        cr_assert_eq(farm_next(f, &a), 1);
+        cr_assert_eq(a.kind, FARM_GROUP);
+        struct farm_assign given = a;
+        farm_lost(f, 0);
+        farm_idle(f, 1);
+        farm_idle(f, 2);
+        cr_assert_eq(farm_next(f, &a), 0, "it may have been committed");
+        if (committed)
+            report(f, &given, FARM_DONE);
+        farm_settle(f, 0);
+        cr_assert_eq(farm_next(f, &a), 1);
+        cr_assert_eq(a.kind, committed ? FARM_STOP : FARM_GROUP);
+        cr_assert(a.n_members == 2 && a.members[0] == 1);
+    }
+}
+
+Test(farm, a_group_that_lost_another_member_waits_for_its_leads_word)
+{
+    struct fixture x = {0};
+    add_stage(&x, 1, 2);
+    AUTO(farm) f = farm_of(&x, 3, 1, NULL);
+    struct farm_assign a;
+    farm_idle(f, 0);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 1);
+    struct farm_report back = {
+        .stage = 0, .outcome = FARM_RETURNED, .first = 0, .count = 1, .attempts = 1};
+    farm_lost(f, 1);
+    farm_settle(f, 1);
+    farm_idle(f, 0);
+    farm_idle(f, 2);
+    cr_assert_eq(farm_next(f, &a), 0);
+    farm_report(f, &back);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.kind == FARM_GROUP && a.members[1] == 2 && a.attempt == 1);
 }

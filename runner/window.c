@@ -1,0 +1,73 @@
+/* See window.h. */
+#include "window.h"
+#include "base/memory.h"
+#include <string.h>
+
+/* Hosts are numbered in the order of their lowest ranks. */
+static int number_hosts(const struct rank *r, struct window *w, struct gm_error *err)
+{
+    int lowest = r->world;
+    if (MPI_Bcast(&lowest, 1, MPI_INT, 0, w->comm) != MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Bcast failed");
+    AUTO_FREE(int) lead = xcalloc((size_t)r->n_ranks, sizeof(*lead));
+    if (MPI_Allgather(&lowest, 1, MPI_INT, lead, 1, MPI_INT, MPI_COMM_WORLD) !=
+        MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Allgather failed");
+    w->hosts = xcalloc((size_t)r->n_ranks, sizeof(*w->hosts));
+    for (int i = 0; i < r->n_ranks; i++)
+        w->hosts[i] = lead[i] == i ? w->n_hosts++ : w->hosts[lead[i]];
+    return 0;
+}
+
+/* The lowest rank's part holds the board before its own. */
+static int share(unsigned n_stages, size_t own, struct window *w, struct gm_error *err)
+{
+    int seat, n_seats, unit;
+    MPI_Info info;
+    MPI_Aint got;
+    void *base, *mine;
+    (void)MPI_Comm_rank(w->comm, &seat);
+    (void)MPI_Comm_size(w->comm, &n_seats);
+    size_t board = (board_bytes((unsigned)n_seats, n_stages) + 4095) / 4096 * 4096;
+    size_t bytes = own + (seat == 0 ? board : 0);
+    (void)MPI_Info_create(&info);
+    (void)MPI_Info_set(info, "alloc_shared_noncontig", "true");
+    int rc = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, w->comm, &mine, &w->win);
+    (void)MPI_Info_free(&info);
+    if (rc != MPI_SUCCESS || MPI_Win_shared_query(w->win, 0, &got, &unit, (void *)&base))
+        return gm_fail(err, -ENOMEM, "no memory that the ranks of this host can share");
+    memset(mine, 0, bytes);
+    if (seat == 0)
+        board_init(base, (unsigned)n_seats, n_stages);
+    (void)MPI_Barrier(w->comm); /* made before anybody opens it */
+    w->board = board_open(base, (unsigned)seat);
+    w->own = (char *)mine + (seat == 0 ? board : 0);
+    return 0;
+}
+
+int window_make(const struct rank *r,
+                unsigned n_stages,
+                size_t own_bytes,
+                struct window *ret,
+                struct gm_error *err)
+{
+    struct window w = {0};
+    if (MPI_Comm_split_type(
+            MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, r->world, MPI_INFO_NULL, &w.comm) !=
+        MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Comm_split_type failed");
+    int rc = number_hosts(r, &w, err);
+    if (rc == 0)
+        rc = share(n_stages, own_bytes, &w, err);
+    *ret = w;
+    return rc;
+}
+
+void window_free(struct window *w)
+{
+    board_close(w->board);
+    free(w->hosts);
+    if (w->win != MPI_WIN_NULL)
+        (void)MPI_Win_free(&w->win);
+    (void)MPI_Comm_free(&w->comm);
+}

@@ -1,0 +1,28 @@
+/* The memory that the ranks of one host share, and which ranks those are: the board, and
+ * a part of its own for each rank. */
+#ifndef RUNNER_WINDOW_H
+#define RUNNER_WINDOW_H
+
+#include "board.h"
+#include "rank.h"
+
+struct window {
+    MPI_Comm comm; /* the ranks of this host */
+    MPI_Win win;
+    struct board *board; /* its seats: the ranks of this host, ascending */
+    unsigned *hosts;     /* [n_ranks]: the host of each rank, by its lowest rank from 0 */
+    unsigned n_hosts;
+    void *own; /* this rank's part: zeroed, of as many bytes as it asked for */
+};
+
+/* Collective. */
+int window_make(const struct rank *r,
+                unsigned n_stages,
+                size_t own_bytes,
+                struct window *ret,
+                struct gm_error *err);
+/* Collective on the host; after a loss it is not called: the memory goes with the last
+ * process. */
+void window_free(struct window *w);
+
+#endif
