@@ -34,6 +34,18 @@ struct crew {
     bool looked;
 };
 
+/* Each PU for itself: where the job counts PUs (`threads`). */
+static unsigned apart(const struct idset *pus, struct idset ***ret)
+{
+    unsigned n = 0;
+    *ret = xcalloc(idset_count(pus), sizeof(struct idset *));
+    for (int64_t i = idset_next(pus, 0); i >= 0; i = idset_next(pus, (unsigned)i + 1)) {
+        (*ret)[n] = idset_make();
+        idset_add((*ret)[n++], (unsigned)i);
+    }
+    return n;
+}
+
 /* The rank's cores: what the plan gave it, as far as it has them. */
 static void find_cores(struct crew *c)
 {
@@ -49,7 +61,8 @@ static void find_cores(struct crew *c)
         idset_subtract(foreign, s->planned);
         idset_subtract(pus, foreign);
     }
-    c->n_cores = siblings_cores(pus, &c->cores);
+    c->n_cores =
+        s->spec->threads > 0 ? apart(pus, &c->cores) : siblings_cores(pus, &c->cores);
 }
 
 static struct lane *lane_at(struct crew *c, unsigned i)
