@@ -195,6 +195,20 @@ static void run_claim(struct worker *w, const struct board_claim *claim)
     give_back(w, claim->stage, task, rest);
 }
 
+/* A claim of the board, and what a crew claimed while it had cores to spare. */
+static void run_claims(struct worker *w, struct board_claim claim)
+{
+    const struct jobspec *spec = w->setup->spec;
+    while (claim.count > 0) {
+        struct board_claim next = {.count = 0};
+        if (spec->stages[claim.stage].kernel == NULL)
+            crew_run(w->crew, &claim, &next);
+        else
+            run_claim(w, &claim);
+        claim = next;
+    }
+}
+
 /* Until the farm says stop: what came by message first, then what the board has. */
 static void run_all(struct worker *w)
 {
@@ -206,7 +220,7 @@ static void run_all(struct worker *w)
         int came = pulse_look(s->pulse, &work);
         if (came == 0 && board_claim(s->board, &claim) == BOARD_CLAIMED) {
             pulse_busy(s->pulse);
-            run_claim(w, &claim);
+            run_claims(w, claim);
             continue;
         }
         if (came == 0 && pulse_wait(s->pulse, version, &work) == 0)
