@@ -6,47 +6,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "parcel.h"
-#include "result/pack.h"
-#include <pthread.h>
+#include "writer_state.h"
 
 static const uint64_t MOST_WAITING = 64u << 20;
-
-enum job_kind { JOB_COMMIT, JOB_VERDICT, JOB_RANK, JOB_READ };
-
-struct read_job {
-    int (*call)(struct writer *w, void *arg, struct gm_error *err);
-    void *arg;
-    struct gm_error *err;
-    int rc;
-    bool over;
-};
-
-struct job {
-    struct job *next;
-    enum job_kind kind;
-    struct result_commit commit;
-    struct parcel *parcel;
-    struct result_rank about; /* its texts are owned */
-    struct read_job *read;
-    bool final;
-};
-
-struct writer {
-    const char *folder;
-    unsigned rank;
-    const struct result_job *head;
-    struct pulse *pulse;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t to_writer, from_writer;
-    struct job *first, **last; /* under the lock, as all below */
-    uint64_t waiting;          /* bytes queued */
-    bool ready, finish;
-    struct gm_error failure; /* code 0: none */
-
-    struct shard *shard; /* the thread's own */
-    struct reader *reader;
-};
 
 static void job_free(struct job *j)
 {
@@ -62,17 +24,80 @@ static void job_free(struct job *j)
     free(j);
 }
 
+/* The compute thread may fill them again. */
+static void give_back(struct writer *w, struct job *j)
+{
+    if (j->rows == NULL)
+        return;
+    (void)pthread_mutex_lock(&w->lock);
+    w->emptied[w->n_emptied++] = j->rows;
+    w->n_lent--;
+    (void)pthread_cond_broadcast(&w->from_writer);
+    (void)pthread_mutex_unlock(&w->lock);
+    j->rows = NULL;
+}
+
+static int write_message(struct writer *w, const struct job *j, struct gm_error *err)
+{
+    char text[128];
+    int n = j->commit.status == RESULT_RETRIED
+                ? snprintf(text,
+                           sizeof(text),
+                           "rank %u was lost while it ran this task",
+                           j->commit.rank)
+                : snprintf(text,
+                           sizeof(text),
+                           "rank %u was lost while it ran this task, for the last time "
+                           "that crash-limit allows",
+                           j->commit.rank);
+    struct result_record r = {.stage = j->commit.stage,
+                              .task = j->commit.task,
+                              .kind = RESULT_MESSAGE,
+                              .dtype = GM_U8,
+                              .ndim = 1,
+                              .dims = {(uint64_t)n},
+                              .data = text,
+                              .nbytes = (uint64_t)n};
+    return shard_add(w->shard, &r, err);
+}
+
+/* Skipped tasks are one row; of others each has its own, and says why. */
+static int write_verdict(struct writer *w, struct job *j, struct gm_error *err)
+{
+    uint64_t n = j->commit.count;
+    if (j->commit.status == RESULT_SKIPPED)
+        return shard_commit(w->shard, &j->commit, err);
+    int rc = 0;
+    j->commit.count = 1;
+    for (uint64_t i = 0; rc == 0 && i < n; i++, j->commit.task++) {
+        rc = write_message(w, j, err);
+        rc = rc == 0 ? shard_commit(w->shard, &j->commit, err) : rc;
+    }
+    return rc;
+}
+
 static int write_job(struct writer *w, struct job *j, struct gm_error *err)
 {
-    if (j->kind == JOB_RANK)
+    int rc = 0;
+    switch (j->kind) {
+    case JOB_RANK:
         return shard_rank(w->shard, &j->about, err);
-    int rc = j->parcel != NULL ? parcel_write(j->parcel, w->shard, &j->commit, err) : 0;
-    return rc < 0 ? rc : shard_commit(w->shard, &j->commit, err);
+    case JOB_ROWS:
+        rc = shard_rows(w->shard, &j->table, err);
+        give_back(w, j);
+        return rc;
+    case JOB_VERDICT:
+        return write_verdict(w, j, err);
+    default:
+        if (j->parcel != NULL)
+            rc = parcel_write(j->parcel, w->shard, &j->commit, err);
+        return rc < 0 ? rc : shard_commit(w->shard, &j->commit, err);
+    }
 }
 
 static void report_job(struct writer *w, const struct job *j, bool failed)
 {
-    if (j->kind != JOB_COMMIT || !j->final || w->pulse == NULL)
+    if (!j->final || w->pulse == NULL)
         return;
     struct farm_report r = {.stage = j->commit.stage,
                             .first = j->commit.task,
@@ -84,7 +109,7 @@ static void report_job(struct writer *w, const struct job *j, bool failed)
     pulse_report(w->pulse, &r);
 }
 
-static void fail(struct writer *w, const struct gm_error *err)
+void writer_fail(struct writer *w, const struct gm_error *err)
 {
     (void)pthread_mutex_lock(&w->lock);
     bool first = w->failure.code == 0;
@@ -92,43 +117,52 @@ static void fail(struct writer *w, const struct gm_error *err)
     if (first)
         w->failure = *err;
     (void)pthread_mutex_unlock(&w->lock);
-    if (first && pulse != NULL)
+    if (first && pulse != NULL && err->code != -EOWNERDEAD)
         pulse_give_up(pulse);
 }
 
-/* Writes the jobs up to the first read (or all), flushes, reports, frees; what is left.
+/* A lost rank that woke up: what it would write counts for nobody. */
+static int look_for_fence(const struct writer *w, struct gm_error *err)
+{
+    return shard_fenced(w->shard)
+               ? gm_fail(err,
+                         -EOWNERDEAD,
+                         "rank %u was given up for lost; what it had not committed by "
+                         "then runs elsewhere",
+                         w->rank)
+               : 0;
+}
+
+static bool is_call(const struct job *j)
+{
+    return j->kind == JOB_READ || j->kind == JOB_SEAL;
+}
+
+/* Writes the jobs up to the first call (or all), flushes, reports, frees; what is left.
  */
 static struct job *write_batch(struct writer *w, struct job *batch)
 {
     struct gm_error err = {.code = w->failure.code};
     int rc = w->failure.code;
     struct job *end = batch;
-    for (; end != NULL && end->kind != JOB_READ; end = end->next) {
+    if (rc == 0 && end != NULL && !is_call(end))
+        rc = look_for_fence(w, &err);
+    for (; end != NULL && !is_call(end); end = end->next) {
         if (rc == 0)
             rc = write_job(w, end, &err);
     }
     if (rc == 0 && end != batch)
         rc = shard_flush(w->shard, &err);
     if (rc < 0 && w->failure.code == 0)
-        fail(w, &err);
+        writer_fail(w, &err);
     while (batch != end) {
         struct job *next = batch->next;
+        give_back(w, batch); /* those that were not written */
         report_job(w, batch, rc < 0);
         job_free(batch);
         batch = next;
     }
     return end;
-}
-
-static void run_read(struct writer *w, struct job *j)
-{
-    int rc = j->read->call(w, j->read->arg, j->read->err);
-    (void)pthread_mutex_lock(&w->lock);
-    j->read->rc = rc;
-    j->read->over = true;
-    (void)pthread_cond_broadcast(&w->from_writer);
-    (void)pthread_mutex_unlock(&w->lock);
-    job_free(j);
 }
 
 static void open_files(struct writer *w)
@@ -138,7 +172,7 @@ static void open_files(struct writer *w)
     if (rc == 0)
         rc = shard_create(w->folder, w->rank, &w->shard, &err);
     if (rc < 0)
-        fail(w, &err);
+        writer_fail(w, &err);
     (void)pthread_mutex_lock(&w->lock);
     w->ready = true;
     (void)pthread_cond_broadcast(&w->from_writer);
@@ -167,19 +201,21 @@ static void *writer_main(void *arg)
             if (batch == NULL)
                 break;
             struct job *next = batch->next;
-            run_read(w, batch);
+            writer_call(w, batch);
+            job_free(batch);
             batch = next;
         }
     }
     reader_close(w->reader);
     struct gm_error err = {0};
     if (shard_close(w->shard, &err) < 0)
-        fail(w, &err);
+        writer_fail(w, &err);
     return NULL;
 }
 
 static void destroy(struct writer *w)
 {
+    free(w->emptied);
     (void)pthread_cond_destroy(&w->to_writer);
     (void)pthread_cond_destroy(&w->from_writer);
     (void)pthread_mutex_destroy(&w->lock);
@@ -226,7 +262,7 @@ void writer_attach(struct writer *w, struct pulse *pulse)
         pulse_give_up(pulse);
 }
 
-static void enqueue_locked(struct writer *w, struct job *j, uint64_t bytes)
+void writer_enqueue(struct writer *w, struct job *j, uint64_t bytes)
 {
     *w->last = j;
     w->last = &j->next;
@@ -239,7 +275,7 @@ static void enqueue(struct writer *w, struct job *j, uint64_t bytes)
     (void)pthread_mutex_lock(&w->lock);
     while (w->waiting > 0 && w->waiting + bytes > MOST_WAITING)
         (void)pthread_cond_wait(&w->from_writer, &w->lock);
-    enqueue_locked(w, j, bytes);
+    writer_enqueue(w, j, bytes);
     (void)pthread_mutex_unlock(&w->lock);
 }
 
@@ -260,6 +296,36 @@ int writer_commit(struct writer *w,
     return rc;
 }
 
+void writer_rows(struct writer *w, struct rows *rows, const struct result_rows *table)
+{
+    struct job *j = xcalloc(1, sizeof(*j));
+    j->kind = JOB_ROWS;
+    j->rows = rows;
+    j->table = *table;
+    j->final = true;
+    j->commit = (struct result_commit){.stage = table->stage,
+                                       .task = table->first,
+                                       .count = table->count,
+                                       .status = RESULT_DONE,
+                                       .start = table->start,
+                                       .end = table->end};
+    (void)pthread_mutex_lock(&w->lock);
+    unsigned most = w->n_emptied + ++w->n_lent;
+    w->emptied = xrealloc(w->emptied, most, sizeof(*w->emptied));
+    writer_enqueue(w, j, 0); /* its bytes are in a buffer of a fixed size */
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
+struct rows *writer_emptied(struct writer *w)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    while (w->n_emptied == 0 && w->n_lent > 0)
+        (void)pthread_cond_wait(&w->from_writer, &w->lock);
+    struct rows *rows = w->n_emptied > 0 ? w->emptied[--w->n_emptied] : NULL;
+    (void)pthread_mutex_unlock(&w->lock);
+    return rows;
+}
+
 void writer_verdict(struct writer *w, const struct farm_verdict *v)
 {
     struct job *j = xcalloc(1, sizeof(*j));
@@ -271,6 +337,7 @@ void writer_verdict(struct writer *w, const struct farm_verdict *v)
                                        .count = v->count,
                                        .status = v->status,
                                        .reason = v->reason,
+                                       .exit_code = v->status == RESULT_SKIPPED ? 0 : -1,
                                        .rank = v->rank != UINT32_MAX ? v->rank : w->rank,
                                        .n_ranks = 1,
                                        .start = now,
@@ -297,123 +364,6 @@ void writer_rank(struct writer *w, const struct result_rank *about)
     j->about.gpus = copied(about->gpus);
     j->about.mismatch = copied(about->mismatch);
     enqueue(w, j, sizeof(*j));
-}
-
-/* Runs `call` on the writer thread and waits for it. */
-static int read_through(struct writer *w,
-                        int (*call)(struct writer *, void *, struct gm_error *),
-                        void *arg,
-                        struct gm_error *err)
-{
-    struct read_job read = {.call = call, .arg = arg, .err = err};
-    struct job *j = xcalloc(1, sizeof(*j));
-    j->kind = JOB_READ;
-    j->read = &read;
-    (void)pthread_mutex_lock(&w->lock);
-    enqueue_locked(w, j, 0);
-    while (!read.over)
-        (void)pthread_cond_wait(&w->from_writer, &w->lock);
-    (void)pthread_mutex_unlock(&w->lock);
-    return read.rc;
-}
-
-static int fresh_reader(struct writer *w, struct gm_error *err)
-{
-    if (w->reader == NULL)
-        return reader_open(w->folder, &w->reader, err);
-    return reader_refresh(w->reader, err);
-}
-
-struct best_args {
-    unsigned stage, scalar;
-    bool least;
-    uint64_t *ret;
-};
-
-static int do_best(struct writer *w, void *arg, struct gm_error *err)
-{
-    const struct best_args *a = arg;
-    int rc = fresh_reader(w, err);
-    return rc < 0 ? rc
-                  : reader_best(w->reader, a->stage, a->scalar, a->least, a->ret, err);
-}
-
-int writer_best(struct writer *w,
-                unsigned stage,
-                unsigned scalar,
-                bool least,
-                uint64_t *ret_task, /* NOLINT(readability-non-const-parameter): see a */
-                struct gm_error *err)
-{
-    struct best_args a = {stage, scalar, least, ret_task};
-    return read_through(w, do_best, &a, err);
-}
-
-struct value_args {
-    unsigned stage, output;
-    uint64_t task;
-    struct reader_value *ret;
-};
-
-static int do_value(struct writer *w, void *arg, struct gm_error *err)
-{
-    const struct value_args *a = arg;
-    int rc = fresh_reader(w, err);
-    if (rc < 0)
-        return rc;
-    const struct reader_output *o =
-        &reader_stage(w->reader, a->stage)->outputs[a->output];
-    uint32_t kind = (o->flags & GM_SERIES) != 0 ? RESULT_SERIES : RESULT_OUTPUT;
-    return reader_value(w->reader, a->stage, a->task, kind, a->output, a->ret, err);
-}
-
-int writer_value(struct writer *w,
-                 unsigned stage,
-                 uint64_t task,
-                 unsigned output,
-                 struct reader_value *ret,
-                 struct gm_error *err)
-{
-    struct value_args a = {stage, output, task, ret};
-    return read_through(w, do_value, &a, err);
-}
-
-struct table_args {
-    const char *path;
-    struct reader_value *ret;
-};
-
-static int do_table(struct writer *w, void *arg, struct gm_error *err)
-{
-    const struct table_args *a = arg;
-    uint64_t rows;
-    (void)w;
-    int rc = reader_table_rows(a->path, &rows, err);
-    return rc < 0 ? rc : reader_table(a->path, 0, rows, a->ret, err);
-}
-
-int writer_table(struct writer *w,
-                 const char *path,
-                 struct reader_value *ret,
-                 struct gm_error *err)
-{
-    struct table_args a = {path, ret};
-    return read_through(w, do_table, &a, err);
-}
-
-static int do_results(struct writer *w, void *arg, struct gm_error *err)
-{
-    (void)w;
-    return pack_run(arg, err);
-}
-
-int writer_results(struct writer *w,
-                   const struct idset *stages,
-                   const char *file,
-                   struct gm_error *err)
-{
-    struct pack_options opt = {.folder = w->folder, .file = file, .stages = stages};
-    return read_through(w, do_results, &opt, err);
 }
 
 int writer_finish(struct writer *w, struct gm_error *err)

@@ -1,6 +1,8 @@
 /* The writer thread of a rank: the only one that ever calls HDF5. It appends what tasks
  * commit to the rank's shard, flushes, and only then reports the tasks to the farm; and
- * it reads for the compute thread what other tasks committed. */
+ * it reads for the compute thread what other tasks committed. A rank whose shard is
+ * fenced (result/fence.h) commits no more: its writer fails with -EOWNERDEAD, which stops
+ * nobody else. */
 #ifndef RUNNER_WRITER_H
 #define RUNNER_WRITER_H
 
@@ -12,6 +14,7 @@
 #include "result/shard.h"
 
 struct writer;
+struct rows;
 
 /* Makes this rank's shard (and on rank 0 the head of the results, when job is given).
  * Returns when both are there. */
@@ -30,8 +33,17 @@ int writer_commit(struct writer *w,
                   const struct result_commit *c,
                   struct parcel *p,
                   bool final);
-/* What the farm decided of tasks: one row (rank 0). */
+/* Tasks at once, by rows (which chunk.c fills and keeps): what `table` points to is the
+ * writer's until writer_emptied gives `rows` back; reported when it is on file. */
+void writer_rows(struct writer *w, struct rows *rows, const struct result_rows *table);
+/* Rows that were copied to the batch, or given back after a failure; waits for them while
+ * the writer has any. NULL: it has none. */
+struct rows *writer_emptied(struct writer *w);
+/* What the farm decided of tasks: one row, or one a task that was tried (rank 0). */
 void writer_verdict(struct writer *w, const struct farm_verdict *v);
+/* Rank 0: seals a lost rank's shard, reports what it had committed, and says so to the
+ * pulse (pulse_sealed). Does not wait. */
+void writer_seal(struct writer *w, unsigned rank);
 /* What this rank is and saw; the last call counts. */
 void writer_rank(struct writer *w, const struct result_rank *about);
 
