@@ -1,6 +1,7 @@
 /* See bulk.h. */
 #include "bulk.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "fletcher.h"
 #include "reserve.h"
@@ -280,13 +281,16 @@ filter(struct bulk *b, unsigned char **ret, size_t *ret_n, struct gm_error *err)
 
 static int write_chunk(struct bulk *b, struct gm_error *err)
 {
-    unsigned char *data;
-    size_t n;
+    unsigned char *data = NULL;
+    size_t n = 0;
     if (b->sparse && all_fill(b))
         return 0;
+    double began = clock_monotonic();
     pad(b);
     int rc = filter(b, &data, &n, err);
-    return rc == 0 ? output_put(b->out, b, b->at, data, (uint32_t)n, err) : rc;
+    rc = rc == 0 ? output_put(b->out, b, b->at, data, (uint32_t)n, err) : rc;
+    b->out->write_seconds += clock_monotonic() - began;
+    return rc;
 }
 
 void *bulk_room(struct bulk *b, size_t *ret)

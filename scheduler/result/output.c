@@ -3,7 +3,6 @@
  * it is removed. */
 #include "output.h"
 #include "base/auto.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "bulk.h"
@@ -196,7 +195,6 @@ int output_put(struct output *o,
                uint32_t nbytes,
                struct gm_error *err)
 {
-    double began = clock_monotonic();
     int rc = 0;
     if (o->fd < 0) {
         hsize_t offset[GM_MAX_DIMS + 1];
@@ -211,7 +209,6 @@ int output_put(struct output *o,
     } else {
         rc = hold(o, b, chunk, data, nbytes, err);
     }
-    o->write_seconds += clock_monotonic() - began;
     return rc;
 }
 

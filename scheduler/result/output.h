@@ -35,7 +35,7 @@ struct output {
     struct output_held held[OUTPUT_BATCH];
     unsigned n_held;
     struct str bytes;     /* of those held, one after the other */
-    double write_seconds; /* spent in writing chunks */
+    double write_seconds; /* in checksums, chunks and their way to the disk */
 };
 
 struct output_options {

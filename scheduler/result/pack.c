@@ -86,7 +86,9 @@ static int write_file(struct packing *p, hid_t head_file, struct gm_error *err)
     rc = rc == 0 ? packing_values(p, err) : rc;
     if (rc != 0)
         (void)gm_prefix(err, "%s", opt->file);
+    double began = clock_monotonic();
     rc = output_finish(&p->out, rc, err);
+    p->out.write_seconds += clock_monotonic() - began;
     packing_clear(p);
     return rc;
 }
