@@ -169,7 +169,8 @@ const char *str_double(double v, char buf[32])
         (void)snprintf(buf, 32, "%.1f", v); /* 100.0, where %g has 1e+02 */
         return buf;
     }
-    for (int digits = 1; digits <= 17; digits++) {
+    /* Whatever has 15 digits or fewer is printed so by 15; the smallest have fewer. */
+    for (int digits = fabs(v) < 1e-290 ? 1 : 15; digits <= 17; digits++) {
         (void)snprintf(buf, 32, "%.*g", digits, v);
         if (strtod(buf, NULL) == v)
             break;

@@ -1,0 +1,236 @@
+# gridmill result tasks, failed, export, diff: what they print is what h5py reads, also of a run that
+# was killed, and whatever the texts in it hold.
+. "$(dirname "$0")/lib.sh"
+ln -s "$EXAMPLES/data" data
+cat >mix.yaml <<'END'
+ranks: 2
+oversubscribe: true
+tasks:
+  - name: train
+    kernel: mlp.train
+    matrix: {lr: [0.1, 0.03], seed: 1-3}
+    args: {data: data/digits.csv.gz, layers: [64, 16, 10], scale: 0.0625, epochs: 2, split-seed: 1,
+           lr: "${lr}", init-seed: "${seed}"}
+  - name: score
+    kernel: mlp.infer
+    shards: {of: data/digits.csv.gz, rows: 1024}
+    args: {model: "${train.model@max:accuracy}", split-seed: 1, part: test}
+  - name: say
+    matrix: {code: [0, 3], word: ["a,b", "c\"d", "e\nf"]}
+    command: [sh, -c, 'printf "%s|" "$1"; printf "\033[31mred" >&2; exit ${code}', sh, "${word}"]
+  - name: after
+    needs: [say]
+    command: [echo, never]
+END
+expect 1 "$GRIDMILL" run mix.yaml -q
+
+# tasks: a line a task, in order.
+expect 0 "$GRIDMILL" result tasks mix.h5
+[ "$(wc -l <out)" -eq 16 ] || fail "$(wc -l <out) lines"
+says '^train +0  done +1 +[01] +[0-9.]+ .?s  init-seed=1 lr=0.1$'
+says '^say +3  failed .*code=3 word=a,b: exit status 3$'
+says '^after +0  skipped +0$'
+expect 0 "$GRIDMILL" result tasks mix.h5 --status failed,skipped --json
+"$PYTHON" - <<'END' || fail "tasks --json"
+import json
+d = json.load(open("out"))
+assert d["schema"] == "gridmill.result-tasks/1" and d["file"] == "mix.h5"
+t = d["tasks"]
+assert [(x["stage"], x["index"], x["status"], x["reason"]) for x in t] == [
+    ("say", 3, "failed", "exit"), ("say", 4, "failed", "exit"), ("say", 5, "failed", "exit"),
+    ("after", 0, "skipped", "needs")], t
+assert t[1]["params"] == {"code": 3, "word": 'c"d'} and t[1]["exit_code"] == 3, t[1]
+assert t[3]["rank"] is None and t[3]["start"] is None and t[3]["attempts"] == 0, t[3]
+END
+expect 0 "$GRIDMILL" result tasks mix.h5 --stage say --task 1-2
+[ "$(wc -l <out)" -eq 3 ] || fail "--task 1-2"
+
+# failed: why, and what they printed, which steers no terminal.
+expect 0 "$GRIDMILL" result failed mix.h5
+says '^say\[4\]  code=3 word=c"d: exit status 3$'
+says '^    1 attempt, the last took .*, rank [01] on '
+says '^    \| c"d\|'
+says '^    \| \?\[31mred$'
+says '^3 tasks failed, 1 skipped as they need one that failed$'
+says '^to run them again: gridmill resume --failed mix.h5$'
+grep -q "$(printf '\033')" out && fail "an escape went through"
+expect 0 "$GRIDMILL" result failed mix.h5 --json
+"$PYTHON" - <<'END' || fail "failed --json"
+import json
+d = json.load(open("out"))
+assert (d["failed"], d["skipped"], d["open"], len(d["tasks"])) == (3, 1, 0, 3), d
+assert d["tasks"][2]["stdout"] == "e\nf|" and d["tasks"][2]["stderr"] == "\033[31mred", d
+assert d["tasks"][2]["message"] == "exit status 3", d
+END
+expect 0 "$GRIDMILL" result failed mix.h5 --stage train
+says '^no task failed$'
+
+# export: the same numbers as in the file.
+expect 0 "$GRIDMILL" result export mix.h5 --stage train -o train.csv
+expect 0 "$GRIDMILL" result export mix.h5 --stage train --value loss -o loss.csv
+expect 0 "$GRIDMILL" result export mix.h5 --stage score --value confusion -o confusion.csv
+expect 0 "$GRIDMILL" result export mix.h5 --stage say --value stdout --value stderr -o say.csv
+expect 0 "$GRIDMILL" result export mix.h5 -o all.json
+expect 0 "$GRIDMILL" result export mix.h5 --stage score --value class --value accuracy -o class.json
+expect 0 "$GRIDMILL" result export mix.h5 --stage train --value accuracy -o accuracy.npy
+expect 0 "$GRIDMILL" result export mix.h5 --stage train --value loss -o loss.npy
+expect 0 "$GRIDMILL" result export mix.h5 --stage train --value model --task 4 -o model.npy
+expect 0 "$GRIDMILL" result export mix.h5 --stage score --value probability --task 1 -o p.npy
+h5 '
+import csv, io
+train, score = f["stages/train/outputs"], f["stages/score/outputs"]
+rows = list(csv.DictReader(open("train.csv", newline="")))
+assert [float(r["accuracy"]) for r in rows] == train["accuracy"][:].tolist()
+assert [r["lr"] for r in rows] == ["0.1"] * 3 + ["0.03"] * 3 and rows[4]["init-seed"] == "2"
+assert [float(r["start"]) for r in rows] == f["tasks/start"][:6].tolist()
+assert all(r["status"] == "done" and r["message"] == "" and None not in r for r in rows)
+
+def ragged(g, i):
+    a, b = g["offset"][i:i + 2]
+    return g["data"][a:b].reshape(g["shape"][i]) if "shape" in g else g["data"][a:b]
+
+loss = [ragged(f["series/train/loss"], i) for i in range(6)]
+rows = list(csv.DictReader(open("loss.csv", newline="")))
+assert [(int(r["index"]), int(r["i0"]), float(r["loss"])) for r in rows] == [
+    (i, k, loss[i][k]) for i in range(6) for k in range(2)]
+m = score["confusion"][:]
+rows = list(csv.DictReader(open("confusion.csv", newline="")))
+assert len(rows) == m.size == 200
+assert all(m[int(r["index"]), int(r["i0"]), int(r["i1"])] == int(r["confusion"]) for r in rows)
+rows = list(csv.DictReader(open("say.csv", newline="")))
+assert [r["stdout"] for r in rows] == ["a,b|", "c\"d|", "e\nf|"] * 2, rows
+assert [r["word"] for r in rows] == ["a,b", "c\"d", "e\nf"] * 2 and rows[5]["exit_code"] == "3"
+assert rows[0]["stderr"] == "\033[31mred"
+
+d = json.load(open("all.json"))
+assert [(s["name"], s["n_tasks"]) for s in d["stages"]] == [
+    ("train", 6), ("score", 2), ("say", 6), ("after", 1)]
+assert "model" in d["stages"][0]["left_out"] and "accuracy" not in d["stages"][0]["left_out"]
+assert [t["values"]["accuracy"] for t in d["tasks"][:6]] == train["accuracy"][:].tolist()
+assert d["tasks"][14]["status"] == "skipped" and d["tasks"][14]["values"] == {}
+d = json.load(open("class.json"))
+for i, t in enumerate(d["tasks"]):
+    assert t["values"]["class"] == ragged(score["class"], i).tolist()
+    assert t["values"]["accuracy"] == score["accuracy"][i]
+
+assert (np.load("accuracy.npy") == train["accuracy"][:]).all()
+a = np.load("loss.npy")
+assert a.shape == (6, 2) and a.dtype == np.float64 and (a == np.array(loss)).all()
+a, b = np.load("model.npy"), ragged(train["model"], 4)
+assert a.dtype == b.dtype == np.uint8 and (a == b).all()
+a, b = np.load("p.npy"), ragged(score["probability"], 1)
+assert a.dtype == b.dtype and a.shape == b.shape and (a == b).all(), (a.shape, b.shape)
+' mix.h5
+
+# Tasks without a value: an empty field, NaN.
+cat >some.yaml <<'END'
+ranks: 1
+matrix: {path: [data/digits.csv.gz, mix.h5]}
+kernel: mlp.train
+args: {data: "${path}", layers: [64, 10], epochs: 1}
+END
+expect 1 "$GRIDMILL" run some.yaml -q
+expect 0 "$GRIDMILL" result export some.h5 -o some.csv
+expect 0 "$GRIDMILL" result export some.h5 --value accuracy -o some.npy
+h5 '
+import csv
+rows = list(csv.DictReader(open("some.csv", newline="")))
+want = f["stages/main/outputs/accuracy"][:]
+a = np.load("some.npy")
+assert a.shape == want.shape == (2,) and a[0] == want[0] and np.isnan(a[1]) and np.isnan(want[1])
+assert rows[1]["accuracy"] == "" and rows[1]["status"] == "failed" and "finite" in rows[1]["message"]
+assert float(rows[0]["accuracy"]) == want[0] and rows[1]["data"] == "mix.h5"
+' some.h5
+
+# diff: equal where the hash is; else where, and by how much.
+cp mix.h5 first.h5
+expect 1 "$GRIDMILL" run mix.yaml -q --force --ranks 1
+[ "$(hash_of mix.h5)" = "$(hash_of first.h5)" ] || fail "another hash"
+expect 0 "$GRIDMILL" result diff first.h5 mix.h5
+says '^equal: 15 tasks$'
+expect 1 "$GRIDMILL" run mix.yaml -q --force --set tasks.train.args.momentum=0.9000001 \
+    --set 'tasks.say.matrix.code=[0, 4]'
+expect 1 "$GRIDMILL" result diff first.h5 mix.h5
+says '^train: other arguments$'
+says '^train\[0\].loss: [12] of 2 elements differ, by [0-9.e-]+ at most$'
+says '^[0-9]+ of 15 tasks differ$'
+expect 1 "$GRIDMILL" result diff first.h5 mix.h5 --stage say --json
+"$PYTHON" - <<'END' || fail "diff --json"
+import json
+d = json.load(open("out"))
+assert d["equal"] is False and d["tasks"] == 6 and d["tasks_that_differ"] == 3, d
+where = {x["where"]: x["difference"] for x in d["differences"]}
+assert where["say[3]"] == "exit status 3 and 4", where
+assert where["say[3].params"] == '{"code":3,"word":"a,b"} and {"code":4,"word":"a,b"}', where
+END
+expect 1 "$GRIDMILL" result diff first.h5 mix.h5 --stage train --tolerance 0.01
+says_not 'loss'
+expect 1 "$GRIDMILL" result diff first.h5 mix.h5 --stage train
+says 'loss'
+expect 0 "$GRIDMILL" run -q --ranks 1 --results true.h5 -- true
+expect 1 "$GRIDMILL" result diff first.h5 true.h5
+says '^train: only in the first$'
+says 'true.*: only in the second$'
+
+# A run that was killed: its shards are read.
+cat >cut.yaml <<'END'
+ranks: 2
+oversubscribe: true
+matrix: {s: [0, 0.01, 100]}
+command: [sh, -c, "echo ${s}; sleep ${s}"]
+END
+"$GRIDMILL" run cut.yaml -q >run.out 2>&1 </dev/null &
+pid=$!
+for _ in $(seq 100); do
+    [ "$("$GRIDMILL" result tasks cut.h5 --status done 2>/dev/null | wc -l)" -ge 3 ] && break
+    sleep 0.1
+done
+expect 0 "$GRIDMILL" result tasks cut.h5
+says '^main +0  done .*s=0$'
+says '^main +2  open +0'
+kill "$pid" 2>/dev/null
+wait "$pid"
+expect 0 "$GRIDMILL" result export cut.h5 --value stdout
+says '^1,0.01,done,1,[01],.*,0,0,"0.01$'
+says '^2,,open,0,,,,,,,$'
+expect 0 "$GRIDMILL" result failed cut.h5
+says '1 not over yet'
+
+# Usage: one sentence, exit 2; a file is there whole or not at all.
+refused() # REGEX ARGS...
+{
+    local regex=$1
+    shift
+    expect 2 "$GRIDMILL" result "$@"
+    says "$regex"
+}
+refused 'failed\?' failde mix.h5
+refused 'one file, not 2' tasks mix.h5 first.h5
+refused 'two files, not 1' diff mix.h5
+refused 'show takes no --stage' show --stage train mix.h5
+refused "did you mean 'train'" tasks --stage trian mix.h5
+refused 'choose one by --stage \(train, score, say, after\)' export mix.h5
+refused 'choose one by --stage' tasks --task 3 mix.h5
+refused 'has 6 tasks, counted from 0' tasks --stage say --task 6 mix.h5
+refused 'must be N or N-M' tasks --stage say --task 3-1 mix.h5
+refused 'must be N or N-M' tasks --stage say --task x mix.h5
+refused 'must be of done' tasks --status good mix.h5
+refused 'must be csv, json or npy' export --format xlsx mix.h5
+refused 'say what it is to be' export --stage say -o say.txt mix.h5
+refused 'there are model, loss' export --stage train --value los mix.h5
+refused 'name one output by --value' export --stage train -o x.npy mix.h5
+refused 'texts are no array' export --stage say --value stdout -o x.npy mix.h5
+refused 'has the shape' export --stage score --value class -o x.npy mix.h5
+refused 'a line for each of its elements' export --stage score --value class --value row mix.h5
+refused 'must be a number' diff --tolerance x mix.h5 first.h5
+refused 'no/such.csv: No such file' export --stage say -o no/such.csv mix.h5
+refused 'none.h5' tasks none.h5
+if [ -c /dev/full ]; then
+    "$GRIDMILL" result export --stage say mix.h5 2>err >/dev/full && fail "a full disk is no error"
+    says 'standard output: No space left'
+    expect 3 "$GRIDMILL" result export --stage say --format csv -o /dev/full mix.h5
+    [ -c /dev/full ] || fail "a device was replaced"
+fi
+[ -z "$(find . -name '*.part' -o -name 'x.npy')" ] || fail "a part of a file stayed"
+"$GRIDMILL" result tasks mix.h5 | head -n 1 >out || fail "a reader that went away"
+exit 0
