@@ -40,7 +40,7 @@ static void on_verdict(void *ctx, const struct farm_verdict *v)
 static void on_seal(void *ctx, unsigned rank)
 {
     struct session *s = ctx;
-    pulse_sealed(s->pulse, rank);
+    writer_seal(s->writer, rank);
 }
 
 static void on_news(void *ctx, const struct watch_news *news)
