@@ -10,7 +10,7 @@
 
 static const char *const statuses[] = {"open", "done", "failed", "skipped", "retried"};
 static const char *const reasons[] = {
-    "", "error", "exit", "signal", "timeout", "needs", "lost", "crash"};
+    "", "error", "exit", "signal", "timeout", "needs", "lost", "crash", "damaged"};
 
 const char *result_status_name(uint32_t status)
 {
