@@ -51,6 +51,17 @@ assert f['stages/score/outputs/rows'][...].sum() > 300" "$file"
         expect 0 "$GRIDMILL" run "$job" --oversubscribe
         says "digits-sweep is over: $file"
         ;;
+    farm)
+        h5 "
+import gzip
+table = np.loadtxt(gzip.open(sys.argv[2], 'rt'), delimiter=',')
+log, tries = f['logs/main/stdout'], f['tasks/attempts'][...]
+got = [float(v) for v in log['data'][...].tobytes().split()]
+assert np.allclose(got, table[:, :64].mean(axis=0), rtol=1e-5), got
+assert (tries == [2 if i % 8 == 1 else 1 for i in range(1, 65)]).all(), tries
+assert len(f['attempts/task']) == 72 and (f['tasks/status'][...] == 1).all()" \
+            "$file" "$EXAMPLES/data/digits.csv.gz"
+        ;;
     digits)
         says "accuracy"
         h5 "
