@@ -2,6 +2,7 @@
  * of it (moved it away, took its permissions, put a link in its place) costs that folder
  * and no other file. */
 #include "tmpdir.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -13,8 +14,13 @@ struct tmpdir {
     char *job, *last;
     char *path;
     DIR *dir;
-    struct stat made;
+    struct stat made;       /* as it was when it was seen empty */
+    double seen_at, handed; /* then; and when a command got it (monotonic s) */
 };
+
+/* A change of the folder after so many seconds shows in its time of modification,
+ * whatever clock the file system keeps that by. */
+static const double TICK = 0.05;
 
 static int make_in(struct tmpdir *t, const char *parent)
 {
@@ -24,6 +30,7 @@ static int make_in(struct tmpdir *t, const char *parent)
         t->dir = opendir(path.text);
         if (t->dir != NULL && fstat(dirfd(t->dir), &t->made) == 0) {
             t->path = str_steal(&path);
+            t->seen_at = clock_monotonic();
             return 0;
         }
         (void)rmdir(path.text);
@@ -80,21 +87,31 @@ static int open_up(const char *path, const struct stat *st, int kind, struct FTW
     return 0;
 }
 
-static bool still_there(const struct tmpdir *t)
+static bool has_entries(struct tmpdir *t)
 {
-    struct stat now;
-    return lstat(t->path, &now) == 0 && now.st_ino == t->made.st_ino &&
-           now.st_dev == t->made.st_dev && now.st_mode == t->made.st_mode;
-}
-
-static bool is_empty(struct tmpdir *t)
-{
-    const struct dirent *e;
     unsigned n = 0;
     rewinddir(t->dir);
-    while (n <= 2 && (e = readdir(t->dir)) != NULL)
+    while (n <= 2 && readdir(t->dir) != NULL)
         n++;
-    return n == 2;
+    return n != 2;
+}
+
+/* It is as it was made: there, empty, with its permissions. */
+static bool untouched(struct tmpdir *t)
+{
+    struct stat now;
+    const struct timespec *m = &now.st_mtim, *before = &t->made.st_mtim;
+    if (lstat(t->path, &now) != 0 || now.st_ino != t->made.st_ino ||
+        now.st_dev != t->made.st_dev || now.st_mode != t->made.st_mode)
+        return false;
+    if (m->tv_sec == before->tv_sec && m->tv_nsec == before->tv_nsec &&
+        t->handed > t->seen_at + TICK)
+        return true;
+    if (has_entries(t))
+        return false;
+    t->made = now;
+    t->seen_at = clock_monotonic();
+    return true;
 }
 
 static void drop(struct tmpdir *t)
@@ -112,10 +129,13 @@ static void drop(struct tmpdir *t)
 
 int tmpdir_empty(struct tmpdir *t, struct gm_error *err)
 {
-    if (t->path != NULL && still_there(t) && is_empty(t))
-        return 0;
-    drop(t);
-    return make(t, err);
+    int rc = 0;
+    if (t->path == NULL || !untouched(t)) {
+        drop(t);
+        rc = make(t, err);
+    }
+    t->handed = clock_monotonic();
+    return rc;
 }
 
 void tmpdir_free(struct tmpdir *t)

@@ -223,6 +223,8 @@ static void run_all(struct worker *w)
             run_claims(w, claim);
             continue;
         }
+        if (came == 0)
+            writer_hurry(s->writer);
         if (came == 0 && pulse_wait(s->pulse, version, &work) == 0)
             continue;
         if (work.kind == FARM_STOP)

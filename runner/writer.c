@@ -7,8 +7,15 @@
 #include "base/memory.h"
 #include "parcel.h"
 #include "writer_state.h"
+#include <math.h>
+#include <time.h>
 
 static const uint64_t MOST_WAITING = 64u << 20;
+/* A batch costs much the same for one commit as for a hundred. So while commits come and
+ * nobody waits for them, a batch begins no sooner than this multiple of the last one's
+ * own time after it, and never later than MOST_LINGER. */
+static const double LINGER = 30, MOST_LINGER = 20e-3; /* s */
+static const uint64_t ENOUGH = 1u << 20;              /* bytes: a batch worth writing */
 
 static void job_free(struct job *j)
 {
@@ -95,18 +102,36 @@ static int write_job(struct writer *w, struct job *j, struct gm_error *err)
     }
 }
 
-static void report_job(struct writer *w, const struct job *j, bool failed)
+/* A run of tasks with one outcome is told as one: each report wakes the pulse. */
+static void report(struct writer *w, struct farm_report *run)
+{
+    if (run->count > 0)
+        pulse_report(w->pulse, run);
+    run->count = 0;
+}
+
+/* Adds the job to the run, which is reported first where the two do not fit together. */
+static void
+report_job(struct writer *w, const struct job *j, bool failed, struct farm_report *run)
 {
     if (!j->final || w->pulse == NULL)
         return;
-    struct farm_report r = {.stage = j->commit.stage,
-                            .first = j->commit.task,
-                            .count = j->commit.count,
-                            .seconds = j->commit.end - j->commit.start};
-    r.outcome = failed                            ? FARM_RETURNED
-                : j->commit.status == RESULT_DONE ? FARM_DONE
-                                                  : FARM_FAILED;
-    pulse_report(w->pulse, &r);
+    uint32_t outcome = failed                            ? FARM_RETURNED
+                       : j->commit.status == RESULT_DONE ? FARM_DONE
+                                                         : FARM_FAILED;
+    double seconds = j->commit.end - j->commit.start;
+    if (run->stage == j->commit.stage && run->outcome == outcome &&
+        run->first + run->count == j->commit.task && run->count > 0) {
+        run->count += j->commit.count;
+        run->seconds += seconds;
+        return;
+    }
+    report(w, run);
+    *run = (struct farm_report){.stage = j->commit.stage,
+                                .outcome = outcome,
+                                .first = j->commit.task,
+                                .count = j->commit.count,
+                                .seconds = seconds};
 }
 
 void writer_fail(struct writer *w, const struct gm_error *err)
@@ -155,13 +180,15 @@ static struct job *write_batch(struct writer *w, struct job *batch)
         rc = shard_flush(w->shard, &err);
     if (rc < 0 && w->failure.code == 0)
         writer_fail(w, &err);
+    struct farm_report run = {.count = 0};
     while (batch != end) {
         struct job *next = batch->next;
         give_back(w, batch); /* those that were not written */
-        report_job(w, batch, rc < 0);
+        report_job(w, batch, rc < 0, &run);
         job_free(batch);
         batch = next;
     }
+    report(w, &run);
     return end;
 }
 
@@ -179,6 +206,39 @@ static void open_files(struct writer *w)
     (void)pthread_mutex_unlock(&w->lock);
 }
 
+static bool may_linger(const struct writer *w)
+{
+    return !w->at_once && !w->finish && w->waiting < ENOUGH;
+}
+
+/* Under the lock. */
+static void linger(struct writer *w)
+{
+    double until = w->ended + fmin(LINGER * w->took, MOST_LINGER);
+    struct timespec at = {.tv_sec = (time_t)until};
+    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
+    w->lingers = true;
+    while (may_linger(w) && clock_monotonic() < until)
+        (void)pthread_cond_timedwait(&w->to_writer, &w->lock, &at);
+    w->lingers = false;
+}
+
+static void write_all(struct writer *w, struct job *batch)
+{
+    double start = clock_monotonic();
+    while (batch != NULL) {
+        batch = write_batch(w, batch);
+        if (batch == NULL)
+            break;
+        struct job *next = batch->next;
+        writer_call(w, batch);
+        job_free(batch);
+        batch = next;
+    }
+    w->ended = clock_monotonic();
+    w->took = w->ended - start;
+}
+
 static void *writer_main(void *arg)
 {
     struct writer *w = arg;
@@ -187,24 +247,18 @@ static void *writer_main(void *arg)
         (void)pthread_mutex_lock(&w->lock);
         while (w->first == NULL && !w->finish)
             (void)pthread_cond_wait(&w->to_writer, &w->lock);
+        linger(w);
         struct job *batch = w->first;
         bool over = batch == NULL && w->finish;
         w->first = NULL;
         w->last = &w->first;
         w->waiting = 0;
+        w->at_once = false;
         (void)pthread_cond_broadcast(&w->from_writer);
         (void)pthread_mutex_unlock(&w->lock);
         if (over)
             break;
-        while (batch != NULL) {
-            batch = write_batch(w, batch);
-            if (batch == NULL)
-                break;
-            struct job *next = batch->next;
-            writer_call(w, batch);
-            job_free(batch);
-            batch = next;
-        }
+        write_all(w, batch);
     }
     reader_close(w->reader);
     struct gm_error err = {0};
@@ -233,8 +287,12 @@ int writer_start(const char *folder,
     w->rank = rank;
     w->head = job;
     w->last = &w->first;
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&w->lock, NULL);
-    (void)pthread_cond_init(&w->to_writer, NULL);
+    (void)pthread_cond_init(&w->to_writer, &attr);
+    (void)pthread_condattr_destroy(&attr);
     (void)pthread_cond_init(&w->from_writer, NULL);
     int rc = pthread_create(&w->thread, NULL, writer_main, w);
     if (rc != 0) {
@@ -267,7 +325,19 @@ void writer_enqueue(struct writer *w, struct job *j, uint64_t bytes)
     *w->last = j;
     w->last = &j->next;
     w->waiting += bytes;
-    (void)pthread_cond_signal(&w->to_writer);
+    w->at_once |= j->kind != JOB_COMMIT;
+    if (!w->lingers || !may_linger(w))
+        (void)pthread_cond_signal(&w->to_writer);
+}
+
+void writer_hurry(struct writer *w)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    if (w->first != NULL) {
+        w->at_once = true;
+        (void)pthread_cond_signal(&w->to_writer);
+    }
+    (void)pthread_mutex_unlock(&w->lock);
 }
 
 static void enqueue(struct writer *w, struct job *j, uint64_t bytes)

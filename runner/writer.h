@@ -33,6 +33,9 @@ int writer_commit(struct writer *w,
                   const struct result_commit *c,
                   struct parcel *p,
                   bool final);
+/* The rank has nothing to do until something is on file: commits that are handed over are
+ * written now, and do not wait for others to go with. */
+void writer_hurry(struct writer *w);
 /* Tasks at once, by rows (which chunk.c fills and keeps): what `table` points to is the
  * writer's until writer_emptied gives `rows` back; reported when it is on file. */
 void writer_rows(struct writer *w, struct rows *rows, const struct result_rows *table);

@@ -41,9 +41,11 @@ struct writer {
     struct rows **emptied;     /* to be fetched */
     unsigned n_emptied, n_lent;
     bool ready, finish;
+    bool at_once, lingers;   /* somebody waits for what is queued; the thread, for more */
     struct gm_error failure; /* code 0: none */
 
-    struct shard *shard; /* the thread's own */
+    struct shard *shard; /* the thread's own, as all below */
+    double ended, took;  /* the last batch: when (monotonic s), and for how long */
     struct reader *reader;
 };
 
