@@ -86,7 +86,8 @@ static void begin_stop(struct launch *l, const char *why)
 static void terminate(struct launch *l)
 {
     child_signal(l->child, SIGTERM);
-    set_step(l, TERMINATING, tend_lost(l->t->relay) ? lost_limit : term_limit);
+    bool lost = tend_lost(l->t->relay) || l->t->silent;
+    set_step(l, TERMINATING, lost ? lost_limit : term_limit);
 }
 
 /* Ranks that compute, and rank 0 is not heard of. */

@@ -1,0 +1,193 @@
+# What is left of a run is run, and nothing else: on other ranks, started by gridmill, by mpirun, by
+# Slurm's restart; what must not differ is refused by its key; two runs never have one folder.
+. "$(dirname "$0")/lib.sh"
+cat >job.yaml <<'END'
+name: job
+ranks: 2
+oversubscribe: true
+tasks:
+  - name: nap
+    matrix: {x: 1-20}
+    kernel: sleep
+    args: {seconds: 0.01}
+  - name: mark
+    needs: [nap]
+    matrix: {x: 1-40}
+    command: [sh, -c, "echo ${x} >>marks; sleep 0.02; echo ${x}"]
+results: job.h5
+END
+
+# interrupted [OPTION...]: a run that is stopped in the middle, some tasks of each stage committed
+interrupted()
+{
+    rm -rf job.h5 job.h5.gm marks
+    "$GRIDMILL" run job.yaml "$@" >out 2>err &
+    local pid=$!
+    for _ in $(seq 300); do
+        [ "$(wc -l 2>/dev/null <marks)" -ge 6 ] 2>/dev/null && break
+        sleep 0.02
+    done
+    kill -TERM $pid
+    wait $pid
+    local rc=$?
+    [ $rc -eq 5 ] || fail "exit $rc instead of 5"
+    says 'gridmill resume .*job\.h5'
+    [ ! -e job.h5 ] || fail "a results file, though the job is incomplete"
+}
+
+# whole RANKS-AT-LEAST: every task is there once, and no command that was committed ran twice
+whole()
+{
+    [ ! -e job.h5.gm ] || fail "the folder is left"
+    h5 "
+status, tried = f['tasks/status'][...], f['attempts/task'][...]
+assert len(status) == 60 and (status == 1).all(), status
+assert len(np.unique(tried)) == len(tried) == 60, len(tried)
+assert f['logs/mark/stdout/data'][...].tobytes().decode() == ''.join(f'{x}\n' for x in range(1, 41))
+assert len(f['ranks/host']) >= int(sys.argv[2]), len(f['ranks/host'])
+rank = f['tasks/rank'][...]
+assert rank.max() < len(f['ranks/host']), rank.max()
+assert f['job'].attrs['start'] <= f['tasks/start'][...].min(), 'the job began with its first launch'
+# a command is run a second time only where its first run was not committed: two ranks
+marks = open('marks').read().split()
+assert set(marks) == {str(x) for x in range(1, 41)} and len(marks) <= 40 + 2, len(marks)
+" job.h5 "$1"
+    [ "$(hash_of job.h5)" = "$want" ] || fail "another result than that of a clean run"
+}
+
+expect 0 "$GRIDMILL" run job.yaml -q
+want=$(hash_of job.h5) || exit 1
+
+interrupted
+expect 0 "$GRIDMILL" resume job.h5 --ranks 4 --json
+"$PYTHON" -c '
+import json, sys
+s = json.load(open("out"))
+assert s["outcome"] == "done" and s["committed"] == 60, s["outcome"]' || fail "--json"
+whole 4
+interrupted
+expect 0 "${MPIRUN[@]}" -n 3 "$RUNNER" --resume job.h5 -q
+whole 3
+expect 2 "${MPIRUN[@]}" -n 1 "$RUNNER" --resume job.h5 -q
+says 'job\.h5: is whole, there is nothing to resume'
+
+# What may differ, and what may not.
+interrupted
+expect 2 "$GRIDMILL" resume job.h5 --set tasks.nap.args.seconds=0.5
+says 'tasks\.nap\.args\.seconds: .*ranks, mapping, per-rank, time and results'
+expect 2 "$GRIDMILL" resume job.h5 --set tasks.nap.args.second=1
+says 'second'
+expect 2 "$GRIDMILL" run job.yaml
+says 'gridmill resume .*job\.h5 .*--force'
+expect 2 "${MPIRUN[@]}" -n 2 "$RUNNER" job.yaml
+says 'gridmill resume .*job\.h5 .*--force'
+expect 2 "$GRIDMILL" resume job.h5 --json --failed --set 'tasks.mark.command=[true]'
+says 'tasks\.mark\.command'
+
+# Slurm has started the batch job again: the same job goes on, another one is refused.
+sed 's/1-20/1-21/' job.yaml >other.yaml
+expect 2 env SLURM_RESTART_COUNT=1 "$GRIDMILL" run other.yaml -q
+says 'tasks\.nap\.matrix\.x: .*unfinished run'
+expect 2 env SLURM_RESTART_COUNT=1 "${MPIRUN[@]}" -n 2 "$RUNNER" other.yaml -q
+says 'tasks\.nap\.matrix\.x: .*unfinished run'
+cp -r job.h5.gm kept.h5.gm
+cp marks marks.kept
+expect 0 env SLURM_RESTART_COUNT=1 "$GRIDMILL" run job.yaml -q
+whole 2
+rm job.h5
+mv kept.h5.gm job.h5.gm
+mv marks.kept marks
+expect 0 env SLURM_RESTART_COUNT=2 "${MPIRUN[@]}" -n 2 "$RUNNER" job.yaml -q
+whole 2
+
+# Another name for the results; a folder that was moved.
+interrupted
+expect 0 "$GRIDMILL" resume job.h5.gm -q --results later.h5
+[ ! -e job.h5.gm ] && [ ! -e job.h5 ] || fail "the old name is left"
+mv later.h5 job.h5
+whole 2
+interrupted
+mkdir elsewhere
+mv job.h5.gm elsewhere/
+expect 0 "$GRIDMILL" resume elsewhere/job.h5 -q
+mv elsewhere/job.h5 .
+whole 2
+
+# Two at once: one has the folder, the other one says so.
+interrupted
+"$GRIDMILL" resume job.h5 -q >first 2>&1 &
+first=$!
+for _ in $(seq 200); do
+    grep -q '"launch": 1' job.h5.gm/plan.json 2>/dev/null && break
+    sleep 0.01
+done
+expect 2 "$GRIDMILL" resume job.h5
+says 'a run that is going on writes there'
+wait $first || fail "the first resume: $(cat first)"
+whole 2
+
+# Killed between the rename of FILE and the removal of its folder.
+mkdir job.h5.gm
+h5 "open('job.h5.gm/plan.json', 'wb').write(f['job/plan'][()])" job.h5
+expect 2 "$GRIDMILL" resume job.h5
+says 'is whole'
+rm -r job.h5.gm
+
+# The time is over: exit 5, and the rest later.
+cat >timed.yaml <<'END'
+ranks: 2
+oversubscribe: true
+matrix: {x: 1-60}
+kernel: sleep
+args: {seconds: 0.05}
+results: timed.h5
+END
+expect 5 "$GRIDMILL" run timed.yaml -q --set time=0.8
+says 'the job.s time is over: [0-9]+ of 60 tasks .*gridmill resume .*timed\.h5'
+expect 0 "$GRIDMILL" resume timed.h5 -q --set time=10m
+h5 "assert (f['tasks/status'][...] == 1).all() and len(f['attempts/task']) == 60" timed.h5
+
+# The results' folder takes no new file in the middle: what is committed stays, and a resume packs.
+mkdir shut
+"$GRIDMILL" run job.yaml --results shut/job.h5 -q >first 2>&1 &
+first=$!
+for _ in $(seq 300); do
+    ls shut/job.h5.gm/shards/*/*.h5 >/dev/null 2>&1 && break
+    sleep 0.02
+done
+if mount --bind -o ro shut shut 2>/dev/null && mount -o remount,bind,ro shut 2>/dev/null; then
+    at_end+=("umount $work/shut")
+    wait $first
+    rc=$?
+    [ $rc -eq 5 ] || fail "read-only: exit $rc: $(cat first)"
+    grep -q 'Read-only file system' first || fail "read-only: $(cat first)"
+    expect 0 "$GRIDMILL" result show shut/job.h5
+    umount shut || fail "umount"
+    at_end=()
+    expect 0 "$GRIDMILL" resume shut/job.h5 -q
+    [ "$(hash_of shut/job.h5)" = "$want" ] || fail "read-only: another result"
+else
+    wait $first || fail "a run beside"
+fi
+
+# An input that changed.
+seq 40 >lines.txt
+cat >lines.yaml <<'END'
+name: lines
+ranks: 2
+oversubscribe: true
+shards: {of: lines.txt, lines: 1}
+command: [sh, -c, "sleep 0.05; cat ${shard.path} >/dev/null"]
+results: lines.h5
+END
+timeout -s TERM 0.8 "$GRIDMILL" run lines.yaml -q >out 2>err
+[ -d lines.h5.gm ] || fail "no unfinished run"
+cp lines.txt kept.txt
+echo 41 >>lines.txt
+expect 2 "$GRIDMILL" resume lines.h5
+says 'lines\.txt: is not what the unfinished run has read'
+cp kept.txt lines.txt
+expect 0 "$GRIDMILL" resume lines.h5 -q
+expect 2 "$GRIDMILL" resume nothing.h5
+says 'nothing\.h5: no such results'
+exit 0
