@@ -1,15 +1,12 @@
 /* See session.h. Three threads a rank: this one computes, `pulse` talks with the farm,
- * `writer` calls HDF5. Invariant: the shards are closed on every rank before rank 0 packs
- * them, and the folder goes only when the packed file stands under its name. */
+ * `writer` calls HDF5. Invariant: the shards are closed on every rank before they are
+ * packed. */
 #include "session.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/version.h"
-#include "engine/summary.h"
-#include "past.h"
-#include "result/pack.h"
+#include "final.h"
 #include "token.h"
 #include "verify.h"
 #include "window.h"
@@ -27,9 +24,8 @@ struct session {
     struct comm *comm;
     struct window window;
     struct farm_seat *seats;
-    struct past *past; /* rank 0, of a later launch; or NULL */
-    double deadline;   /* monotonic s; 0: none */
-    int lock; /* rank 0 under gridmill: the folder's lock, which gridmill holds */
+    double deadline; /* monotonic s; 0: none */
+    int lock;        /* rank 0 under gridmill: the folder's lock, which gridmill holds */
     atomic_bool orphaned;
 };
 
@@ -92,14 +88,11 @@ static int open_results(struct session *s, struct gm_error *err)
                                            ? p->plan->began
                                            : clock_unix(),
                               .versions = version_libraries()};
-    int rc = r->world == 0 ? past_load(p->plan, p->spec, &s->past, err) : 0;
-    if (rc < 0)
-        return rc;
-    rc = writer_start(p->plan->folder,
-                      (unsigned)r->world,
-                      r->world == 0 ? &head : NULL,
-                      &s->writer,
-                      err);
+    int rc = writer_start(p->plan->folder,
+                          (unsigned)r->world,
+                          r->world == 0 ? &head : NULL,
+                          &s->writer,
+                          err);
     if (rc < 0)
         return rc;
     verify_record(r, p->planned, "", &p->found, s->writer);
@@ -155,11 +148,8 @@ static int start_threads(struct session *s, struct gm_error *err)
     setup.board = s->window.board;
     setup.n_hosts = s->window.n_hosts;
     setup.seats = s->seats;
-    setup.past = past_stages(s->past);
     if (rc == 0)
         rc = pulse_start(&setup, &s->pulse, &alone);
-    past_free(s->past); /* the farm has it */
-    s->past = NULL;
     rc = rank_agree(r, rc, true, &alone);
     if (rc < 0) {
         if (s->pulse != NULL)
@@ -191,50 +181,6 @@ static int compute(struct session *s, struct gm_error *err)
                                           .device = "cpu",
                                           .cpus = p->plan->ranks[r->world].cpus}};
     return worker_run(&setup, err);
-}
-
-/* Beside the results, for people who started us without gridmill (which writes it
- * itself). */
-static int write_summary(const struct plan *plan, struct gm_error *err)
-{
-    AUTO(summary) summary = NULL;
-    int rc = summary_load(plan->results, &summary, err);
-    if (rc < 0)
-        return rc;
-    AUTO_FREE(char) json = summary_json(summary);
-    AUTO_FREE(char) path = summary_path(plan->results);
-    return file_write(path, json, strlen(json), err);
-}
-
-/* Its plan goes first: who waits for the folder sees by that that it is over. */
-static int remove_folder(const char *folder, struct gm_error *err)
-{
-    AUTO_STR plan = {0};
-    str_printf(&plan, "%s/plan.json", folder);
-    (void)unlink(plan.text);
-    return file_remove_tree(folder, err);
-}
-
-/* Rank 0, after all shards are closed: the one file, its summary, and the folder goes. */
-static int pack(const struct session_request *req,
-                const struct session_end *end,
-                struct gm_error *err)
-{
-    const struct plan *plan = req->planning->plan;
-    bool failed = end->counts.failed + end->counts.skipped > 0;
-    struct pack_options opt = {.folder = plan->folder,
-                               .file = plan->results,
-                               .complete = true,
-                               .end = clock_unix(),
-                               .outcome = failed ? "failed" : "done"};
-    tell_packing(req->tell);
-    AUTO_FD held = -1; /* else --force or a resume may take the folder meanwhile */
-    int rc = token_hold(plan, &held, err);
-    if (rc == 0)
-        rc = pack_run(&opt, err);
-    if (rc == 0 && req->rank->alloc.launcher != ALLOC_OURS)
-        rc = write_summary(plan, err);
-    return rc == 0 ? remove_folder(plan->folder, err) : rc;
 }
 
 /* The end of the threads: every shard is closed when all ranks have agreed. */
@@ -295,7 +241,6 @@ int session_run(const struct session_request *req,
     if (rc < 0) {
         if (s.writer != NULL)
             (void)writer_finish(s.writer, NULL);
-        past_free(s.past);
         return rc;
     }
     AUTO_FD lock = open_lock(req);
@@ -306,8 +251,9 @@ int session_run(const struct session_request *req,
     began = clock_monotonic();
     int shared = rank_share(0, &end.complete, sizeof(end.complete), err);
     rc = rc == 0 ? shared : rc;
-    if (rc == 0 && end.complete && req->rank->world == 0)
-        rc = pack(req, &end, err);
+    struct final final = {.req = req, .end = &end};
+    if (rc == 0 && end.complete)
+        rc = final_pack(&final, err);
     tell_phase(req->tell, "pack", clock_monotonic() - began);
     rc = rank_agree(req->rank, rc, false, err);
     *ret = end;

@@ -40,22 +40,20 @@ static int write_at(int fd,
     return 0;
 }
 
-/* A generation of parts that nobody has: an earlier FILE may still stand on its own. */
-static void name_parts(struct output *o, const char *folder)
+/* A generation of parts that nobody has: an earlier FILE stands on its own. */
+static void name_parts(struct output *o)
 {
     uint32_t n = 0;
-    if (o->team->rank == 0) {
-        for (bool taken = true; taken; n += taken) {
-            struct str path = {0};
-            str_printf(&path, "%s/parts-%u", folder, n);
-            taken = file_exists(path.text);
-            str_free(&path);
-        }
+    for (bool taken = o->team->rank == 0; taken; n += taken) {
+        struct str path = {0};
+        str_printf(&path, "%s.parts/%u", o->path, n);
+        taken = file_exists(path.text);
+        str_free(&path);
     }
     (void)team_share(o->team, &n, sizeof(n), NULL);
-    const char *base = strrchr(folder, '/');
-    str_printf(&o->parts, "%s/parts-%u", base != NULL ? base + 1 : folder, n);
-    str_printf(&o->part, "%s/parts-%u/part-%05u.h5", folder, n, o->team->rank);
+    const char *base = strrchr(o->path, '/');
+    str_printf(&o->parts, "%s.parts/%u", base != NULL ? base + 1 : o->path, n);
+    str_printf(&o->part, "%s.parts/%u/part-%05u.h5", o->path, n, o->team->rank);
 }
 
 static int create_part(struct output *o, struct gm_error *err)
@@ -88,7 +86,7 @@ int output_create(const struct output_options *opt,
                          .sharded = opt->sharded};
     str_printf(&o->tmp, "%s.tmp", opt->file);
     if (o->sharded)
-        name_parts(o, opt->folder);
+        name_parts(o);
     int rc = create_file(o, err);
     rc = rc == 0 && o->sharded ? create_part(o, err) : rc;
     rc = team_agree(o->team, rc, err);
@@ -274,8 +272,11 @@ int output_finish(struct output *o, int rc, struct gm_error *err)
         rc = rename_file(o, rc, err);
     if (rc != 0 && o->team->rank == 0)
         (void)unlink(o->tmp.text);
-    if (rc != 0 && o->part.len > 0)
+    if (rc != 0 && o->part.len > 0) {
+        AUTO_FREE(char) dir = file_dirname(o->part.text);
         (void)unlink(o->part.text);
+        (void)rmdir(dir); /* by the last one */
+    }
     if (rc != -EOWNERDEAD)
         rc = team_agree(o->team, rc, err);
     str_free(&o->tmp);

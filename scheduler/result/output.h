@@ -25,7 +25,7 @@ struct output_held { /* a chunk without a place yet */
 struct output {
     const struct team *team;
     const char *path;            /* FILE; written as tmp */
-    struct str tmp, part, parts; /* parts: "FILE.gm/parts-N", from FILE's folder */
+    struct str tmp, part, parts; /* parts: "FILE.parts/N", from FILE's folder */
     hid_t file;                  /* rank 0's; else -1 */
     hid_t part_file;             /* sharded: this member's; else -1 */
     int fd;                      /* of tmp, for chunks; -1 where HDF5 writes them */
@@ -39,7 +39,7 @@ struct output {
 };
 
 struct output_options {
-    const char *file, *folder;
+    const char *file;
     bool gzip, sharded;
     const struct team *team;
 };

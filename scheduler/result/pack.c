@@ -4,9 +4,11 @@
 #include "pack.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "packing.h"
+#include <dirent.h>
 
 static const char *const groups[][2] = {
     {"tasks", "one row a task, all stages in order"},
@@ -61,6 +63,8 @@ static int write_frame(struct packing *p, hid_t head_file, struct gm_error *err)
     if (file < 0)
         return 0;
     int rc = copy_head(head_file, file, err);
+    if (rc == 0 && p->opt->sharded)
+        rc = h5_put_text(file, "parts", p->out.parts.text, err);
     rc = rc == 0 ? put_end(file, p->opt, err) : rc;
     rc = rc == 0 ? packing_ranks(p, err) : rc;
     for (size_t i = 0; rc == 0 && i < sizeof(groups) / sizeof(groups[0]); i++) {
@@ -73,11 +77,8 @@ static int write_frame(struct packing *p, hid_t head_file, struct gm_error *err)
 static int write_file(struct packing *p, hid_t head_file, struct gm_error *err)
 {
     const struct pack_options *opt = p->opt;
-    struct output_options how = {.file = opt->file,
-                                 .folder = opt->folder,
-                                 .gzip = opt->gzip,
-                                 .sharded = opt->sharded,
-                                 .team = p->team};
+    struct output_options how = {
+        .file = opt->file, .gzip = opt->gzip, .sharded = opt->sharded, .team = p->team};
     packing_list(p);
     int rc = output_create(&how, &p->out, err);
     rc = rc == 0 ? team_agree(p->team, write_frame(p, head_file, err), err) : rc;
@@ -148,4 +149,51 @@ int pack_team(const struct pack_options *opt,
 int pack_run(const struct pack_options *opt, struct gm_error *err)
 {
     return pack_team(opt, &team_alone, err);
+}
+
+/* What FILE says that it is made of: "FILE.parts/0"; NULL: of itself alone. Yours. */
+static int read_parts(const char *path, char **ret, struct gm_error *err)
+{
+    AUTO_ID file = -1;
+    h5_begin();
+    int rc = h5_open(path, H5F_ACC_RDONLY, &file, err);
+    if (rc == 0 && H5Aexists(file, "parts") > 0)
+        rc = h5_get_text(file, "parts", ret, err);
+    return rc;
+}
+
+/* Parts that FILE is not made of; FILE.old (--force) may be. */
+static int clean_parts(const char *file, struct gm_error *err)
+{
+    AUTO_STR old = {0};
+    AUTO_STR folder = {0};
+    AUTO_FREE(char) keep = NULL;
+    str_printf(&old, "%s.old", file);
+    str_printf(&folder, "%s.parts", file);
+    DIR *dir = file_exists(old.text) ? NULL : opendir(folder.text);
+    if (dir == NULL)
+        return 0;
+    int rc = read_parts(file, &keep, err);
+    const char *name = keep != NULL ? strrchr(keep, '/') : NULL;
+    const struct dirent *entry;
+    while (rc == 0 && (entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] == '.' ||
+            (name != NULL && strcmp(entry->d_name, name + 1) == 0))
+            continue;
+        AUTO_STR path = {0};
+        str_printf(&path, "%s/%s", folder.text, entry->d_name);
+        rc = file_remove_tree(path.text, err);
+    }
+    (void)closedir(dir);
+    (void)rmdir(folder.text); /* where nothing is left in it */
+    return rc;
+}
+
+int pack_clean(const struct pack_options *opt, struct gm_error *err)
+{
+    AUTO_STR plan = {0};
+    str_printf(&plan, "%s/plan.json", opt->folder);
+    int rc = clean_parts(opt->file, err);
+    (void)unlink(plan.text);
+    return rc == 0 ? file_remove_tree(opt->folder, err) : rc;
 }

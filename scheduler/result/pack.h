@@ -16,8 +16,8 @@ struct pack_options {
     double end;                 /* unix s */
     const char *outcome;        /* "done", "failed", "incomplete" */
     bool gzip;                  /* large datasets are compressed */
-    /* Large datasets lie in FOLDER/parts-N, a file a member, and FILE shows them (virtual
-     * datasets): the folder stays. */
+    /* Large datasets lie in FILE.parts/N, a file a member, and FILE shows them (virtual
+     * datasets). */
     bool sharded;
     struct pack_times *ret_times; /* or NULL */
 };
@@ -25,6 +25,10 @@ struct pack_options {
 struct pack_times { /* s, on this process */
     double all, written;
 };
+
+/* Once FILE is there: the folder goes (its plan first: who waits for the folder sees by
+ * that that it is over), and parts that no file here needs any more. */
+int pack_clean(const struct pack_options *opt, struct gm_error *err);
 
 /* By this process alone. */
 int pack_run(const struct pack_options *opt, struct gm_error *err);

@@ -121,12 +121,14 @@ int pack_mpi(const struct pack_options *opt,
     (void)MPI_Comm_size(with->comm, &n);
     team.rank = (unsigned)rank;
     team.n = (unsigned)n;
-    int32_t together = n > 1 && rank == 0 && worth_it(opt, with);
+    int32_t together = n > 1 && rank == 0 && with->rc == 0 && worth_it(opt, with);
     int rc = team_share(&team, &together, sizeof(together), err);
     if (rc == 0 && together) {
         rc = pack_team(opt, &team, err);
         if (rc != -EOWNERDEAD && rc != -ENOTSUP)
             return rc;
     }
+    if (rank == 0 && with->rc != 0)
+        return with->rc;
     return rank == 0 ? pack_run(opt, err) : rc == -ENOTSUP ? 0 : rc;
 }

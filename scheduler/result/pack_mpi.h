@@ -12,6 +12,7 @@ struct pack_mpi {
     bool (*lost)(void *ctx);
     void *ctx;
     uint64_t alone_below; /* bytes of shards that rank 0 packs alone, sooner; 0: none */
+    int rc;               /* rank 0's: not 0, and nobody packs, and it gets that back */
 };
 
 /* Collective. Where a rank is lost on the way, or this HDF5 does not let several write,

@@ -1,6 +1,7 @@
 /* See window.h. Invariant: a row is handed out only when it lies inside the dataset's
  * extent as it was last seen. */
 #include "window.h"
+#include "storage.h"
 #include <stdlib.h>
 
 /* Bytes under one index of the first dimension. */
@@ -50,7 +51,8 @@ int window_open(struct window *w,
     if (set < 0)
         return h5_fail(err, "%s", name);
     made.set = set; /* borrowed until it is whole */
-    int rc = check_type(&made, err);
+    int rc = storage_check(set, err);
+    rc = rc == 0 ? check_type(&made, err) : rc;
     rc = rc == 0 ? get_dims(&made, err) : rc;
     if (rc != 0) {
         (void)gm_prefix(err, "%s", name);
