@@ -66,6 +66,36 @@ echo 9 >>day-2.csv
 expect 2 "$GRIDMILL" check shards.yaml
 says 'day-1.csv has 4 rows, but .*day-2.csv has 5'
 
+# stdin: over an axis, a shard, what a stage computed; what is in the files is part of the result.
+printf 'one\n' >in-1.txt
+printf 'two\n' >in-2.txt
+ln -s "$EXAMPLES/data" data
+cat >stdin.yaml <<'END'
+ranks: 2
+oversubscribe: true
+tasks:
+  - {name: axis, matrix: {i: 1-2}, command: [cat], stdin: "in-${i}.txt"}
+  - {name: piece, shards: {of: "parts/p[12].txt", files: 1}, command: [cat], stdin: "${shard.path}"}
+  - {name: train, kernel: mlp.train, args: {data: data/digits.csv.gz, layers: [64, 10], epochs: 1}}
+  - {name: array, command: [cut, -b, 2-6], stdin: "${train.loss}"}
+  - {name: none, command: [cat]}
+results: stdin.h5
+END
+expect 0 "$GRIDMILL" plan stdin.yaml --tasks axis:1
+says "^ *stdin +$work/in-2.txt\$"
+expect 0 "$GRIDMILL" run stdin.yaml -q
+h5 "
+said = {s: f['logs'][s]['stdout/data'][...].tobytes() for s in f['logs']}
+assert said['axis'] == b'one\ntwo\n' and said['piece'] == b'part 1\npart 2\n', said
+assert said['array'].startswith(b'NUMPY') and said.get('none', b'') == b'', said" stdin.h5
+before=$(hash_of stdin.h5)
+printf 'three\n' >in-2.txt
+expect 0 "$GRIDMILL" run stdin.yaml -q --force
+[ "$(hash_of stdin.h5)" != "$before" ] || fail "another input, the same hash"
+rm in-2.txt
+expect 2 "$GRIDMILL" check stdin.yaml
+says 'tasks\[0\].stdin: .*in-2.txt: No such file'
+
 # notify: after the end, whatever it was; its own failure changes nothing.
 cat >notify.yaml <<'END'
 name: told
