@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "final.h"
+#include "past.h"
 #include "token.h"
 #include "verify.h"
 #include "window.h"
@@ -24,8 +25,9 @@ struct session {
     struct comm *comm;
     struct window window;
     struct farm_seat *seats;
-    double deadline; /* monotonic s; 0: none */
-    int lock;        /* rank 0 under gridmill: the folder's lock, which gridmill holds */
+    struct past *past; /* rank 0, of a later launch; or NULL */
+    double deadline;   /* monotonic s; 0: none */
+    int lock; /* rank 0 under gridmill: the folder's lock, which gridmill holds */
     atomic_bool orphaned;
 };
 
@@ -88,11 +90,14 @@ static int open_results(struct session *s, struct gm_error *err)
                                            ? p->plan->began
                                            : clock_unix(),
                               .versions = version_libraries()};
-    int rc = writer_start(p->plan->folder,
-                          (unsigned)r->world,
-                          r->world == 0 ? &head : NULL,
-                          &s->writer,
-                          err);
+    int rc = r->world == 0 ? past_load(p->plan, p->spec, &s->past, err) : 0;
+    if (rc < 0)
+        return rc;
+    rc = writer_start(p->plan->folder,
+                      (unsigned)r->world,
+                      r->world == 0 ? &head : NULL,
+                      &s->writer,
+                      err);
     if (rc < 0)
         return rc;
     verify_record(r, p->planned, "", &p->found, s->writer);
@@ -148,8 +153,11 @@ static int start_threads(struct session *s, struct gm_error *err)
     setup.board = s->window.board;
     setup.n_hosts = s->window.n_hosts;
     setup.seats = s->seats;
+    setup.past = past_stages(s->past);
     if (rc == 0)
         rc = pulse_start(&setup, &s->pulse, &alone);
+    past_free(s->past); /* the farm has it */
+    s->past = NULL;
     rc = rank_agree(r, rc, true, &alone);
     if (rc < 0) {
         if (s->pulse != NULL)
@@ -241,6 +249,7 @@ int session_run(const struct session_request *req,
     if (rc < 0) {
         if (s.writer != NULL)
             (void)writer_finish(s.writer, NULL);
+        past_free(s.past);
         return rc;
     }
     AUTO_FD lock = open_lock(req);
