@@ -179,6 +179,8 @@ static int compute(struct session *s, struct gm_error *err)
                                  .rank = (unsigned)r->world,
                                  .pulse = s->pulse,
                                  .board = s->window.board,
+                                 .own = s->window.own,
+                                 .own_bytes = OWN_BYTES,
                                  .writer = s->writer,
                                  .comm = s->comm,
                                  .who = r,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "command.h"
+#include "chunk.h"
 #include "crew.h"
 #include "topo/bind.h"
 #include "verify.h"
@@ -172,29 +173,6 @@ static void run_group(struct worker *w, const struct farm_assign *work)
     board_running(s->board, UINT32_MAX, 0);
 }
 
-/* Tasks of the board, one after the other. */
-static void run_claim(struct worker *w, const struct board_claim *claim)
-{
-    const struct worker_setup *s = w->setup;
-    uint32_t self = s->rank;
-    struct farm_assign alone = {.kind = FARM_GROUP,
-                                .stage = claim->stage,
-                                .attempt = claim->attempt,
-                                .n_members = 1,
-                                .members = &self};
-    uint64_t task;
-    while (!pulse_stopping(s->pulse) && board_take(s->board, 1, &task) > 0) {
-        double start = clock_monotonic();
-        board_running(s->board, claim->stage, task);
-        if (worker_task(w, &alone, task, claim->attempt) == WORKER_GIVE_BACK)
-            give_back(w, claim->stage, task, 1);
-        board_running(s->board, UINT32_MAX, 0);
-        board_done(s->board, claim->stage, 1, clock_monotonic() - start);
-    }
-    uint64_t rest = board_give_back(s->board, &task);
-    give_back(w, claim->stage, task, rest);
-}
-
 /* A claim of the board, and what a crew claimed while it had cores to spare. */
 static void run_claims(struct worker *w, struct board_claim claim)
 {
@@ -204,7 +182,7 @@ static void run_claims(struct worker *w, struct board_claim claim)
         if (spec->stages[claim.stage].kernel == NULL)
             crew_run(w->crew, &claim, &next);
         else
-            run_claim(w, &claim);
+            chunk_run(w->chunk, &claim);
         claim = next;
     }
 }
@@ -240,12 +218,14 @@ int worker_run(const struct worker_setup *setup, struct gm_error *err)
     w.source = source_make(spec, setup->writer, setup->plan->folder, setup->rank, 0);
     w.stages = xcalloc(spec->n_stages, sizeof(*w.stages));
     w.crew = crew_make(&w);
+    w.chunk = chunk_make(&w, setup->own, setup->own_bytes, NULL);
     run_all(&w);
     worker_look(&w, NULL); /* a rank that got no task is looked at, too */
     for (unsigned i = 0; i < spec->n_stages; i++)
         attempt_stage_close(&w.stages[i], spec->stages[i].kernel);
     free(w.stages);
     crew_free(w.crew);
+    chunk_free(w.chunk);
     source_free(w.source);
     idset_free(w.seen);
     return w.binding.code < 0 ? gm_fail(err, w.binding.code, "%s", w.binding.text) : 0;

@@ -12,6 +12,7 @@
 #include "writer.h"
 
 struct board;
+struct chunk;
 struct crew;
 
 struct worker_setup {
@@ -20,6 +21,8 @@ struct worker_setup {
     unsigned rank;
     struct pulse *pulse;
     struct board *board; /* this host's */
+    void *own;           /* of the host's window, for rows; own_bytes of it */
+    size_t own_bytes;
     struct writer *writer;
     struct comm *comm;
     struct gm_seat seat;
@@ -31,7 +34,8 @@ struct worker_setup {
 struct worker {
     const struct worker_setup *setup;
     struct source *source;
-    struct crew *crew; /* runs commands */
+    struct crew *crew;   /* runs commands */
+    struct chunk *chunk; /* runs kernels */
     struct attempt_stage *stages;
     struct idset *seen;      /* NULL until the first task was looked at */
     struct gm_error binding; /* code < 0: seen is not what was planned */

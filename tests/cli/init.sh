@@ -10,6 +10,7 @@ starter_of() # KERNEL: how its blanks are filled with real data, one PATH=VALUE 
         mlp.infer) printf '%s\n' args.model=model.safetensors "shards.of=$data" shards.rows=900 ;;
         gemm) printf '%s\n' args.n=32 args.repeat=2 ;;
         sleep) printf '%s\n' args.seconds=0 ;;
+        noop) printf '%s\n' args.width=8 ;;
         *) fail "kernel $1: say here how its starter is filled in" ;;
     esac
 }

@@ -46,7 +46,7 @@ json topo
 expect 0 "$GRIDMILL" topo
 says '[Cc]ore'
 json kernels
-for kernel in mlp.train mlp.infer gemm sleep; do
+for kernel in mlp.train mlp.infer gemm sleep noop; do
     expect 0 "$GRIDMILL" kernels
     says "^ *$kernel\b"
     expect 0 "$GRIDMILL" kernels "$kernel"
