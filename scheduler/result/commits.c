@@ -100,7 +100,7 @@ void commits_sort(struct commits *c)
         sort_list(&c->lists[i]);
     part_runs(&c->lists[COMMITS_RUN]);
     part_runs(&c->lists[COMMITS_SKIP]);
-    c->hint = 0;
+    c->hint = c->run_hint = 0;
     memset(&c->at, 0, sizeof(c->at));
 }
 
@@ -138,10 +138,22 @@ static const struct commit *run_at(const struct commits_list *l, uint64_t task)
     return i < l->n ? &l->items[i] : NULL;
 }
 
-static const struct commit *run_of(const struct commits_list *l, uint64_t task)
+static const struct commit *run_with(const struct commits_list *l, uint64_t task)
 {
     const struct commit *run = run_at(l, task);
     return run != NULL && run->task <= task ? run : NULL;
+}
+
+/* The run of rows that has the task: mostly the one of the last call. */
+static const struct commit *run_of(struct commits *c, uint64_t task)
+{
+    const struct commits_list *l = &c->lists[COMMITS_RUN];
+    const struct commit *last = c->run_hint < l->n ? &l->items[c->run_hint] : NULL;
+    if (last != NULL && task - last->task < last->count)
+        return last;
+    const struct commit *run = run_with(l, task);
+    c->run_hint = run != NULL ? (size_t)(run - l->items) : 0;
+    return run;
 }
 
 /* Does the run's commit come before this one of the same task? Both are done. */
@@ -160,11 +172,11 @@ const struct commit *commits_find(struct commits *c, uint64_t task)
         if (last->status == RESULT_DONE)
             break;
     }
-    const struct commit *run = run_of(&c->lists[COMMITS_RUN], task);
+    const struct commit *run = run_of(c, task);
     if (run != NULL &&
         (last == NULL || last->status != RESULT_DONE || run_is_first(run, last)))
         return run;
-    return last != NULL ? last : run_of(&c->lists[COMMITS_SKIP], task);
+    return last != NULL ? last : run_with(&c->lists[COMMITS_SKIP], task);
 }
 
 bool commits_in_run(const struct commits *c, const struct commit *at)
@@ -176,7 +188,7 @@ bool commits_in_run(const struct commits *c, const struct commit *at)
 uint32_t commits_attempts(struct commits *c, uint64_t task)
 {
     const struct commits_list *l = &c->lists[COMMITS_ONE];
-    const struct commit *run = run_of(&c->lists[COMMITS_RUN], task);
+    const struct commit *run = run_of(c, task);
     uint32_t most = run != NULL ? run->attempt : 0;
     for (size_t i = first_of(c, task); i < l->n && l->items[i].task == task; i++)
         most = l->items[i].attempt > most ? l->items[i].attempt : most;

@@ -32,8 +32,8 @@ struct commits_list {
 
 struct commits { /* all zero: empty */
     struct commits_list lists[COMMITS_LISTS];
-    size_t hint; /* where the last search ended: tasks are asked for in order */
-    struct {     /* commits_attempt's place: attempts too are asked for in order */
+    size_t hint, run_hint; /* where the last search ended: tasks are asked for in order */
+    struct { /* commits_attempt's place: attempts too are asked for in order */
         uint64_t i;
         size_t one, run;
         uint64_t in_run;
