@@ -56,7 +56,7 @@ void telling_results(struct load *l,
             l->spec->pack = (enum jobspec_pack)choice;
         else
             l->spec->writers = (enum jobspec_writers)choice;
-        if (choice > 0)
+        if (choice > 0 && strcmp(word->name, "writers") == 0)
             cannot_yet(l, &here, item, word->choices[0]);
     }
 }

@@ -96,6 +96,32 @@ rm in-2.txt
 expect 2 "$GRIDMILL" check stdin.yaml
 says 'tasks\[0\].stdin: .*in-2.txt: No such file'
 
+# results: compressed, or a small file over the ranks' own: the same values, the same hash.
+cat >values.yaml <<'END'
+ranks: 2
+oversubscribe: true
+matrix: {seed: 1-20}
+kernel: mlp.train
+args: {data: data/digits.csv.gz, layers: [64, 32, 10], epochs: 1, init-seed: "${seed}"}
+END
+expect 0 "$GRIDMILL" run values.yaml -q --results plain.h5
+for how in '{compress: gzip}' '{pack: sharded}'; do
+    rm -rf values.h5*
+    expect 0 "$GRIDMILL" run values.yaml -q --set "results=$how"
+    [ "$(hash_of values.h5)" = "$(hash_of plain.h5)" ] || fail "$how: another hash"
+    expect 0 "$GRIDMILL" result diff plain.h5 values.h5
+    says '^equal: 20 tasks$'
+    h5 "
+g, p = h5py.File('plain.h5'), 'stages/main/outputs/model/data'
+assert (f[p][...] == g[p][...]).all()
+if 'gzip' in sys.argv[2]:
+    assert f[p].compression == 'gzip' and f[p].fletcher32, f[p].compression
+else:
+    assert f[p].is_virtual, 'one file alone'" values.h5 "$how"
+done
+[ -d values.h5.parts ] || fail "the parts are gone"
+[ ! -e values.h5.gm ] || fail "the shards are left"
+
 # notify: after the end, whatever it was; its own failure changes nothing.
 cat >notify.yaml <<'END'
 name: told
@@ -137,8 +163,6 @@ cannot() # SET REGEX
 }
 cannot mapping=rankfile:FILE=r "mapping: 'rankfile' cannot be placed: write an object such as core"
 cannot mapping=ppr:2:board "mapping: 'board' cannot be placed"
-cannot 'results={compress: gzip}' "compress: 'gzip': .*not run it yet; write none"
-cannot 'results={pack: sharded}' "pack: 'sharded': .*not run it yet; write single"
 cannot 'results={writers: host}' "writers: 'host': .*not run it yet; write rank"
 printf 'mapping: dist:mlx4_0\ncommand: [a]\n' >at.yaml
 expect 2 "$GRIDMILL" run at.yaml

@@ -116,10 +116,8 @@ Test(words, that_cannot_be_obeyed_yet_are_told_at_their_place)
         {"mapping: slot:SPAN\ncommand: [a]", "/job/x.yaml:1:10: mapping: SPAN goes"},
         {"mapping: {map-by: device=mlx5_0}\ncommand: [a]",
          "/job/x.yaml:1:19: mapping.map-by: ranks are placed by GPUs alone"},
-        {"results: {compress: gzip}\ncommand: [a]",
-         "/job/x.yaml:1:21: results.compress: 'gzip'"},
-        {"results: {pack: sharded}\ncommand: [a]", "results.pack: 'sharded'"},
-        {"results: {writers: host}\ncommand: [a]", "results.writers: 'host'"},
+        {"results: {writers: host}\ncommand: [a]",
+         "/job/x.yaml:1:20: results.writers: 'host'"},
     };
     struct gm_error err = {0};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -129,7 +127,7 @@ Test(words, that_cannot_be_obeyed_yet_are_told_at_their_place)
     cr_expect_eq(runnable("mapping: spread\nhosts: [a, 'b[1-3]:2']\nneeds: "
                           "[\"afterok:a\"]\nconstraints: "
                           "{ranks: [\"0\"]}\ntelemetry: {every: 1s}\nnotify: [[a]]\n"
-                          "results: {compress: none, pack: single}\ncommand: [a]",
+                          "results: {compress: gzip, pack: sharded}\ncommand: [a]",
                           &err),
                  0,
                  "%s",
