@@ -1,6 +1,6 @@
 /* The ranks of MPI_COMM_WORLD pack a job together: the file says what rank 0 alone would
- * have packed, dataset by dataset (h5py compares them in tests/cli/h5/same.py where it is
- * there; here the result hash does), compressed or not, in one file or sharded; and a
+ * have packed, dataset by dataset (h5py compares them in tests/cli/h5/forms.py where it
+ * is there; here the result hash does), compressed or not, in one file or sharded; and a
  * full disk, a damaged value and a lost rank end as they should. pack            all of
  * it, in a folder of its own pack FOLDER     keeps what it wrote there: alone.h5,
  * team.h5, gzip.h5, sharded.h5 */
@@ -18,7 +18,7 @@ static int n_failed, world, n_ranks;
         }                                                                                \
     } while (0)
 
-enum { TASKS = 40000, LARGE = 3, RANKS = 3 };
+enum { TASKS = 36000, LARGE = 3, RANKS = 3 };
 
 /* A third of the tasks in runs of rows, the rest one by one; three have large values. */
 static int write_shard(struct shard *s, unsigned rank, struct gm_error *err)
