@@ -109,7 +109,8 @@ static void tick(struct chunk *c)
     c->now = now;
 }
 
-static void hand_on(struct chunk *c)
+/* The open rows, the last of them done at `end`. */
+static void hand_on_at(struct chunk *c, double end)
 {
     struct result_rows table;
     struct rows *r = c->open;
@@ -120,10 +121,21 @@ static void hand_on(struct chunk *c)
         c->free[c->n_free++] = r;
         return;
     }
-    tick(c);
-    rows_get(r, c->now + c->unix_offset, &table);
+    rows_get(r, end + c->unix_offset, &table);
     c->ports.full(c->ports.ctx, r, &table);
     c->now = clock_monotonic();
+}
+
+static void hand_on(struct chunk *c)
+{
+    tick(c);
+    hand_on_at(c, c->now);
+}
+
+/* The same while another task runs, or after it did: that one's time is its own. */
+static void hand_on_before(struct chunk *c)
+{
+    hand_on_at(c, c->begun > c->opened ? c->begun : c->opened);
 }
 
 /* An empty buffer for the next task. */
@@ -154,7 +166,7 @@ static void between_steps(void *ctx)
         return;
     if (c->sink.rows != NULL)
         c->spilled = sink_spill(&c->sink, NULL);
-    hand_on(c);
+    hand_on_before(c);
 }
 
 /* Commits the task that was run last by itself: it failed, or its values are large. */
@@ -168,6 +180,7 @@ commit_alone(struct chunk *c, struct attempt_end *end, int rc, struct gm_error *
     tick(c);
     end->start = c->begun + c->unix_offset;
     end->end = c->now + c->unix_offset;
+    hand_on_before(c); /* the next task's row would not follow */
     c->begun = c->now;
     rc = comm_settle(c->a.comm, rc, err);
     varying_text(&c->stage->varying, c->a.task, &varying);
