@@ -251,7 +251,7 @@ static bool claim_more(struct crew *c)
     c->looked = true;
     c->seen = version;
     struct board_claim got;
-    if (board_claim(s->board, &got) != BOARD_CLAIMED)
+    if (board_claim(s->board, &got) != BOARD_CLAIMED || worker_too_late(c->w, &got))
         return false;
     c->looked = false;
     bool command = s->spec->stages[got.stage].kernel == NULL;

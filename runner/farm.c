@@ -231,13 +231,14 @@ void farm_report(struct farm *f, const struct farm_report *r)
     struct farm_stage *s = &f->stages[r->stage];
     const struct taskset *out = backlog_out(f->backlog, r->stage);
     uint64_t end = r->first + r->count, first, count;
+    s->closed |= r->outcome == FARM_LATE;
     for (uint64_t at = r->first;
          at < end && taskset_run(out, at, end - at, &first, &count) && first < end;
          at = first + count) {
         count = count < end - first ? count : end - first;
         farm_ungrant(f, r->stage, f->seats[r->rank].host, first, count);
         (void)taskset_remove(s->held, first, count);
-        if (r->outcome == FARM_RETURNED) {
+        if (r->outcome == FARM_RETURNED || r->outcome == FARM_LATE) {
             backlog_back(f->backlog, r->stage, first, count);
             continue;
         }
@@ -269,6 +270,11 @@ void farm_recalled(
         farm_report(f, &r);
 }
 
+void farm_close(struct farm *f, unsigned stage)
+{
+    f->stages[stage].closed = true;
+}
+
 void farm_stop(struct farm *f)
 {
     f->stopped = true;
@@ -277,7 +283,7 @@ void farm_stop(struct farm *f)
 /* A living rank could run a task of it that may start. */
 static bool may_run(const struct farm *f, unsigned stage)
 {
-    if (taskset_count(backlog_pending(f->backlog, stage)) == 0)
+    if (taskset_count(backlog_pending(f->backlog, stage)) == 0 || f->stages[stage].closed)
         return false;
     if (!jobspec_seated(f->spec))
         return farm_group_size(f, stage) > 0;
@@ -349,6 +355,7 @@ void farm_count(const struct farm *f, struct farm_counts *ret)
         c.skipped += n.skipped;
         c.running += out < most ? out : most; /* the rest of a lot has not begun */
         c.total += f->spec->stages[i].n_tasks;
+        c.late |= f->stages[i].closed;
         estimate(f, i, f->spec->stages[i].n_tasks - n.done - n.failed - n.skipped, &c);
         if (c.stage < 0 && !backlog_over(f->backlog, i))
             c.stage = (int)i;

@@ -16,6 +16,8 @@
 enum farm_outcome {
     FARM_DONE = 1,
     FARM_FAILED = 2,
+    FARM_LATE = 4, /* given back, for it would not end in the time that is left: no more
+                      of its stage is handed out */
     FARM_RETURNED = 3 /* given back without a commit: the job is being stopped, or the
                          group lost a member */
 };
@@ -66,6 +68,7 @@ struct farm_counts {
     double left;   /* s of work for all ranks, by each stage's own mean; < 0: not known */
     bool at_least; /* a stage of which no task is over comes on top of it */
     unsigned lost; /* ranks */
+    bool late;     /* some stage was closed (farm_close) */
 };
 
 struct farm_seat { /* a rank */
@@ -123,6 +126,8 @@ void farm_crashed(struct farm *f, unsigned rank, uint32_t stage, uint64_t task);
  * lost ones had committed is reported: the rest of the host's lots is to be run again. */
 void farm_settle(struct farm *f, unsigned host);
 
+/* No more of this stage is handed out: its tasks would not end in time. */
+void farm_close(struct farm *f, unsigned stage);
 /* Hands out no more; what runs may finish or come back. */
 void farm_stop(struct farm *f);
 /* Nothing is running and nothing is left to hand out (or it was stopped). */

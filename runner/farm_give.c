@@ -252,7 +252,7 @@ int farm_next(struct farm *f, struct farm_assign *ret)
         return next_seated(f, ret);
     for (unsigned k = 0; k < f->spec->n_stages && !f->stopped && !kept; k++) {
         unsigned i = f->order[k];
-        if (taskset_count(backlog_pending(f->backlog, i)) == 0)
+        if (taskset_count(backlog_pending(f->backlog, i)) == 0 || f->stages[i].closed)
             continue;
         if (f->spec->stages[i].group == 1 ? give_lot(f, i, ret)
                                           : give_group(f, i, ret, &kept))

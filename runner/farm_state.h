@@ -11,6 +11,7 @@
 #include "tried.h"
 
 struct farm_stage {
+    bool closed;       /* nothing of it is handed out any more */
     uint64_t measured; /* tasks behind `seconds` */
     double seconds;
     unsigned *slots; /* tasks of it that a host's living ranks run at once */

@@ -68,12 +68,14 @@ static enum engine_exit conclude(const struct plan *plan,
         (void)snprintf(sentence,
                        sizeof(sentence),
                        "%s: stopped with %" PRIu64 " of %" PRIu64
-                       " tasks done; they are in %s: "
-                       "`gridmill result show %s` reads them",
+                       " tasks done%s; they are in %s: gridmill resume %s (or mpirun "
+                       "gridmill-runner --resume %s) runs the rest",
                        plan->results,
                        end->counts.done,
                        end->counts.total,
+                       end->counts.late ? ", no other fits in the time that is left" : "",
                        plan->folder,
+                       plan->results,
                        plan->results);
         tell_ended(tell, "incomplete", ENGINE_INCOMPLETE, sentence);
         return ENGINE_INCOMPLETE;

@@ -22,6 +22,11 @@ struct tempo {
 static const struct tempo while_idle = {250e-6, 2e-3}, while_computing = {2e-3, 20e-3};
 static const double PROGRESS_EVERY = 0.1;
 
+/* A task is not started when this share of its stage's took longer than the time that is
+ * left; known once as many are measured. */
+static const double LATE_SHARE = 0.95;
+enum { LATE_LEAST = 5 };
+
 /* An idle rank says so again when it has looked at a new board in vain, but no oftener.
  */
 static const double SAY_IDLE_EVERY = 2e-3;
@@ -31,6 +36,7 @@ static const double FIRST_NAP = 50e-6, LONGEST_NAP = 1e-3;
 struct pulse {
     int rank, n_ranks;
     struct pulse_hooks hooks;
+    const struct jobspec *spec;
     struct board *board;
     struct dispatch *dispatch;
     struct farm *farm; /* rank 0: the dispatch's */
@@ -57,7 +63,7 @@ struct pulse {
     bool told_stop, got_stop, told_idle;
     uint64_t told_says;
     double next_say;
-    double last_traffic, next_progress; /* monotonic s */
+    double last_traffic, next_progress, deadline; /* monotonic s */
 };
 
 /* Gives a group's task or the stop to this rank's compute thread. */
@@ -102,6 +108,23 @@ static void seal(void *ctx, unsigned rank)
     p->hooks.seal(p->hooks.ctx, rank);
 }
 
+bool pulse_late(const struct pulse *p, unsigned stage)
+{
+    if (p->deadline <= 0)
+        return false;
+    double left = p->deadline - clock_monotonic();
+    return board_quantile(p->board, stage, LATE_SHARE, LATE_LEAST) > left;
+}
+
+/* Groups' tasks are the farm's to hold back: a group cannot agree on it. */
+static void close_groups(const struct pulse *p)
+{
+    for (unsigned i = 0; p->deadline > 0 && i < p->spec->n_stages; i++) {
+        if (p->spec->stages[i].group != 1 && pulse_late(p, i))
+            farm_close(p->farm, i);
+    }
+}
+
 /* Rank 0: what is decided, handed out and told now. True: something was. */
 static bool run_farm(struct pulse *p)
 {
@@ -114,6 +137,7 @@ static bool run_farm(struct pulse *p)
     double now = clock_monotonic();
     if (now >= p->next_progress) {
         struct farm_counts counts;
+        close_groups(p);
         farm_count(p->farm, &counts);
         p->hooks.progress(p->hooks.ctx, &counts);
         p->next_progress = now + PROGRESS_EVERY;
@@ -293,6 +317,8 @@ int pulse_start(const struct pulse_setup *setup, struct pulse **ret, struct gm_e
     struct pulse *p = xcalloc(1, sizeof(*p));
     p->hooks = setup->hooks;
     p->board = setup->board;
+    p->spec = setup->spec;
+    p->deadline = setup->deadline;
     p->last_traffic = clock_monotonic();
     (void)MPI_Comm_rank(setup->mpi, &p->rank);
     (void)MPI_Comm_size(setup->mpi, &p->n_ranks);

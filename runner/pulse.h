@@ -37,6 +37,7 @@ struct pulse_setup {
     const struct farm_seat *seats; /* [n_ranks] */
     unsigned n_hosts;
     const struct farm_past *past; /* rank 0; NULL: a fresh job */
+    double deadline;              /* monotonic s when ranks drain; 0: none */
     struct pulse_hooks hooks;
 };
 
@@ -55,6 +56,9 @@ void pulse_busy(struct pulse *p);
 void pulse_report(struct pulse *p, const struct farm_report *r);
 /* Rank 0, after all that the lost rank had committed was reported. Any thread. */
 void pulse_sealed(struct pulse *p, unsigned rank);
+/* By the measured times of this host a task of the stage would not end before the ranks
+ * drain. Any thread. */
+bool pulse_late(const struct pulse *p, unsigned stage);
 /* The job is asked to stop: by a signal here, or by rank 0. Cheap; any thread. */
 bool pulse_stopping(void *pulse);
 /* This rank can go on no more (its writer failed): stops the job. */

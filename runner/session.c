@@ -154,6 +154,7 @@ static int start_threads(struct session *s, struct gm_error *err)
     setup.n_hosts = s->window.n_hosts;
     setup.seats = s->seats;
     setup.past = past_stages(s->past);
+    setup.deadline = s->deadline;
     if (rc == 0)
         rc = pulse_start(&setup, &s->pulse, &alone);
     past_free(s->past); /* the farm has it */
@@ -225,8 +226,11 @@ static int open_lock(const struct session_request *req)
 static int run_tasks(struct session *s, struct session_end *ret_end, struct gm_error *err)
 {
     double began = clock_monotonic(), end = s->req->planning->plan->end;
-    s->deadline = end > 0 ? began + (end - clock_unix()) : 0;
-    int rc = start_threads(s, err);
+    double left = end > 0 ? end - clock_unix() : 0;
+    int rc = rank_share(0, &left, sizeof(left), err); /* clocks of hosts differ */
+    s->deadline = end > 0 ? began + left : 0;
+    if (rc == 0)
+        rc = start_threads(s, err);
     if (rc < 0) {
         (void)writer_finish(s->writer, NULL);
         return rc;

@@ -4,8 +4,8 @@
 #include "attempt.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "command.h"
 #include "chunk.h"
+#include "command.h"
 #include "crew.h"
 #include "topo/bind.h"
 #include "verify.h"
@@ -166,11 +166,25 @@ static void run_group(struct worker *w, const struct farm_assign *work)
 {
     const struct worker_setup *s = w->setup;
     bool stop = work->n_members == 1 && pulse_stopping(s->pulse);
+    double start = clock_monotonic();
     board_running(s->board, work->stage, work->first);
     if ((stop || worker_task(w, work, work->first, work->attempt) == WORKER_GIVE_BACK) &&
         work->members[0] == s->rank)
         give_back(w, work->stage, work->first, 1);
+    else if (work->members[0] == s->rank)
+        board_done(s->board, work->stage, 1, clock_monotonic() - start);
     board_running(s->board, UINT32_MAX, 0);
+}
+
+bool worker_too_late(struct worker *w, const struct board_claim *claim)
+{
+    struct farm_report r = {.stage = claim->stage, .outcome = FARM_LATE};
+    if (!pulse_late(w->setup->pulse, claim->stage))
+        return false;
+    r.count = board_give_back(w->setup->board, &r.first);
+    if (r.count > 0)
+        pulse_report(w->setup->pulse, &r);
+    return true;
 }
 
 /* A claim of the board, and what a crew claimed while it had cores to spare. */
@@ -179,6 +193,8 @@ static void run_claims(struct worker *w, struct board_claim claim)
     const struct jobspec *spec = w->setup->spec;
     while (claim.count > 0) {
         struct board_claim next = {.count = 0};
+        if (worker_too_late(w, &claim))
+            return;
         if (spec->stages[claim.stage].kernel == NULL)
             crew_run(w->crew, &claim, &next);
         else

@@ -60,6 +60,9 @@ void worker_commit(struct worker *w,
                    bool again,
                    struct parcel *parcel,
                    const struct gm_error *err);
+/* True: tasks of this claim would not end in time; it is given back, and the farm hands
+ * out no more of them. */
+bool worker_too_late(struct worker *w, const struct board_claim *claim);
 /* One task on its group, all its attempts from `tried` + 1 on, by every member.
  * GIVE_BACK: it was not committed. */
 enum worker_decision worker_task(struct worker *w,

@@ -133,26 +133,29 @@ expect 2 "$GRIDMILL" resume job.h5
 says 'is whole'
 rm -r job.h5.gm
 
-# The time is over: exit 5, and the rest later.
+# A task that would not end before the time is over is not begun: exit 5, and the rest later.
 cat >timed.yaml <<'END'
 ranks: 2
 oversubscribe: true
-matrix: {x: 1-60}
+matrix: {x: 1-40}
 kernel: sleep
-args: {seconds: 0.05}
+args: {seconds: 0.2}
 results: timed.h5
 END
-expect 5 "$GRIDMILL" run timed.yaml -q --set time=0.8
-says 'the job.s time is over: [0-9]+ of 60 tasks .*gridmill resume .*timed\.h5'
+expect 5 "$GRIDMILL" run timed.yaml -q --set time=1.3
+says 'stopped with ([5-9]|1[0-3]) of 40 tasks done, no other fits .*gridmill resume .*timed\.h5'
+expect 5 env SLURM_JOB_END_TIME=$(($(date +%s) + 3)) "$GRIDMILL" resume timed.h5 -q --set grace=1s --set time=0
+says '(time is over|no other fits).*gridmill resume .*timed\.h5'
 expect 0 "$GRIDMILL" resume timed.h5 -q --set time=10m
-h5 "assert (f['tasks/status'][...] == 1).all() and len(f['attempts/task']) == 60" timed.h5
+h5 "assert (f['tasks/status'][...] == 1).all() and len(f['attempts/task']) == 40" timed.h5
 
 # The results' folder takes no new file in the middle: what is committed stays, and a resume packs.
 mkdir shut
+rm marks
 "$GRIDMILL" run job.yaml --results shut/job.h5 -q >first 2>&1 &
 first=$!
 for _ in $(seq 300); do
-    ls shut/job.h5.gm/shards/*/*.h5 >/dev/null 2>&1 && break
+    [ "$(wc -l 2>/dev/null <marks)" -ge 6 ] 2>/dev/null && break
     sleep 0.02
 done
 if mount --bind -o ro shut shut 2>/dev/null && mount -o remount,bind,ro shut 2>/dev/null; then

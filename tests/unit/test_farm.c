@@ -109,6 +109,48 @@ Test(farm, best_of_needs_one_done_task_alone)
     }
 }
 
+Test(farm, a_stage_that_is_late_is_closed_and_what_else_fits_goes_on)
+{
+    struct fixture x = {0};
+    add_stage(&x, 8, 1);
+    add_stage(&x, 2, 1);
+    add_stage(&x, 8, 1);
+    add_need(
+        &x, 2, (struct jobspec_need){.stage = 0, .strict = true, .same_index = true});
+    AUTO(farm) f = farm_of(&x, 1, 1, NULL);
+    struct farm_assign a;
+    struct farm_counts c;
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.stage == 0 && a.count >= 1);
+    report(f, &a, FARM_LATE);
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_expect_eq(a.stage, 1, "a stage of shorter tasks");
+    report(f, &a, FARM_DONE);
+    for (farm_idle(f, 0); farm_next(f, &a) > 0 && a.kind != FARM_STOP; farm_idle(f, 0)) {
+        cr_assert_eq(a.stage, 1);
+        report(f, &a, FARM_DONE);
+    }
+    cr_expect_eq(a.kind, FARM_STOP, "nothing waits for what will not come");
+    farm_count(f, &c);
+    cr_expect(c.late && c.done == 2 && c.running == 0);
+    cr_expect(farm_over(f) && !farm_complete(f));
+}
+
+Test(farm, groups_are_closed_by_hand)
+{
+    struct fixture x = {0};
+    add_stage(&x, 2, 2);
+    AUTO(farm) f = farm_of(&x, 2, 2, NULL);
+    struct farm_assign a;
+    farm_close(f, 0);
+    farm_idle(f, 0);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_expect_eq(a.kind, FARM_STOP);
+}
+
 /* Two stages of 2 and 3 tasks, seated: task i of the second on rank 2 + i. */
 static struct farm *seated(struct fixture *x)
 {
