@@ -88,6 +88,7 @@ int final_pack(const struct final *f, struct gm_error *err)
     struct pack_options opt = {.folder = plan->folder,
                                .file = plan->results,
                                .complete = true,
+                               .whole = true,
                                .end = clock_unix(),
                                .outcome = failed ? "failed" : "done",
                                .gzip = spec->compress != NULL &&

@@ -131,6 +131,7 @@ int pack_team(const struct pack_options *opt,
     struct packing p = {.opt = opt, .team = team, .head = &head};
     int rc = open_head(opt->folder, &head_file, &head, err);
     rc = rc == 0 ? shards_open(opt->folder, &head, &p.shards, err) : rc;
+    rc = rc == 0 && opt->whole ? shards_whole(p.shards, err) : rc;
     rc = team_agree(team, rc, err);
     if (rc == 0) {
         p.scratch = xcalloc(PACKING_SCRATCH, 1);

@@ -15,7 +15,10 @@ struct pack_options {
     bool complete;              /* the job is over: /job gets its end and outcome */
     double end;                 /* unix s */
     const char *outcome;        /* "done", "failed", "incomplete" */
-    bool gzip;                  /* large datasets are compressed */
+    /* Every task must have its end on file: -ENODATA. Else a shard that another host
+     * sealed before it saw what was reported would lose tasks in silence. */
+    bool whole;
+    bool gzip; /* large datasets are compressed */
     /* Large datasets lie in FILE.parts/N, a file a member, and FILE shows them (virtual
      * datasets). */
     bool sharded;

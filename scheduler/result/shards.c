@@ -327,6 +327,32 @@ bool shards_next(struct shards *s,
     return commits_next(&s->stages[stage], from, ret);
 }
 
+int shards_whole(struct shards *s, struct gm_error *err)
+{
+    for (unsigned i = 0; i < s->head->n_stages; i++) {
+        const struct reader_stage *stage = &s->head->stages[i];
+        uint64_t over = 0, first = UINT64_MAX, at = 0;
+        struct commits_span span;
+        for (; commits_next(&s->stages[i], at, &span); at = span.first + span.count) {
+            bool gap = span.first > at, open = span.counts->status == RESULT_RETRIED;
+            if (first == UINT64_MAX && (gap || open))
+                first = gap ? at : span.first;
+            over += open ? 0 : span.count;
+        }
+        first = first == UINT64_MAX ? at : first;
+        if (over < stage->n_tasks)
+            return gm_fail(err,
+                           -ENODATA,
+                           "%s: %llu tasks of stage %s are not on file, the first of "
+                           "them is %llu: gridmill resume runs them",
+                           s->folder,
+                           (unsigned long long)(stage->n_tasks - over),
+                           stage->name,
+                           (unsigned long long)first);
+    }
+    return 0;
+}
+
 void shards_close(struct shards *s)
 {
     if (s == NULL)

@@ -32,6 +32,8 @@ bool shards_next(struct shards *s,
                  unsigned stage,
                  uint64_t from,
                  struct commits_span *ret);
+/* -ENODATA: a task has no commit, or its last attempt was to be followed by another. */
+int shards_whole(struct shards *s, struct gm_error *err);
 
 int shards_task(struct shards *s,
                 unsigned stage,

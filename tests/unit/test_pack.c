@@ -64,6 +64,39 @@ Test(pack, works_beside_a_writer_and_again_when_there_is_more)
     fixture_drop(&f);
 }
 
+Test(pack, of_a_job_that_is_over_misses_no_task)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    fixture_make(&f, NULL, 30, 1);
+    struct pack_options opt = {.folder = f.folder, .file = f.file, .whole = true};
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    ok(fixture_commands(s, 0, &err), &err);
+    for (uint64_t i = 0; i < 30; i++) {
+        if (i != 17 && i != 29)
+            ok(fixture_done(s, i, 0, &err), &err);
+    }
+    struct result_commit c = fixture_commit(29, 0, 1);
+    c.status = RESULT_RETRIED;
+    ok(shard_commit(s, &c, &err), &err);
+    ok(shard_flush(s, &err), &err);
+    cr_expect_eq(pack_run(&opt, &err), -ENODATA);
+    cr_expect_not_null(strstr(
+        err.text, "2 tasks of stage probe are not on file, the first of them is 17"));
+    cr_expect(!file_exists(f.file));
+    ok(fixture_done(s, 17, 0, &err), &err);
+    ok(shard_flush(s, &err), &err);
+    cr_expect_eq(pack_run(&opt, &err), -ENODATA);
+    cr_expect_not_null(strstr(err.text, "the first of them is 29"));
+    c.attempt = 2;
+    c.status = RESULT_FAILED;
+    ok(shard_commit(s, &c, &err), &err);
+    ok(shard_close(s, &err), &err);
+    ok(pack_run(&opt, &err), &err);
+    fixture_drop(&f);
+}
+
 Test(pack, values_of_different_shapes_are_stored_as_a_heap)
 {
     struct result_fixture f;
