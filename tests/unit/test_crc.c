@@ -1,6 +1,7 @@
 /* See scheduler/result/crc.h. The numbers are those of RFC 3720, B.4. */
 #include "result/crc.h"
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 Test(crc, gives_the_published_numbers)
@@ -38,4 +39,23 @@ Test(crc, the_instruction_and_the_table_agree_at_every_length_and_cut)
             cr_assert_eq(crc_extend(crc_extend(0, data, cut), data + cut, n - cut),
                          whole);
     }
+}
+
+Test(crc, long_data_in_lanes_gives_the_same)
+{
+    enum { MOST = 100003 };
+    unsigned char *data = malloc(MOST);
+    unsigned state = 7;
+    for (unsigned i = 0; i < MOST; i++)
+        data[i] = (unsigned char)rand_r(&state);
+    static const unsigned lengths[] = {
+        24575, 24576, 24577, 24584, 49151, 49152, 73728, 98304, MOST};
+    for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        uint32_t first = (uint32_t)rand_r(&state);
+        cr_expect_eq(crc_extend(first, data, lengths[i]),
+                     crc_extend_table(first, data, lengths[i]),
+                     "%u",
+                     lengths[i]);
+    }
+    free(data);
 }
