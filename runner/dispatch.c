@@ -407,7 +407,7 @@ void dispatch_lost(struct dispatch *d, unsigned rank)
     if (d->lost[rank])
         return;
     d->lost[rank] = true;
-    if (d->rank != 0)
+    if (d->rank != 0 || farm_over(d->farm)) /* nothing of it is missing */
         return;
     d->ranks[rank].unsettled = d->ranks[rank].unsealed = true;
     d->ranks[rank].crash.stage = UINT32_MAX;

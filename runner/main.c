@@ -9,10 +9,13 @@
 #include "probe.h"
 #include "selftest.h"
 #include "session.h"
+#include "siblings.h"
 #include <inttypes.h>
 #include <signal.h>
 
 static atomic_int stop_signal;
+static volatile sig_atomic_t last_status;
+static struct tell tell_as; /* as main's, before the first rank is known */
 
 static void on_signal(int number)
 {
@@ -101,33 +104,103 @@ conclude_failure(int code, bool began, struct tell *tell, const struct gm_error 
     return exit_code;
 }
 
+/* What the ranks came to, on rank 0; the others learn it as they leave. */
+static enum engine_exit conclude_all(int rc,
+                                     const struct planning *p,
+                                     const struct session_end *end,
+                                     bool began,
+                                     struct tell *tell,
+                                     struct gm_error *err)
+{
+    if (end->lost) {
+        tell_ended(tell,
+                   "lost",
+                   ENGINE_INCOMPLETE,
+                   "the ranks gave rank 0 up, which did not run for too long");
+        return ENGINE_INCOMPLETE;
+    }
+    if (rc < 0)
+        return conclude_failure(rc, began, tell, err);
+    return conclude(p->plan, end, tell, !tell->events);
+}
+
+/* Nothing of the job is lost by it: a later launch packs the shards. */
+static void abandon(struct tell *tell)
+{
+    tell_ended(tell,
+               "lost",
+               ENGINE_INCOMPLETE,
+               "a rank was lost while the ranks packed the results");
+    _exit(ENGINE_INCOMPLETE);
+}
+
+/* *ret_all: no rank is missing. */
 static enum engine_exit
-run(const struct rank *r, const struct options *o, struct tell *tell)
+run(const struct rank *r, const struct options *o, struct tell *tell, bool *ret_all)
 {
     struct gm_error err = {0};
     struct planning p = {0};
     struct session_end end = {0};
+    struct session *session = NULL;
     double began = clock_monotonic();
     int rc = planning_make(r, &o->request, &p, &err);
     if (rc == 0)
         rc = planning_settle(r, &p, &err);
     tell_phase(tell, "settle", clock_monotonic() - began);
     bool ready = rc == 0;
-    struct session_request req = {
-        .rank = r, .planning = &p, .tell = tell, .stop_signal = &stop_signal};
+    struct session_request req = {.rank = r,
+                                  .planning = &p,
+                                  .tell = tell,
+                                  .stop_signal = &stop_signal,
+                                  .abandon = abandon};
     if (ready)
-        rc = session_run(&req, &end, &err);
-    enum engine_exit code = ENGINE_DONE;
+        rc = session_run(&req, &session, &end, &err);
+    int32_t code = ENGINE_DONE;
     if (r->world == 0)
-        code = rc < 0 ? conclude_failure(rc, ready, tell, &err)
-                      : conclude(p.plan, &end, tell, !tell->events);
-    int32_t shared = code;
-    (void)rank_share(0, &shared, sizeof(shared), NULL);
+        code = conclude_all(rc, &p, &end, ready, tell, &err);
+    *ret_all = true;
+    if (session != NULL)
+        *ret_all = session_leave(session, &code);
+    else
+        (void)rank_share(0, &code, sizeof(code), NULL);
+    if (!*ret_all)
+        return (enum engine_exit)code;
+    if (session != NULL)
+        session_free(session);
     if (nothing_committed(&end))
         planning_drop(&p);
     else
         planning_free(&p);
-    return (enum engine_exit)shared;
+    return (enum engine_exit)code;
+}
+
+/* Before the ranks watch each other: one that dies would leave all in a collective. */
+static void on_lost_sibling(bool first)
+{
+    struct tell tell = tell_as; /* of this rank, whatever its number */
+    tell.silent = !first;
+    tell_ended(&tell,
+               "lost",
+               ENGINE_INCOMPLETE,
+               "a rank was lost before the first task: nothing was begun");
+    _exit(ENGINE_INCOMPLETE);
+}
+
+/* MPI_Finalize waits for all; one may die on its way there. */
+static void on_alarm(int number)
+{
+    (void)number;
+    _exit(last_status);
+}
+
+static void finalize(struct rank *r, int code)
+{
+    static const unsigned patience = 20; /* s */
+    last_status = code;
+    (void)signal(SIGALRM, on_alarm);
+    (void)alarm(patience);
+    rank_close(r);
+    (void)alarm(0);
 }
 
 int main(int argc, char **argv)
@@ -155,13 +228,23 @@ int main(int argc, char **argv)
 
     struct tell tell = {.events = o.events, .quiet = o.quiet};
     catch_signals();
+    tell.start = clock_monotonic();
+    tell_as = tell;
+    siblings_watch(on_lost_sibling);
     if (rank_prepare(&r, &err) < 0 || rank_open(&r, &argc, &argv, &err) < 0)
         return refuse(&r, &tell, &err);
     tell.silent = r.world != 0;
     tell_phase(&tell, "init", r.inited - r.start);
-    enum engine_exit code = run(&r, &o, &tell);
+    bool all;
+    enum engine_exit code = run(&r, &o, &tell, &all);
     bool ours = r.alloc.launcher == ALLOC_OURS;
+    int status = ours ? ENGINE_DONE : (int)code; /* our engine has read the event */
+    siblings_let_go();
+    if (!all) {
+        (void)fflush(NULL);
+        _exit(status);
+    }
     options_free(&o);
-    rank_close(&r);
-    return ours ? ENGINE_DONE : (int)code; /* our engine has read it from the event */
+    finalize(&r, status);
+    return status;
 }

@@ -30,6 +30,7 @@ enum { LATE_LEAST = 5 };
 /* An idle rank says so again when it has looked at a new board in vain, but no oftener.
  */
 static const double SAY_IDLE_EVERY = 2e-3;
+static const double MOST_TO_FINISH = 1;
 /* An idle rank looks at its board, which others fill, as often as this. */
 static const double FIRST_NAP = 50e-6, LONGEST_NAP = 1e-3;
 
@@ -57,6 +58,8 @@ struct pulse {
     size_t n_reports, room_reports;
     unsigned *sealed;
     size_t n_sealed;
+    struct farm_counts counts; /* rank 0: when the stop was given */
+    bool complete;
 
     uint64_t low_version; /* compute's own: of the board that was last found low */
     /* the pulse thread's own */
@@ -64,6 +67,7 @@ struct pulse {
     uint64_t told_says;
     double next_say;
     double last_traffic, next_progress, deadline; /* monotonic s */
+    double finish_at;                             /* when it is asked for; 0: not yet */
 };
 
 /* Gives a group's task or the stop to this rank's compute thread. */
@@ -79,6 +83,10 @@ static void deliver(void *ctx, const struct farm_assign *a)
     memcpy(p->work_members, a->members, members);
     p->has_work = true;
     p->idle = false;
+    if (a->kind == FARM_STOP && p->farm != NULL) {
+        farm_count(p->farm, &p->counts);
+        p->complete = farm_complete(p->farm);
+    }
     (void)pthread_cond_signal(&p->to_compute);
     (void)pthread_mutex_unlock(&p->lock);
 }
@@ -145,16 +153,30 @@ static bool run_farm(struct pulse *p)
     return any;
 }
 
-/* Who lives; until the stop, after which ranks leave. */
+/* Nobody tells this rank to stop any more: rank 0 is lost, or the others have given this
+ * one up. */
+static void stop_alone(struct pulse *p)
+{
+    uint32_t self = (uint32_t)p->rank;
+    struct farm_assign stop = {.kind = FARM_STOP, .n_members = 1, .members = &self};
+    atomic_store(&p->stopping, true);
+    if (p->farm != NULL)
+        farm_stop(p->farm);
+    if (!p->got_stop)
+        deliver(p, &stop);
+}
+
+/* Who lives: to the end, since ranks that part wait for each other. */
 static bool step_watch(struct pulse *p)
 {
     struct watch_news news;
     bool any = false;
-    board_beat(p->board);
-    for (; !p->got_stop && watch_step(p->watch, clock_monotonic(), &news); any = true) {
-        if (news.kind == WATCH_LOST)
+    for (; watch_step(p->watch, clock_monotonic(), &news); any = true) {
+        if (news.kind == WATCH_LOST || news.kind == WATCH_ROOT_LOST)
             dispatch_lost(p->dispatch, news.rank);
-        p->hooks.news(p->hooks.ctx, &news);
+        if (news.kind == WATCH_ROOT_LOST || news.kind == WATCH_OUTCAST)
+            stop_alone(p);
+        p->hooks.news(p->hooks.ctx, p->watch, &news);
     }
     return any;
 }
@@ -200,6 +222,15 @@ static bool take_mail(struct pulse *p, bool *ret_finish)
     if (gave_up)
         atomic_store(&p->stopping, true);
     return say_state(p, idle, says) || n > 0 || n_sealed > 0 || low;
+}
+
+/* What is said to ranks that have left already is never taken. */
+static bool is_late(struct pulse *p)
+{
+    double now = clock_monotonic();
+    if (p->finish_at == 0)
+        p->finish_at = now;
+    return now - p->finish_at > MOST_TO_FINISH;
 }
 
 /* Nobody listens any more once the farm has ended. */
@@ -262,7 +293,7 @@ static void *pulse_main(void *arg)
         if (p->rank == 0)
             busy |= run_farm(p);
         bool said = dispatch_said_all(p->dispatch);
-        if (finish && p->got_stop && said)
+        if (finish && p->got_stop && (said || is_late(p)))
             return NULL;
         rest(p, busy);
     }
@@ -442,25 +473,46 @@ void pulse_give_up(struct pulse *p)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
+/* Nobody waits for this rank, or will tell it that others are lost. */
+static bool is_alone(const struct pulse *p)
+{
+    return watch_outcast(p->watch) || watch_root_lost(p->watch);
+}
+
+bool pulse_lost(void *pulse, unsigned rank)
+{
+    const struct pulse *p = pulse;
+    return watch_lost(p->watch, rank) || (is_alone(p) && rank != (unsigned)p->rank);
+}
+
+unsigned pulse_n_lost(void *pulse)
+{
+    const struct pulse *p = pulse;
+    return watch_n_lost(p->watch) + is_alone(p);
+}
+
+void pulse_over(struct pulse *p, struct farm_counts *ret_counts, bool *ret_complete)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    *ret_counts = p->counts;
+    *ret_complete = p->complete;
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
 void pulse_drop(struct pulse *p)
 {
-    struct farm_counts counts;
-    bool complete;
     (void)pthread_mutex_lock(&p->lock);
     p->never_began = true;
     (void)pthread_mutex_unlock(&p->lock);
-    pulse_finish(p, &counts, &complete);
+    pulse_finish(p);
 }
 
-void pulse_finish(struct pulse *p, struct farm_counts *ret_counts, bool *ret_complete)
+void pulse_finish(struct pulse *p)
 {
     (void)pthread_mutex_lock(&p->lock);
     p->finish = true;
     (void)pthread_cond_signal(&p->to_pulse);
     (void)pthread_mutex_unlock(&p->lock);
     (void)pthread_join(p->thread, NULL);
-    *ret_complete = p->rank == 0 && farm_complete(p->farm);
-    if (p->rank == 0)
-        farm_count(p->farm, ret_counts);
     destroy(p);
 }

@@ -25,7 +25,7 @@ struct pulse_hooks {
      * pulse_sealed. Does not wait. */
     void (*seal)(void *ctx, unsigned rank);
     /* Of the watch, after the farm has it. */
-    void (*news)(void *ctx, const struct watch_news *news);
+    void (*news)(void *ctx, const struct watch *watch, const struct watch_news *news);
     bool (*must_stop)(
         void *ctx); /* asked at every beat, on all ranks: a signal, the walltime */
 };
@@ -66,10 +66,16 @@ void pulse_give_up(struct pulse *p);
 /* Who is lost; any thread. */
 const struct watch *pulse_watch(const struct pulse *p);
 
-/* After pulse_look or pulse_wait said stop and all is reported: ends the thread.
- * complete: every task is done, failed or skipped (rank 0 knows; false elsewhere). Frees.
- */
-void pulse_finish(struct pulse *p, struct farm_counts *ret_counts, bool *ret_complete);
+/* The same as comm_hooks want it. */
+bool pulse_lost(void *pulse, unsigned rank);
+unsigned pulse_n_lost(void *pulse);
+
+/* After pulse_look or pulse_wait said stop and all is reported: what the farm came to.
+ * complete: every task is done, failed or skipped (rank 0 knows; false elsewhere). The
+ * thread goes on watching. */
+void pulse_over(struct pulse *p, struct farm_counts *ret_counts, bool *ret_complete);
+/* Ends the thread. Frees. */
+void pulse_finish(struct pulse *p);
 /* Ends the thread of a rank that never asked for work, since another could not start. */
 void pulse_drop(struct pulse *p);
 

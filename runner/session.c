@@ -1,13 +1,17 @@
 /* See session.h. Three threads a rank: this one computes, `pulse` talks with the farm,
- * `writer` calls HDF5. Invariant: the shards are closed on every rank before they are
- * packed. */
+ * `writer` calls HDF5. Invariant: the shards are closed on every living rank before they
+ * are packed. From the threads' start on no collective of all ranks is called, since a
+ * lost one would owe it. */
 #include "session.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "final.h"
+#include "parting.h"
 #include "past.h"
+#include "siblings.h"
 #include "token.h"
 #include "verify.h"
 #include "window.h"
@@ -18,15 +22,22 @@
 /* Of the window, for the rows of this rank's tasks. */
 enum { OWN_BYTES = 1 << 20 };
 
+/* After a loss while ranks pack together, this long; then they are taken for stuck in a
+ * collective call. */
+static const double MOST_STUCK = 15; /* s */
+
 struct session {
-    const struct session_request *req;
+    struct session_request req;
     struct writer *writer;
     struct pulse *pulse;
     struct comm *comm;
     struct window window;
     struct farm_seat *seats;
     struct past *past; /* rank 0, of a later launch; or NULL */
-    double deadline;   /* monotonic s; 0: none */
+    struct parting parting;
+    atomic_bool packing; /* together with others */
+    double stuck;        /* rank 0's pulse: since when; 0: not */
+    double deadline;     /* monotonic s; 0: none */
     int lock; /* rank 0 under gridmill: the folder's lock, which gridmill holds */
     atomic_bool orphaned;
 };
@@ -37,22 +48,51 @@ static void on_verdict(void *ctx, const struct farm_verdict *v)
     writer_verdict(s->writer, v);
 }
 
+static bool lost_since_parting(void *ctx)
+{
+    const struct session *s = ctx;
+    return watch_n_lost(pulse_watch(s->pulse)) > s->parting.n_lost;
+}
+
 static void on_seal(void *ctx, unsigned rank)
 {
     struct session *s = ctx;
     writer_seal(s->writer, rank);
 }
 
-static void on_news(void *ctx, const struct watch_news *news)
+/* Every rank below this one is lost. */
+static bool is_lowest(const struct session *s, const struct watch *watch)
 {
-    (void)ctx;
-    (void)news;
+    for (int r = 0; r < s->req.rank->world; r++) {
+        if (!watch_lost(watch, (unsigned)r))
+            return false;
+    }
+    return true;
+}
+
+/* One rank says who was lost. */
+static void on_news(void *ctx, const struct watch *watch, const struct watch_news *news)
+{
+    const struct session *s = ctx;
+    const struct plan *plan = s->req.planning->plan;
+    if (news->kind == WATCH_OUTCAST && s->req.rank->world == 0)
+        log_note("rank 0 was given up by the others, since it did not run");
+    if (news->kind == WATCH_LOST && is_lowest(s, watch))
+        log_note("rank %u (%s) is lost: its tasks go to the others",
+                 news->rank,
+                 plan->ranks[news->rank].host);
+    if (news->kind != WATCH_ROOT_LOST)
+        return;
+    if (is_lowest(s, watch))
+        log_note("rank 0 (%s) is lost: this launch ends", plan->ranks[0].host);
+    if (atomic_load(&s->packing))
+        s->req.abandon(s->req.tell);
 }
 
 static void on_stage_over(void *ctx, unsigned stage)
 {
     struct session *s = ctx;
-    tell_stage_over(s->req->tell, stage);
+    tell_stage_over(s->req.tell, stage);
 }
 
 /* gridmill holds the folder's lock as long as it lives. Whoever gets it finds that it is
@@ -64,17 +104,30 @@ static void look_for_gridmill(struct session *s)
         atomic_store(&s->orphaned, true);
 }
 
+/* Rank 0: a rank that dies may leave the others in a call that they cannot end. */
+static void look_for_stuck(struct session *s)
+{
+    double now = clock_monotonic();
+    if (!atomic_load(&s->packing) || !lost_since_parting(s))
+        s->stuck = 0;
+    else if (s->stuck == 0)
+        s->stuck = now;
+    else if (now - s->stuck > MOST_STUCK)
+        s->req.abandon(s->req.tell);
+}
+
 static void on_progress(void *ctx, const struct farm_counts *c)
 {
     struct session *s = ctx;
-    tell_progress(s->req->tell, c);
+    look_for_stuck(s);
+    tell_progress(s->req.tell, c);
     look_for_gridmill(s);
 }
 
 static bool must_stop(void *ctx)
 {
     const struct session *s = ctx;
-    return atomic_load_explicit(s->req->stop_signal, memory_order_relaxed) != 0 ||
+    return atomic_load_explicit(s->req.stop_signal, memory_order_relaxed) != 0 ||
            atomic_load_explicit(&s->orphaned, memory_order_relaxed) ||
            (s->deadline > 0 && clock_monotonic() > s->deadline);
 }
@@ -82,8 +135,8 @@ static bool must_stop(void *ctx)
 /* The job's head, the rank's shard, and who this rank is. */
 static int open_results(struct session *s, struct gm_error *err)
 {
-    const struct rank *r = s->req->rank;
-    const struct planning *p = s->req->planning;
+    const struct rank *r = s->req.rank;
+    const struct planning *p = s->req.planning;
     struct result_job head = {.plan = p->plan,
                               .spec = p->spec,
                               .start = p->plan->launch > 0 && p->plan->began > 0
@@ -107,7 +160,7 @@ static int open_results(struct session *s, struct gm_error *err)
 /* What each rank has for tasks, and what this one can run of them. */
 static int take_seats(struct session *s, struct gm_error *err)
 {
-    const struct planning *p = s->req->planning;
+    const struct planning *p = s->req.planning;
     for (unsigned r = 0; r < p->plan->n_ranks; r++) {
         const struct plan_rank *rank = &p->plan->ranks[r];
         AUTO(idset) gpus = NULL;
@@ -118,7 +171,7 @@ static int take_seats(struct session *s, struct gm_error *err)
                                          .cores = rank->threads > 0 ? rank->threads : 1,
                                          .gpus = (unsigned)idset_count(gpus)};
     }
-    const struct farm_seat *own = &s->seats[s->req->rank->world];
+    const struct farm_seat *own = &s->seats[s->req.rank->world];
     for (unsigned i = 0; i < p->spec->n_stages; i++) {
         const struct jobspec_stage *stage = &p->spec->stages[i];
         board_fit(s->window.board,
@@ -130,17 +183,17 @@ static int take_seats(struct session *s, struct gm_error *err)
 
 static int make_window(struct session *s, struct gm_error *err)
 {
-    const struct planning *p = s->req->planning;
-    int rc = window_make(s->req->rank, p->spec->n_stages, OWN_BYTES, &s->window, err);
+    const struct planning *p = s->req.planning;
+    int rc = window_make(s->req.rank, p->spec->n_stages, OWN_BYTES, &s->window, err);
     s->seats = xcalloc(p->plan->n_ranks, sizeof(*s->seats));
     return rc < 0 ? rc : take_seats(s, err);
 }
 
 static int start_threads(struct session *s, struct gm_error *err)
 {
-    const struct rank *r = s->req->rank;
+    const struct rank *r = s->req.rank;
     struct gm_error alone = {0};
-    struct pulse_setup setup = {.spec = s->req->planning->spec,
+    struct pulse_setup setup = {.spec = s->req.planning->spec,
                                 .mpi = r->farm,
                                 .hooks = {.ctx = s,
                                           .verdict = on_verdict,
@@ -163,18 +216,23 @@ static int start_threads(struct session *s, struct gm_error *err)
     if (rc < 0) {
         if (s->pulse != NULL)
             pulse_drop(s->pulse);
+        s->pulse = NULL;
         return gm_fail(err, rc, "%s", alone.text);
     }
+    siblings_let_go(); /* the pulse watches */
     writer_attach(s->writer, s->pulse);
     s->comm = comm_make(r->groups,
-                        &(struct comm_hooks){.ctx = s->pulse, .stop = pulse_stopping});
+                        &(struct comm_hooks){.ctx = s->pulse,
+                                             .stop = pulse_stopping,
+                                             .lost = pulse_lost,
+                                             .n_lost = pulse_n_lost});
     return 0;
 }
 
 static int compute(struct session *s, struct gm_error *err)
 {
-    const struct rank *r = s->req->rank;
-    struct planning *p = s->req->planning;
+    const struct rank *r = s->req.rank;
+    struct planning *p = s->req.planning;
     struct worker_setup setup = {.spec = p->spec,
                                  .plan = p->plan,
                                  .rank = (unsigned)r->world,
@@ -194,22 +252,63 @@ static int compute(struct session *s, struct gm_error *err)
     return worker_run(&setup, err);
 }
 
-/* The end of the threads: every shard is closed when all ranks have agreed. */
-static int
-close_threads(struct session *s, int rc, struct session_end *end, struct gm_error *err)
+/* What was found since the start's notes were told. */
+static const char *found_since(const struct planning *p, size_t told)
+{
+    const char *more = str_text(&p->found) + told;
+    return p->plan->verify == PLAN_VERIFY_WARN ? more + strspn(more, "; ") : "";
+}
+
+/* This rank's shard is closed; rank 0 waits for the others'. A rank that is taken for
+ * lost has no say. */
+static int close_shard(
+    struct session *s, int rc, size_t told, struct session_end *end, struct gm_error *err)
 {
     struct gm_error late = {0};
+    const struct watch *watch = pulse_watch(s->pulse);
     int written = writer_finish(s->writer, &late);
-    pulse_finish(s->pulse, &end->counts, &end->complete);
-    comm_free(s->comm);
-    free(s->seats);
     if (written < 0 && (rc == 0 || rc == -ECANCELED)) {
         rc = written;
         if (err != NULL)
             *err = late;
     }
-    rc = rank_agree(s->req->rank, rc, true, err);
-    window_free(&s->window);
+    pulse_over(s->pulse, &end->counts, &end->complete);
+    end->lost = watch_outcast(watch) || watch_root_lost(watch);
+    rc = parting_meet(s->req.rank,
+                      watch,
+                      end->lost ? 0 : rc,
+                      found_since(s->req.planning, told),
+                      &s->parting,
+                      err);
+    for (unsigned i = 0; i < s->parting.n_notes && i < PARTING_NOTES; i++)
+        log_note("not as planned: %s", s->parting.notes[i]);
+    if (s->parting.n_notes > PARTING_NOTES)
+        log_note("not as planned: and %u more ranks", s->parting.n_notes - PARTING_NOTES);
+    end->lost |= watch_outcast(watch);
+    return rc;
+}
+
+enum packing { PACK_NOT, PACK_ALONE, PACK_TOGETHER };
+
+/* Rank 0 says how it is packed: together only where nobody is missing. */
+static int pack(struct session *s, int rc, struct session_end *end, struct gm_error *err)
+{
+    const struct watch *watch = pulse_watch(s->pulse);
+    int32_t how = PACK_NOT;
+    if (rc == 0 && end->complete && !end->lost)
+        how = parting_whole(s->req.rank, watch, &s->parting) ? PACK_TOGETHER : PACK_ALONE;
+    parting_tell(s->req.rank, watch, &s->parting, &how);
+    bool first = s->req.rank->world == 0;
+    if (how != PACK_TOGETHER && !(how == PACK_ALONE && first))
+        return rc;
+    struct final final = {.req = &s->req,
+                          .end = end,
+                          .alone = how == PACK_ALONE,
+                          .lost = lost_since_parting,
+                          .ctx = s};
+    atomic_store(&s->packing, how == PACK_TOGETHER);
+    rc = final_pack(&final, err);
+    atomic_store(&s->packing, false);
     return rc;
 }
 
@@ -222,55 +321,82 @@ static int open_lock(const struct session_request *req)
     return open(path.text, O_RDWR | O_CLOEXEC);
 }
 
-/* The tasks: from the threads' start to their end, with every shard closed. */
-static int run_tasks(struct session *s, struct session_end *ret_end, struct gm_error *err)
+/* The tasks: from the threads' start to their end, with every shard closed. *ret_began:
+ * the ranks have parted from each other, and must leave as such. */
+static int run_tasks(struct session *s,
+                     struct session_end *ret_end,
+                     bool *ret_began,
+                     struct gm_error *err)
 {
-    double began = clock_monotonic(), end = s->req->planning->plan->end;
+    double began = clock_monotonic(), end = s->req.planning->plan->end;
     double left = end > 0 ? end - clock_unix() : 0;
     int rc = rank_share(0, &left, sizeof(left), err); /* clocks of hosts differ */
     s->deadline = end > 0 ? began + left : 0;
     if (rc == 0)
         rc = start_threads(s, err);
+    *ret_began = rc == 0;
     if (rc < 0) {
         (void)writer_finish(s->writer, NULL);
         return rc;
     }
-    size_t told = s->req->planning->found.len;
-    rc = close_threads(s, compute(s, err), ret_end, err);
-    if (rc == 0)
-        rc = verify_tell_more(
-            s->req->rank, s->req->planning->plan, &s->req->planning->found, told, err);
-    tell_phase(s->req->tell, "tasks", clock_monotonic() - began);
+    size_t told = s->req.planning->found.len;
+    rc = close_shard(s, compute(s, err), told, ret_end, err);
+    tell_phase(s->req.tell, "tasks", clock_monotonic() - began);
+    began = clock_monotonic();
+    rc = pack(s, rc, ret_end, err);
+    tell_phase(s->req.tell, "pack", clock_monotonic() - began);
     return rc;
 }
 
 int session_run(const struct session_request *req,
+                struct session **ret_session,
                 struct session_end *ret,
                 struct gm_error *err)
 {
-    struct session s = {.req = req};
-    struct session_end end = {0};
+    struct session *s = xcalloc(1, sizeof(*s));
+    bool began_tasks = false;
     double began = clock_monotonic();
-    int rc = rank_agree(req->rank, open_results(&s, err), true, err);
+    *s = (struct session){.req = *req, .lock = -1};
+    int rc = rank_agree(req->rank, open_results(s, err), true, err);
     if (rc < 0) {
-        if (s.writer != NULL)
-            (void)writer_finish(s.writer, NULL);
-        past_free(s.past);
+        if (s->writer != NULL)
+            (void)writer_finish(s->writer, NULL);
+        past_free(s->past);
+        free(s);
         return rc;
     }
-    AUTO_FD lock = open_lock(req);
-    s.lock = lock;
+    s->lock = open_lock(req);
     tell_phase(req->tell, "results", clock_monotonic() - began);
     tell_started(req->tell, req->planning->spec);
-    rc = run_tasks(&s, &end, err);
-    began = clock_monotonic();
-    int shared = rank_share(0, &end.complete, sizeof(end.complete), err);
-    rc = rc == 0 ? shared : rc;
-    struct final final = {.req = req, .end = &end};
-    if (rc == 0 && end.complete)
-        rc = final_pack(&final, err);
-    tell_phase(req->tell, "pack", clock_monotonic() - began);
-    rc = rank_agree(req->rank, rc, false, err);
-    *ret = end;
+    rc = run_tasks(s, ret, &began_tasks, err);
+    if (began_tasks)
+        *ret_session = s;
+    else
+        session_free(s);
     return rc;
+}
+
+bool session_leave(struct session *s, int32_t *code)
+{
+    static const int32_t whole = 1 << 8;
+    const struct watch *watch = pulse_watch(s->pulse);
+    int32_t word = *code;
+    if (parting_whole(s->req.rank, watch, &s->parting))
+        word |= whole;
+    parting_tell(s->req.rank, watch, &s->parting, &word);
+    *code = word == -EOWNERDEAD ? ENGINE_INCOMPLETE : word & ~whole;
+    return word != -EOWNERDEAD && (word & whole) != 0;
+}
+
+void session_free(struct session *s)
+{
+    if (s->pulse != NULL)
+        pulse_finish(s->pulse);
+    comm_free(s->comm);
+    window_free(&s->window);
+    parting_clear(&s->parting);
+    free(s->seats);
+    if (s->lock >= 0)
+        (void)close(s->lock);
+    free(s);
 }

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include <inttypes.h>
+#include <poll.h>
 #include <unistd.h>
 
 static const double LINE_EVERY = 5; /* s between progress lines of text */
@@ -66,6 +67,8 @@ static void put_counts(struct json *j, const struct tell *t)
     json_put_int(j, "skipped", (int64_t)c->skipped);
     json_put_int(j, "running", (int64_t)c->running);
     json_put_int(j, "total", (int64_t)c->total);
+    if (c->lost > 0)
+        json_put_int(j, "lost", c->lost);
     json_put_double(j, "elapsed", elapsed);
     json_key(j, "left");
     if (left < 0)
@@ -92,12 +95,21 @@ void tell_started(struct tell *t, const struct jobspec *spec)
     finish(&j);
 }
 
+/* Who reads us may be stopped: progress can be left out, the farm must not wait. */
+static bool has_room(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return poll(&p, 1, 0) > 0 && (p.revents & POLLOUT) != 0;
+}
+
 void tell_progress(struct tell *t, const struct farm_counts *c)
 {
     keep(t, c);
     if (t->silent)
         return;
     const char *stage = c->stage < 0 ? NULL : t->spec->stages[c->stage].name;
+    if (t->events && !has_room(STDOUT_FILENO))
+        return;
     if (t->events) {
         AUTO_JSON j = {0};
         begin(&j, "progress");

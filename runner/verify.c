@@ -314,14 +314,3 @@ void verify_record(const struct rank *r,
                               .mismatch = str_text(found),
                               .pid = (uint64_t)getpid()});
 }
-
-int verify_tell_more(const struct rank *r,
-                     const struct plan *plan,
-                     const struct str *found,
-                     size_t told,
-                     struct gm_error *err)
-{
-    const char *more = str_text(found) + told;
-    more += strspn(more, "; ");
-    return plan->verify == PLAN_VERIFY_WARN ? settle(r, plan->verify, more, err) : 0;
-}

@@ -39,12 +39,4 @@ void verify_record(const struct rank *r,
                    const struct str *found,
                    struct writer *w);
 
-/* Collective, after the last task: what was found since *found had `told` bytes is told,
- * too. Never refuses: under strict the job was stopped. */
-int verify_tell_more(const struct rank *r,
-                     const struct plan *plan,
-                     const struct str *found,
-                     size_t told,
-                     struct gm_error *err);
-
 #endif

@@ -41,6 +41,18 @@ struct rule {
 
 static const struct rule rules[] = {
     {4, 99, ALWAYS, NULL, "-n %n", "so many ranks"},
+    {4,
+     4,
+     ALWAYS,
+     NULL,
+     "--enable-recovery",
+     "a rank that dies does not end the others: its tasks go to them"},
+    {5,
+     99,
+     ALWAYS,
+     NULL,
+     "--runtime-options recoverable",
+     "a rank that dies does not end the others: its tasks go to them"},
     {4, 99, AS_ROOT, NULL, "--allow-run-as-root", "you are root, mpirun wants that said"},
     {4, 99, SEVERAL_HOSTS, NULL, "--host %h", "the plan's hosts and their ranks"},
     {4, 4, BOUND, NULL, "--rankfile %f/rankfile", "each rank on the cores of the plan"},

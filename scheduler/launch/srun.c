@@ -192,7 +192,11 @@ static int srun_line(const struct plan *plan,
     add_gpus(l, plan);
     add_flag(
         l, "--overlap", "beside the step of the shell that starts it, if there is one");
-    add_flag(l, "--kill-on-bad-exit=1", "a rank that dies ends the others");
+    add_flag(l,
+             "--kill-on-bad-exit=0",
+             "a rank that dies does not end the others: its tasks go to them");
+    add_flag(l, "--no-kill", "nor does a host that fails");
+    add_flag(l, "--wait=0", "the others take as long as they need");
     add_flag(l, "--export=ALL", "the environment as it is, whatever sbatch was told");
     add_flag(l, "--input=none", "ranks read no terminal");
     line_word(l, runner);

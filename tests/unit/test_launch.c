@@ -216,12 +216,14 @@ Test(launch, each_version_of_open_mpi_gets_its_own_words)
         const char *name, *line, *rankfile;
     } cases[] = {
         {"ompi4",
-         "mpirun -n 2 --rankfile /f/rankfile --mca rmaps_rank_file_physical 1 "
+         "mpirun -n 2 --enable-recovery --rankfile /f/rankfile --mca "
+         "rmaps_rank_file_physical 1 "
          "--use-hwthread-cpus --mca pml ob1 --mca btl self,vader --mca plm isolated "
          "--mca ras ^slurm /r --plan /f/plan.json --events",
          "rank 0=localhost slot=0,4\nrank 1=localhost slot=1,5\n"},
         {"ompi5",
-         "mpirun -n 2 --map-by rankfile:file=/f/rankfile:hwtcpus --mca pml ob1 --mca "
+         "mpirun -n 2 --runtime-options recoverable --map-by "
+         "rankfile:file=/f/rankfile:hwtcpus --mca pml ob1 --mca "
          "btl self,sm --prtemca plm ssh --prtemca ras ^slurm /r --plan /f/plan.json "
          "--events",
          "rank 0=localhost slot=0-1\nrank 1=localhost slot=2-3\n"},
@@ -238,9 +240,11 @@ Test(launch, each_version_of_open_mpi_gets_its_own_words)
         cr_assert_not_null(b);
         cr_assert_eq(b->line(plan, "/r", &l, &err), 0, "%s", err.text);
         AUTO_STR want = {0};
-        const char *rest = strstr(cases[i].line, " --") + 1;
+        const char *rest = strstr(cases[i].line, i == 0 ? "--rankfile" : "--map-by");
         str_printf(&want,
-                   "mpirun -n 2 %s%s",
+                   "%.*s%s%s",
+                   (int)(rest - cases[i].line),
+                   cases[i].line,
                    geteuid() == 0 ? "--allow-run-as-root " : "",
                    rest);
         AUTO_FREE(char) line = words_of(l);

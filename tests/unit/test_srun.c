@@ -46,7 +46,8 @@ static void expect_line(const struct plan *plan, const char *binding, const char
     AUTO_STR want = {0};
     str_printf(&want,
                "srun --mpi=pmix --ntasks=%u --distribution=arbitrary %s --overlap "
-               "--kill-on-bad-exit=1 --export=ALL --input=none /r --plan /f/plan.json "
+               "--kill-on-bad-exit=0 --no-kill --wait=0 --export=ALL --input=none /r "
+               "--plan /f/plan.json "
                "--events",
                plan->n_ranks,
                binding);

@@ -1,0 +1,181 @@
+# Ranks that are lost while the others go on: killed, crashed by their kernel, stopped and back
+# again, stalled on a slow file system. Every task is done once, in the right place, whatever
+# happened to its rank; the seed of the random kills is printed (GRIDMILL_TEST_SEED), and there are
+# GRIDMILL_TEST_KILLS of them.
+. "$(dirname "$0")/lib.sh"
+: "${GRIDMILL_PLUGINS:?the folder of the kernel and the library}"
+rounds=${GRIDMILL_TEST_KILLS:-2}
+pause=${GRIDMILL_TEST_PAUSE:-4} # s; longer than a rank is waited for
+RANDOM=${GRIDMILL_TEST_SEED:=$((SECONDS + $$))}
+echo "seed: $GRIDMILL_TEST_SEED"
+cp "$GRIDMILL_PLUGINS"/crash.so .
+
+job() # TASKS SECONDS [LINE...]: further lines of the stage
+{
+    local n=$1 seconds=$2 line
+    shift 2
+    cat >job.yaml <<YAML
+ranks: 3
+oversubscribe: true
+results: job.h5
+tasks:
+  - name: work
+    matrix: {x: 1-$n}
+    kernel: ./crash.so#test.crash
+    args: {x: "\${x}", seconds: $seconds, log: $work/log${ARGS-}}
+YAML
+    for line in "$@"; do
+        echo "    $line" >>job.yaml
+    done
+}
+
+start() # [VARIABLE=VALUE...]: the run in the background; $pid
+{
+    rm -rf job.h5* job.summary.json log
+    env "$@" "$GRIDMILL" run job.yaml >out 2>err &
+    pid=$!
+}
+
+children()
+{
+    cat /proc/"$1"/task/*/children 2>/dev/null
+}
+
+tasks_run() # at least so many
+{
+    local i
+    for i in $(seq 200); do
+        [ -e log ] && [ "$(wc -l <log)" -ge "$1" ] && return
+        sleep 0.05
+    done
+    fail "no $1 tasks within 10 s"
+}
+
+find_ranks()
+{
+    local launcher
+    launcher=$(children "$pid" | cut -d' ' -f1)
+    read -r -a ranks <<<"$(children "$launcher")"
+    [ "${#ranks[@]}" -eq 3 ] || fail "not 3 ranks: ${ranks[*]}"
+}
+
+ends() # CODE SECONDS
+{
+    local i
+    for i in $(seq $(($2 * 10))); do
+        grep -qsE '^State:.[^ZX]' /proc/$pid/status || break
+        sleep 0.1
+    done
+    grep -qsE '^State:.[^ZX]' /proc/$pid/status && fail "$2 s on, it runs"
+    wait $pid
+    local rc=$?
+    [ "$rc" -eq "$1" ] || fail "exit $rc instead of $1"
+}
+
+# Each of the N tasks is done, its value is right, and its last attempt is the only good one.
+all_done() # N
+{
+    h5 "
+n = int(sys.argv[2])
+status = f['tasks/status'][...]
+assert len(status) == n, len(status)
+assert (status == 1).all(), status
+x = f['stages/work/outputs/square'][...].ravel()
+assert (x == np.arange(1, n + 1) ** 2).all(), x" job.h5 "$1"
+}
+
+echo "-- killed at random"
+job 150 0.02
+start
+tasks_run 150
+ends 0 30
+clean=$(hash_of job.h5)
+for ((k = 0; k < rounds; k++)); do
+    victim=$((1 + RANDOM % 2)) at=$((RANDOM % 140))
+    start
+    tasks_run $((at + 1))
+    find_ranks
+    kill -9 "${ranks[$victim]}"
+    ends 0 30
+    says "rank $victim .*is lost: its tasks go to the others"
+    all_done 150
+    [ "$(hash_of job.h5)" = "$clean" ] || fail "other results than a clean run"
+    echo "rank $victim killed after $at tasks: $(sort log | uniq -d | wc -l) ran twice"
+done
+
+echo "-- two of three"
+start
+tasks_run 20
+find_ranks
+kill -9 "${ranks[1]}" "${ranks[2]}"
+ends 0 30
+all_done 150
+[ "$(hash_of job.h5)" = "$clean" ] || fail "other results than a clean run"
+
+echo "-- killed in a group"
+job 60 0.05 "group: 2"
+start
+tasks_run 10
+find_ranks
+kill -9 "${ranks[1]}"
+ends 0 30
+all_done 60
+
+echo "-- a kernel that crashes once"
+ARGS=", crash: 40, once: $work/flag" job 100 0.01
+touch flag
+start
+ends 0 30
+all_done 100
+[ "$(grep -cx 40 log)" -eq 1 ] || fail "task 40 ran $(grep -cx 40 log) times to its end"
+
+echo "-- poison: it crashes whoever runs it"
+ARGS=", crash: 40" job 100 0.01 "crash-limit: 2"
+start
+ends 1 40
+h5 "
+status = f['tasks/status'][...]
+bad = np.flatnonzero(status != 1).tolist()
+assert bad == [39] and status[39] == 2, status
+assert f['tasks/reason'][39] == 7 and f['tasks/attempts'][39] >= 2
+lost = f['attempts/task'][...][f['attempts/reason'][...] == 6]
+assert (lost == 39).all(), lost" job.h5
+says 'work\[39\]: rank [0-9]+ was lost while it ran'
+
+echo "-- stopped for $pause s, and back"
+job 300 0.05
+start
+tasks_run 40
+find_ranks
+kill -STOP "${ranks[2]}"
+sleep "$pause"
+kill -CONT "${ranks[2]}"
+ends 0 60
+all_done 300
+says 'rank 2 .*is lost'
+
+echo "-- rank 0 stopped: it is waited for"
+job 100 0.05
+start
+tasks_run 40
+find_ranks
+kill -STOP "${ranks[0]}"
+sleep "$pause"
+kill -CONT "${ranks[0]}"
+ends 0 60
+all_done 100
+says_not 'lost'
+
+echo "-- a writer that stalls is no loss"
+job 150 0.02
+start LD_PRELOAD="$GRIDMILL_PLUGINS/stall.so" STALL_FILE="$work/stall" STALL_RANK=rank-000001
+tasks_run 40
+touch stall
+sleep "$pause"
+grep -qsE '^State:.[^ZX]' /proc/$pid/status || fail "it ended, though a shard is not written"
+rm stall
+ends 0 60
+all_done 150
+says_not 'lost'
+[ "$(sort log | uniq -d | wc -l)" -eq 0 ] || fail "tasks ran twice"
+exit 0
