@@ -342,7 +342,8 @@ void board_reported(struct board *b, uint32_t stage, uint64_t first, uint64_t co
         if (h.run.count > 0)
             b->held[kept++] = h;
     }
-    memmove(b->held + kept, b->held + n, (b->n_held - n) * sizeof(*b->held));
+    if (b->n_held > n)
+        memmove(b->held + kept, b->held + n, (b->n_held - n) * sizeof(*b->held));
     b->n_held -= n - kept;
     (void)pthread_mutex_unlock(&b->lock);
 }

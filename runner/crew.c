@@ -251,7 +251,9 @@ static bool claim_more(struct crew *c)
     c->looked = true;
     c->seen = version;
     struct board_claim got;
-    if (board_claim(s->board, &got) != BOARD_CLAIMED || worker_too_late(c->w, &got))
+    enum board_answer answer = board_claim(s->board, &got);
+    pulse_busy(s->pulse); /* not idle, and perhaps low */
+    if (answer != BOARD_CLAIMED || worker_too_late(c->w, &got))
         return false;
     c->looked = false;
     bool command = s->spec->stages[got.stage].kernel == NULL;

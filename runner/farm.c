@@ -145,15 +145,18 @@ bool farm_has_own_task(const struct farm *f, unsigned rank)
                        rank - f->spec->stages[i].first_rank);
 }
 
-/* The task of a group whose lead was lost goes back once its host is settled: until then
- * it may turn out to be committed. */
+/* The task of a group whose lead was lost goes back once its host is settled, if it was
+ * not committed. The others must be out of it by then: an epoch ends before another. */
 void farm_end_group(struct farm *f, struct farm_group *g)
 {
-    if (!g->on || g->n_left > 0 || (g->lead_lost && farm_host_of(f, g->lead)->frozen))
+    if (!g->on || g->n_left > 0)
         return;
-    if (g->lead_lost && taskset_has(backlog_out(f->backlog, g->stage), g->task))
+    if (!taskset_has(backlog_out(f->backlog, g->stage), g->task)) {
+        g->on = false;
+    } else if (g->lead_lost && !farm_host_of(f, g->lead)->frozen) {
         backlog_back(f->backlog, g->stage, g->task, 1);
-    g->on = false;
+        g->on = false;
+    }
 }
 
 void farm_leave_group(struct farm *f, unsigned rank)
@@ -165,7 +168,6 @@ void farm_leave_group(struct farm *f, unsigned rank)
     m->group = FARM_NO_GROUP;
     g->ends = true;
     g->n_left--;
-    g->lead_lost |= m->lost && g->lead == rank;
     farm_end_group(f, g);
 }
 

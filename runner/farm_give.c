@@ -112,8 +112,11 @@ static bool give_lot(struct farm *f, unsigned i, struct farm_assign *ret)
 static int new_group(struct farm *f, unsigned stage, uint64_t task, unsigned n)
 {
     unsigned k = 0;
-    while (k < f->n_groups && f->groups[k].on)
-        k++;
+    for (; k < f->n_groups && f->groups[k].on; k++) {
+        farm_end_group(f, &f->groups[k]);
+        if (!f->groups[k].on)
+            break;
+    }
     if (k == f->n_groups)
         f->groups = xrealloc(f->groups, ++f->n_groups, sizeof(*f->groups));
     f->groups[k] = (struct farm_group){

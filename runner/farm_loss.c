@@ -33,6 +33,8 @@ void farm_lost(struct farm *f, unsigned rank)
             h->asker = r;
     }
     farm_count_slots(f);
+    for (unsigned k = 0; k < f->n_groups; k++)
+        f->groups[k].lead_lost |= f->groups[k].lead == rank;
     farm_leave_group(f, rank);
 }
 

@@ -36,7 +36,7 @@ struct farm_host {
     uint64_t *last_lot;       /* one a stage */
 };
 
-struct farm_group {
+struct farm_group { /* until its task is reported, or went back */
     unsigned stage;
     uint64_t task;
     uint32_t lead;
