@@ -126,6 +126,27 @@ static int open_columns(struct packing *p,
     return rc;
 }
 
+/* One element; its size is known where it is copied, which a call of memcpy would cost.
+ */
+static inline int add_cell(struct bulk *b, const union cell *cell, struct gm_error *err)
+{
+    size_t room;
+    unsigned char *to = bulk_room(b, &room);
+    if (room < b->element)
+        return gm_fail(err, -EINVAL, "%s: more rows than it has", b->name);
+    switch (b->element) {
+    case sizeof(cell->q):
+        memcpy(to, &cell->q, sizeof(cell->q));
+        break;
+    case sizeof(cell->u):
+        memcpy(to, &cell->u, sizeof(cell->u));
+        break;
+    default:
+        *to = cell->b;
+    }
+    return bulk_advance(b, b->element, err);
+}
+
 int packing_add(struct bulk *columns,
                 const union cell *row,
                 unsigned n_columns,
@@ -133,7 +154,7 @@ int packing_add(struct bulk *columns,
 {
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < n_columns; i++)
-        rc = bulk_add(&columns[i], &row[i], columns[i].element, err);
+        rc = add_cell(&columns[i], &row[i], err);
     return rc;
 }
 
