@@ -1,12 +1,15 @@
-/* See resume.h. Invariant: nothing is written here: who resumes takes the folder's lock
- * (folder_resume) and looks again whether the run is still unfinished. */
+/* See resume.h. Invariant: no folder that is there is written to here: who resumes takes
+ * its lock (folder_resume) and looks again whether the run is still unfinished. */
 #include "resume.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "result/committed.h"
 #include "result/reader.h"
+#include "result/unpack.h"
 #include "same.h"
+#include <sys/stat.h>
 
 /* "x.h5" of "x.h5", of "x.h5.gm" and of "x.h5.gm/", as an absolute path; yours to free.
  */
@@ -31,19 +34,82 @@ static void packed_id(const char *results, char ret[64])
         (void)snprintf(ret, 64, "%s", id);
 }
 
-static int find_folder(const char *results, char **ret, struct gm_error *err)
+/* A task of FILE failed, or was skipped for one that did. */
+static int any_failed(const char *results, struct gm_error *err)
+{
+    AUTO(committed) c = NULL;
+    uint64_t n = 0;
+    int rc = committed_load(results, &c, err);
+    for (unsigned i = 0; rc == 0 && i < c->n_stages; i++)
+        n += taskset_count(c->stages[i].failed) + taskset_count(c->stages[i].skipped);
+    if (rc == 0 && n == 0)
+        rc = gm_fail(err,
+                     -EALREADY,
+                     "%s: no task of it has failed, there is nothing to resume",
+                     results);
+    return rc;
+}
+
+/* All that a job folder holds, in one that has not its name yet. */
+static int fill_unpacked(const char *results, const char *folder, struct gm_error *err)
+{
+    AUTO(reader) r = NULL;
+    AUTO_STR path = {0};
+    AUTO_STR lock = {0};
+    str_printf(&path, "%s/plan.json", folder);
+    str_printf(&lock, "%s/lock", folder);
+    int rc = reader_open(results, &r, err);
+    const char *plan = rc == 0 ? reader_job_text(r, "plan") : NULL;
+    if (rc == 0 && plan == NULL)
+        rc = gm_fail(err, -EINVAL, "%s: holds no plan to resume", results);
+    if (rc == 0 && mkdir(folder, 0777) != 0)
+        rc = gm_fail(err, -errno, "%s: %s", folder, strerror(errno));
+    if (rc == 0)
+        rc = file_write(path.text, plan, strlen(plan), err);
+    if (rc == 0)
+        rc = file_write(lock.text, "", 0, err);
+    return rc == 0 ? unpack_run(results, folder, err) : rc;
+}
+
+/* A job that is packed, and some of whose tasks shall run again: FILE stays until the
+ * next pack replaces it. The folder gets its name once it is whole. */
+static int unpack(const char *results, const char *folder, struct gm_error *err)
+{
+    AUTO_STR tmp = {0};
+    str_printf(&tmp, "%s.unpacked", folder);
+    int rc = any_failed(results, err);
+    if (rc == 0)
+        rc = file_remove_tree(tmp.text, err);
+    if (rc < 0)
+        return rc;
+    rc = fill_unpacked(results, tmp.text, err);
+    if (rc == 0 && rename(tmp.text, folder) != 0)
+        rc = gm_fail(err, -errno, "%s: %s", folder, strerror(errno));
+    if (rc < 0)
+        (void)file_remove_tree(tmp.text, NULL);
+    return rc;
+}
+
+static int find_folder(const char *results, bool failed, char **ret, struct gm_error *err)
 {
     AUTO_STR folder = {0};
     str_printf(&folder, "%s.gm", results);
-    if (file_exists(folder.text)) {
+    bool packed = file_exists(results), there = file_exists(folder.text);
+    if (!there && packed && failed) {
+        int rc = unpack(results, folder.text, err);
+        if (rc < 0)
+            return rc;
+        there = true;
+    }
+    if (there) {
         *ret = str_steal(&folder);
         return 0;
     }
-    if (file_exists(results))
+    if (packed)
         return gm_fail(err,
                        -EALREADY,
-                       "%s: is whole, there is nothing to resume: gridmill result show "
-                       "reads it",
+                       "%s: is whole, there is nothing to resume (its failed tasks run "
+                       "again with --failed)",
                        results);
     return gm_fail(err,
                    -ENOENT,
@@ -52,8 +118,10 @@ static int find_folder(const char *results, char **ret, struct gm_error *err)
                    folder.text);
 }
 
+/* failed: of a file that is whole, too. */
 static int load_plan(const char *folder,
                      const char *results,
+                     bool failed,
                      struct plan **ret,
                      struct gm_error *err)
 {
@@ -71,7 +139,7 @@ static int load_plan(const char *folder,
     if (rc < 0)
         return rc;
     packed_id(results, id);
-    if (strcmp(id, plan->id) == 0) /* killed before the folder was removed */
+    if (!failed && strcmp(id, plan->id) == 0) /* killed before the folder was removed */
         return gm_fail(err,
                        -EALREADY,
                        "%s: is whole, there is nothing to resume: %s is left over and "
@@ -198,9 +266,9 @@ int resume_load(const struct resume_request *req,
     AUTO_FREE(char) folder = NULL;
     AUTO(plan) plan = NULL;
     struct jobspec *spec = NULL;
-    int rc = find_folder(results, &folder, err);
+    int rc = find_folder(results, req->failed, &folder, err);
     if (rc == 0)
-        rc = load_plan(folder, results, &plan, err);
+        rc = load_plan(folder, results, req->failed, &plan, err);
     if (rc == 0)
         rc = load_spec(req, results, plan, &spec, faults, err);
     if (rc == 0)

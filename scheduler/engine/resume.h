@@ -19,9 +19,10 @@ struct resume {
 };
 
 /* What FILE.gm holds, with the changes applied. -ENOENT: nothing is there. -EALREADY:
- * FILE is whole, and nothing of it is to be run. -EINVAL: a change that is not allowed
- * (the sentence names the key), an input that is not what it was, faults of a --set
- * (all of them in *faults, which is yours to free in any case). */
+ * FILE is whole, and nothing of it is to be run (failed: a
+ * whole FILE with failed tasks is unpacked into FILE.gm). -EINVAL: a change that is not
+ * allowed (the sentence names the key), an input that is not what it was, faults of a
+ * --set (all of them in *faults, which is yours to free in any case). */
 int resume_load(const struct resume_request *req,
                 struct resume *ret,
                 struct jobspec_faults *faults,

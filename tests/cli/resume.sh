@@ -126,6 +126,28 @@ says 'a run that is going on writes there'
 wait $first || fail "the first resume: $(cat first)"
 whole 2
 
+# Failed tasks stay so; --failed runs them, and what was skipped for them, from the packed file too.
+cat >failing.yaml <<'END'
+ranks: 2
+oversubscribe: true
+tasks:
+  - {name: try, matrix: {x: 1-6}, command: [sh, -c, "test ${x} -ne 3 -o -e mended"]}
+  - {name: then, needs: [try], command: ["true"]}
+results: failing.h5
+END
+expect 1 "$GRIDMILL" run failing.yaml -q
+expect 2 "$GRIDMILL" resume failing.h5
+says 'is whole, there is nothing to resume .*--failed'
+expect 1 "$GRIDMILL" resume failing.h5 --failed -q
+touch mended
+expect 0 "${MPIRUN[@]}" -n 3 "$RUNNER" --resume failing.h5 --failed -q
+h5 "
+assert (f['tasks/status'][...] == 1).all(), f['tasks/status'][...]
+assert f['tasks/attempts'][...].tolist() == [1, 1, 3, 1, 1, 1, 1], f['tasks/attempts'][...]" failing.h5
+expect 2 "$GRIDMILL" resume failing.h5 --failed
+says 'no task of it has failed'
+[ ! -e failing.h5.gm ] || fail "a folder is left"
+
 # Killed between the rename of FILE and the removal of its folder.
 mkdir job.h5.gm
 h5 "open('job.h5.gm/plan.json', 'wb').write(f['job/plan'][()])" job.h5
