@@ -70,6 +70,7 @@ static const struct result_part parts[] = {
     {"failed", "json stage task output", 1, result_failed},
     {"export", "json stage task status value format output", 1, result_export},
     {"hash", "json", 1, hash_part},
+    {"pack", "json output compress", 1, result_pack},
     {"diff", "json stage tolerance", 2, result_diff}};
 
 static const struct result_part *find_part(const char *word, struct gm_error *err)
@@ -144,11 +145,12 @@ static const struct option_spec options[] = {
     {"value", 0, "NAME", "export: this output, stdout or stderr; may repeat"},
     {"format", 0, "csv|json|npy", "export: as what (default: by FILE's end, or csv)"},
     {"output", 'o', "FILE", "write to FILE"},
+    {"compress", 0, "gzip|none", "pack: large data sets (default: as the job says)"},
     {"tolerance", 0, "X", "diff: floats this near, relatively, are equal"}};
 
 const struct command cmd_result = {
     .name = "result",
-    .usage = "show|tasks|failed|export|hash|diff [OPTIONS] FILE [FILE]",
+    .usage = "show|tasks|failed|export|hash|pack|diff [OPTIONS] FILE...",
     .summary = "show, list, export or compare what was computed",
     .help = "Of a results file, or of a run that is not over yet (its FILE or FILE.gm).\n"
             "show    the summary that run prints\n"
@@ -158,8 +160,9 @@ const struct command cmd_result = {
             "hash    a SHA-256 over what was computed: equal for any number of ranks, "
             "hosts\n"
             "        and dates; times and rates are not in it\n"
+            "pack    one file of a run that was cut off, or, with -o, a copy of any\n"
             "diff    what two files computed otherwise; 1 where they differ\n",
-    .words = "show tasks failed export hash diff @file",
+    .words = "show tasks failed export hash pack diff @file",
     .options = options,
     .n_options = N_OF(options),
     .min_words = 2,

@@ -14,6 +14,7 @@ struct result_part {
 int result_tasks(const struct cli *cli);
 int result_failed(const struct cli *cli);
 int result_export(const struct cli *cli);
+int result_pack(const struct cli *cli);
 int result_diff(const struct cli *cli);
 
 #endif

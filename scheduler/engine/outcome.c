@@ -7,8 +7,10 @@
 static struct summary *load_packed(const struct plan *plan, struct gm_error *err)
 {
     AUTO(summary) s = NULL;
-    if (summary_load(plan->results, &s, err) != 0)
+    if (summary_load(plan->results, &s, err) != 0) {
+        err->code = -EINVAL; /* never -ENOENT: what is computed lies in the folder */
         return NULL;
+    }
     if (strcmp(summary_id(s), plan->id) == 0)
         return steal(&s);
     (void)gm_fail(err, -EINVAL, "%s: is of another run", plan->results);
@@ -124,8 +126,9 @@ static void tell(const struct plan *plan,
 
 void outcome_read_early(const struct plan *plan, struct outcome *ret)
 {
+    struct gm_error unread;
     if (ret->summary == NULL && file_exists(plan->results))
-        ret->summary = load(plan, &ret->packed, NULL);
+        ret->summary = load(plan, &ret->packed, &unread);
 }
 
 void outcome_read(const struct plan *plan,

@@ -1,4 +1,4 @@
-# gridmill result tasks, failed, export, diff: what they print is what h5py reads, also of a run that
+# gridmill result tasks, failed, export, diff, pack: what they print is what h5py reads, also of a run that
 # was killed, and whatever the texts in it hold.
 . "$(dirname "$0")/lib.sh"
 ln -s "$EXAMPLES/data" data
@@ -196,6 +196,48 @@ says '^2,,open,0,,,,,,,$'
 expect 0 "$GRIDMILL" result failed cut.h5
 says '1 not over yet'
 
+# pack: what there is into another file, and FILE itself where all is over and only the pack is missing
+# (here FILE's place was taken when the ranks wanted to write it; the folder stays).
+expect 2 "$GRIDMILL" result pack cut.h5
+says '2 of 3 tasks are over: gridmill resume .*cut.h5 runs the rest, and -o OUT packs what there is$'
+expect 0 "$GRIDMILL" result pack cut.h5.gm/ -o part.h5
+says 'part.h5: 2 of 3 tasks$'
+[ -d cut.h5.gm ] || fail "the run's folder is gone"
+expect 0 "$GRIDMILL" result diff cut.h5 part.h5
+h5 "assert f['tasks/status'][:].tolist() == [1, 1, 0] and 'outcome' not in f['job'].attrs" part.h5
+cat >whole.yaml <<'END'
+ranks: 1
+results: {file: whole.h5, compress: gzip}
+tasks:
+  - {name: wait, command: [sh, -c, "until [ -e go ]; do sleep 0.05; done"]}
+  - {name: data, kernel: mlp.train, args: {data: data/digits.csv.gz, layers: [64, 256, 10], epochs: 1}}
+END
+"$GRIDMILL" run whole.yaml -q >run.out 2>&1 </dev/null &
+pid=$!
+for _ in $(seq 100); do
+    [ -e whole.h5.gm/job.h5 ] && break
+    sleep 0.1
+done
+mkdir whole.h5
+touch go
+wait "$pid"
+rc=$?
+[ $rc -eq 5 ] || fail "exit $rc of a run that could not be packed: $(cat run.out)"
+rmdir whole.h5
+expect 0 "$GRIDMILL" result pack whole.h5 --json
+says '"over": 2'
+[ ! -e whole.h5.gm ] || fail "the folder is left"
+[ -s whole.summary.json ] || fail "no summary"
+expect 0 "$GRIDMILL" result pack whole.h5 --compress none -o plain.h5
+expect 0 "$GRIDMILL" result diff whole.h5 plain.h5
+[ "$(hash_of whole.h5)" = "$(hash_of plain.h5)" ] || fail "packed again, another hash"
+h5 "
+p = 'stages/data/outputs/model/data'
+g = h5py.File('plain.h5')
+assert f[p].compression == 'gzip' and g[p].compression is None
+assert f['job'].attrs['outcome'] == b'done' == g['job'].attrs['outcome']" whole.h5
+[ -z "$(find . -name 'plain.h5.*')" ] || fail "a folder is left"
+
 # Usage: one sentence, exit 2; a file is there whole or not at all.
 refused() # REGEX ARGS...
 {
@@ -223,6 +265,10 @@ refused 'texts are no array' export --stage say --value stdout -o x.npy mix.h5
 refused 'has the shape' export --stage score --value class -o x.npy mix.h5
 refused 'a line for each of its elements' export --stage score --value class --value row mix.h5
 refused 'must be a number' diff --tolerance x mix.h5 first.h5
+refused 'one file already' pack mix.h5
+refused 'is there already' pack mix.h5 -o plain.h5
+refused 'must be gzip or none' pack mix.h5 -o new.h5 --compress zip
+refused 'none.h5' pack none.h5
 refused 'no/such.csv: No such file' export --stage say -o no/such.csv mix.h5
 refused 'none.h5' tasks none.h5
 if [ -c /dev/full ]; then
