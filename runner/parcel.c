@@ -2,17 +2,18 @@
  * are looked for one by one. Invariant: each record's data is this parcel's own. */
 #include "parcel.h"
 #include "base/memory.h"
-#include <sys/mman.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 struct value {
     struct result_record r;
-    bool mapped; /* data is a file's; else malloc'ed */
+    int file; /* -1: the data is malloc'ed */
 };
 
 struct parcel {
     struct value *values;
     unsigned n;
-    uint64_t bytes; /* in memory */
+    uint64_t bytes;
 };
 
 struct parcel *parcel_make(void)
@@ -22,11 +23,9 @@ struct parcel *parcel_make(void)
 
 static void drop(struct parcel *p, struct value *v)
 {
-    if (v->mapped) {
-        (void)munmap((void *)v->r.data, v->r.nbytes);
-        return;
-    }
     p->bytes -= v->r.nbytes;
+    if (v->file >= 0)
+        (void)close(v->file);
     free((void *)v->r.data);
 }
 
@@ -49,12 +48,13 @@ static struct value *find(struct parcel *p, uint32_t kind, uint32_t index)
     return NULL;
 }
 
-static void keep(struct parcel *p, const struct result_record *r, void *data, bool mapped)
+static void keep(struct parcel *p, const struct result_record *r, void *data, int file)
 {
     p->values = xrealloc(p->values, p->n + 1, sizeof(*p->values));
     struct value *v = &p->values[p->n++];
-    *v = (struct value){.r = *r, .mapped = mapped};
+    *v = (struct value){.r = *r, .file = file};
     v->r.data = data;
+    p->bytes += r->nbytes;
 }
 
 int parcel_add(struct parcel *p, const struct result_record *r, struct gm_error *err)
@@ -69,8 +69,7 @@ int parcel_add(struct parcel *p, const struct result_record *r, struct gm_error 
                        (unsigned long long)r->nbytes);
     if (r->nbytes > 0)
         memcpy(copy, r->data, r->nbytes);
-    keep(p, r, copy, false);
-    p->bytes += r->nbytes;
+    keep(p, r, copy, -1);
     return 0;
 }
 
@@ -91,14 +90,14 @@ int parcel_add_file(struct parcel *p,
                     int fd,
                     struct gm_error *err)
 {
-    void *data = mmap(NULL, r->nbytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (data == MAP_FAILED)
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (own < 0)
         return gm_fail(err,
                        -errno,
                        "a value of %llu bytes in a file: %s",
                        (unsigned long long)r->nbytes,
                        strerror(errno));
-    keep(p, r, data, true);
+    keep(p, r, NULL, own);
     return 0;
 }
 
@@ -151,7 +150,8 @@ int parcel_write(const struct parcel *p,
         struct result_record r = p->values[i].r;
         r.stage = c->stage;
         r.task = c->task;
-        int rc = shard_add(s, &r, err);
+        int file = p->values[i].file;
+        int rc = file < 0 ? shard_add(s, &r, err) : shard_add_file(s, &r, file, err);
         if (rc < 0)
             return rc;
     }

@@ -14,8 +14,8 @@ int parcel_add(struct parcel *p, const struct result_record *r, struct gm_error 
 /* Bytes of text under this kind; none: no record. */
 int parcel_add_text(
     struct parcel *p, uint32_t kind, const char *text, size_t len, struct gm_error *err);
-/* The first nbytes (not 0) of a file are the data, read when they are written on; the
- * descriptor stays yours. No other record is of this kind and index. */
+/* The first nbytes of a file are the data, read when they are written on; the descriptor
+ * stays yours. No other record is of this kind and index. */
 int parcel_add_file(struct parcel *p,
                     const struct result_record *r,
                     int fd,
@@ -26,7 +26,7 @@ int parcel_append(struct parcel *p,
                   struct gm_error *err);
 /* A failed attempt keeps its logs and its message, not its outputs. */
 void parcel_drop_outputs(struct parcel *p);
-uint64_t parcel_bytes(const struct parcel *p); /* in memory; takes NULL: 0 */
+uint64_t parcel_bytes(const struct parcel *p); /* of all values; takes NULL: 0 */
 /* All records, with the commit's stage and task. */
 int parcel_write(const struct parcel *p,
                  struct shard *s,

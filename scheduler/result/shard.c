@@ -14,11 +14,13 @@
 #include "listing.h"
 #include "row.h"
 #include "run.h"
+#include <unistd.h>
 
 #define HEAP_CHUNK (1u << 20) /* bytes */
 #define ROW_CHUNK  4096u      /* rows */
 #define HEAP_ROOM  (4u << 20) /* bytes buffered */
 #define ROW_ROOM   8192u      /* rows buffered */
+#define FILE_PIECE (1u << 20) /* bytes of a value in a file, read at once */
 
 struct table { /* one dataset that grows */
     hid_t set, type;
@@ -236,26 +238,65 @@ static int add_records(struct shard *s,
     return rc;
 }
 
+static struct row_record row_of(const struct shard *s, const struct result_record *r)
+{
+    struct row_record row = {.task = r->task,
+                             .offset = s->heap.written + s->heap.n,
+                             .nbytes = r->nbytes,
+                             .stage = r->stage,
+                             .kind = r->kind,
+                             .index = r->index,
+                             .dtype = r->dtype,
+                             .ndim = r->ndim};
+    memcpy(row.dims, r->dims, r->ndim * sizeof(row.dims[0]));
+    return row;
+}
+
 static int add(struct shard *s, const struct result_record *r, struct gm_error *err)
 {
-    struct row_record row = {
-        .task = r->task,
-        .offset = s->heap.written + s->heap.n,
-        .nbytes = r->nbytes,
-        .stage = r->stage,
-        .kind = r->kind,
-        .index = r->index,
-        .dtype = r->dtype,
-        .ndim = r->ndim,
-        .data_crc = crc_extend(0, r->data, r->nbytes),
-    };
-    memcpy(row.dims, r->dims, r->ndim * sizeof(row.dims[0]));
+    struct row_record row = row_of(s, r);
+    row.data_crc = crc_extend(0, r->data, r->nbytes);
     row_seal_record(&row);
     int rc = add_bytes(s, r->data, r->nbytes, err);
     return rc == 0 ? add_row(&s->records, &row, err) : rc;
 }
 
-int shard_add(struct shard *s, const struct result_record *r, struct gm_error *err)
+/* The bytes of a file at this place; -EIO: it ends before. */
+static int read_piece(int fd, void *buf, size_t n, uint64_t at, struct gm_error *err)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t got = pread(fd, (char *)buf + done, n - done, (off_t)(at + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return gm_fail(err,
+                           got < 0 ? -errno : -EIO,
+                           "a value in a file: %s",
+                           got < 0 ? strerror(errno) : "it ends too soon");
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static int
+add_file(struct shard *s, const struct result_record *r, int fd, struct gm_error *err)
+{
+    struct row_record row = row_of(s, r);
+    AUTO_FREE(unsigned char) piece = xcalloc(1, FILE_PIECE);
+    int rc = 0;
+    for (uint64_t at = 0; rc == 0 && at < r->nbytes; at += FILE_PIECE) {
+        uint64_t left = r->nbytes - at;
+        size_t n = left < FILE_PIECE ? (size_t)left : FILE_PIECE;
+        rc = read_piece(fd, piece, n, at, err);
+        row.data_crc = crc_extend(row.data_crc, piece, n);
+        rc = rc == 0 ? add_bytes(s, piece, n, err) : rc;
+    }
+    row_seal_record(&row);
+    return rc == 0 ? add_row(&s->records, &row, err) : rc;
+}
+
+/* The shard works, and the value has the bytes of its type and shape. */
+static int check(struct shard *s, const struct result_record *r, struct gm_error *err)
 {
     uint64_t n;
     int rc = broken(s, err);
@@ -268,8 +309,24 @@ int shard_add(struct shard *s, const struct result_record *r, struct gm_error *e
                        "%s: a value of %llu bytes does not have that type and shape",
                        s->path,
                        (unsigned long long)r->nbytes);
+    return 0;
+}
+
+int shard_add(struct shard *s, const struct result_record *r, struct gm_error *err)
+{
     struct gm_error why = {0};
-    return add(s, r, &why) != 0 ? fail(s, &why, err) : 0;
+    int rc = check(s, r, err);
+    return rc == 0 && add(s, r, &why) != 0 ? fail(s, &why, err) : rc;
+}
+
+int shard_add_file(struct shard *s,
+                   const struct result_record *r,
+                   int fd,
+                   struct gm_error *err)
+{
+    struct gm_error why = {0};
+    int rc = check(s, r, err);
+    return rc == 0 && add_file(s, r, fd, &why) != 0 ? fail(s, &why, err) : rc;
 }
 
 static uint64_t n_records(const struct shard *s)

@@ -22,6 +22,12 @@ int shard_create(const char *folder,
  * records added since the last commit are the next commit's. After a failure (a full
  * disk) all calls return that failure; what was flushed before stays readable. */
 int shard_add(struct shard *s, const struct result_record *r, struct gm_error *err);
+/* The same of a value that stands in a file, its first nbytes (r->data is not looked at):
+ * read in pieces, so that its length is none of ours. */
+int shard_add_file(struct shard *s,
+                   const struct result_record *r,
+                   int fd,
+                   struct gm_error *err);
 int shard_commit(struct shard *s, const struct result_commit *c, struct gm_error *err);
 /* A run of tasks at once: their commits, and their values as rows of one table. Part of
  * the batch. */

@@ -2,6 +2,7 @@
  */
 #include "runner/parcel.h"
 #include <criterion/criterion.h>
+#include <unistd.h>
 
 /* shard_add is the one thing a parcel calls: this one keeps what it was given. */
 static struct {
@@ -17,6 +18,18 @@ int shard_add(struct shard *s, const struct result_record *r, struct gm_error *e
         return gm_fail(err, -ENOSPC, "full");
     shelf.records[shelf.n++] = *r;
     return 0;
+}
+
+int shard_add_file(struct shard *s,
+                   const struct result_record *r,
+                   int fd,
+                   struct gm_error *err)
+{
+    static char text[16];
+    struct result_record got = *r;
+    got.data = text;
+    cr_assert_eq(pread(fd, text, sizeof(text), 0), (ssize_t)r->nbytes);
+    return shard_add(s, &got, err);
 }
 
 static struct result_record
@@ -45,6 +58,26 @@ Test(parcel, copies_the_data_and_writes_it_under_the_commits_task)
     const struct result_record *got = &shelf.records[0];
     cr_assert(got->stage == 7 && got->task == 99 && got->index == 2 && got->nbytes == 3);
     cr_assert_eq(memcmp(got->data, "abc", 3), 0);
+    parcel_free(p);
+}
+
+Test(parcel, keeps_a_file_that_its_giver_closes)
+{
+    FILE *file = tmpfile();
+    cr_assert_not_null(file);
+    cr_assert_eq(fputs("abcdef", file), 1);
+    cr_assert_eq(fflush(file), 0);
+    struct parcel *p = parcel_make();
+    struct result_record r = record(RESULT_STDOUT, 0, NULL, 6);
+    struct result_commit c = {.stage = 1, .task = 2};
+    cr_assert_eq(parcel_add_file(p, &r, fileno(file), NULL), 0);
+    fclose(file);
+    cr_expect_eq(parcel_bytes(p), 6, "it counts for the queue");
+    cr_assert_eq(parcel_write(p, NULL, &c, NULL), 0);
+    cr_assert_eq(shelf.n, 1);
+    cr_expect_eq(memcmp(shelf.records[0].data, "abcdef", 6), 0);
+    struct gm_error err;
+    cr_expect_eq(parcel_add_file(p, &r, -1, &err), -EBADF);
     parcel_free(p);
 }
 

@@ -120,6 +120,43 @@ Test(shard, values_larger_than_its_buffers_come_back)
     fixture_drop(&f);
 }
 
+Test(shard, a_value_in_a_file_comes_back_and_one_that_is_cut_breaks_the_shard)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    fixture_make(&f, NULL, 4, 1);
+    const uint64_t n = (5u << 20) + 12345;
+    AUTO_FREE(unsigned char) big = xcalloc(n, 1);
+    for (uint64_t i = 0; i < n; i++)
+        big[i] = (unsigned char)(i * 2654435761u >> 24);
+    FILE *file = tmpfile();
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(big, 1, n, file), n);
+    cr_assert_eq(fflush(file), 0);
+    struct result_record r = {
+        .kind = RESULT_STDOUT, .dtype = GM_U8, .ndim = 1, .dims = {n}, .nbytes = n};
+    struct result_commit c = fixture_commit(0, 0, 1);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    ok(shard_add_file(s, &r, fileno(file), &err), &err);
+    ok(shard_commit(s, &c, &err), &err);
+    ok(shard_flush(s, &err), &err);
+    r.task = 1;
+    r.nbytes = r.dims[0] = n + 1;
+    cr_expect_eq(shard_add_file(s, &r, fileno(file), &err), -EIO);
+    cr_expect_not_null(strstr(err.text, "ends too soon"), "%s", err.text);
+    cr_expect_lt(shard_close(s, NULL), 0);
+    fclose(file);
+    AUTO(reader) reader = NULL;
+    struct reader_value v;
+    ok(reader_open(f.file, &reader, &err), &err);
+    cr_expect_eq(done_in(reader), 1);
+    ok(reader_value(reader, 0, 0, RESULT_STDOUT, 0, &v, &err), &err);
+    cr_expect(v.nbytes == n && memcmp(v.data, big, n) == 0);
+    free(v.data);
+    fixture_drop(&f);
+}
+
 Test(shard, more_commits_than_its_buffers_hold_come_back)
 {
     struct result_fixture f;
