@@ -74,6 +74,26 @@ void farm_crashed(struct farm *f, unsigned rank, uint32_t stage, uint64_t task)
     backlog_end(f->backlog, stage, task, 1, false);
 }
 
+void farm_crashed_before(struct farm *f, uint32_t stage, uint64_t task)
+{
+    if (stage >= f->spec->n_stages || task >= f->spec->stages[stage].n_tasks ||
+        !taskset_has(backlog_pending(f->backlog, stage), task))
+        return;
+    struct tried_task *t = tried_of(&f->stages[stage].tried, task);
+    if (++t->crashes < f->spec->stages[stage].crash_limit)
+        return;
+    add_verdict(f,
+                &(struct farm_verdict){.stage = stage,
+                                       .status = RESULT_FAILED,
+                                       .reason = RESULT_CRASH,
+                                       .attempt = t->attempts + 1,
+                                       .first = task,
+                                       .count = 1,
+                                       .rank = UINT32_MAX});
+    backlog_take(f->backlog, stage, task, 1);
+    backlog_end(f->backlog, stage, task, 1, false);
+}
+
 /* Back to pending: what the host was granted and nobody there holds. */
 static void settle_stage(struct farm *f, unsigned i, struct taskset *granted)
 {

@@ -333,6 +333,8 @@ static void make_parts(struct pulse *p, const struct pulse_setup *s)
                                                          .word = take_word,
                                                          .seal = seal});
     p->farm = dispatch_farm(p->dispatch);
+    for (size_t i = 0; p->farm != NULL && i < s->n_crashes; i++)
+        farm_crashed_before(p->farm, s->crashes[i].stage, s->crashes[i].task);
     p->watch = watch_make(&(struct watch_setup){.rank = (unsigned)p->rank,
                                                 .n_ranks = (unsigned)p->n_ranks,
                                                 .n_hosts = s->n_hosts,

@@ -9,6 +9,7 @@
 #define RUNNER_PULSE_H
 
 #include "board.h"
+#include "crashes.h"
 #include "farm.h"
 #include "watch.h"
 #include <mpi.h>
@@ -36,8 +37,10 @@ struct pulse_setup {
     struct board *board;
     const struct farm_seat *seats; /* [n_ranks] */
     unsigned n_hosts;
-    const struct farm_past *past; /* rank 0; NULL: a fresh job */
-    double deadline;              /* monotonic s when ranks drain; 0: none */
+    const struct farm_past *past;       /* rank 0; NULL: a fresh job */
+    const struct crashes_task *crashes; /* rank 0: of earlier launches */
+    size_t n_crashes;
+    double deadline; /* monotonic s when ranks drain; 0: none */
     struct pulse_hooks hooks;
 };
 

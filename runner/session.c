@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "crashes.h"
 #include "final.h"
 #include "parting.h"
 #include "past.h"
@@ -34,6 +35,8 @@ struct session {
     struct window window;
     struct farm_seat *seats;
     struct past *past; /* rank 0, of a later launch; or NULL */
+    struct crashes_task *crashes;
+    size_t n_crashes;
     struct parting parting;
     atomic_bool packing; /* together with others */
     double stuck;        /* rank 0's pulse: since when; 0: not */
@@ -46,6 +49,8 @@ static void on_verdict(void *ctx, const struct farm_verdict *v)
 {
     struct session *s = ctx;
     writer_verdict(s->writer, v);
+    if (v->rank != UINT32_MAX)
+        crashes_add(s->req.planning->plan->folder, v->stage, v->first);
 }
 
 static bool lost_since_parting(void *ctx)
@@ -70,6 +75,18 @@ static bool is_lowest(const struct session *s, const struct watch *watch)
     return true;
 }
 
+/* Rank 0 cannot write down what it died of. */
+static void tell_of_root(const struct session *s)
+{
+    const struct plan *plan = s->req.planning->plan;
+    uint32_t stage;
+    uint64_t task;
+    log_note("rank 0 (%s) is lost: this launch ends", plan->ranks[0].host);
+    if (s->window.hosts[s->req.rank->world] == s->window.hosts[0] &&
+        board_was_running(s->window.board, 0, &stage, &task))
+        crashes_add(plan->folder, stage, task);
+}
+
 /* One rank says who was lost. */
 static void on_news(void *ctx, const struct watch *watch, const struct watch_news *news)
 {
@@ -84,7 +101,7 @@ static void on_news(void *ctx, const struct watch *watch, const struct watch_new
     if (news->kind != WATCH_ROOT_LOST)
         return;
     if (is_lowest(s, watch))
-        log_note("rank 0 (%s) is lost: this launch ends", plan->ranks[0].host);
+        tell_of_root(s);
     if (atomic_load(&s->packing))
         s->req.abandon(s->req.tell);
 }
@@ -132,6 +149,16 @@ static bool must_stop(void *ctx)
            (s->deadline > 0 && clock_monotonic() > s->deadline);
 }
 
+/* Who runs failed tasks again forgives their crashes. */
+static int load_past(struct session *s, struct gm_error *err)
+{
+    const struct planning *p = s->req.planning;
+    int rc = past_load(p->plan, p->spec, &s->past, err);
+    if (rc == 0 && p->plan->launch > 0 && !p->plan->again)
+        rc = crashes_read(p->plan->folder, &s->crashes, &s->n_crashes, err);
+    return rc;
+}
+
 /* The job's head, the rank's shard, and who this rank is. */
 static int open_results(struct session *s, struct gm_error *err)
 {
@@ -143,7 +170,7 @@ static int open_results(struct session *s, struct gm_error *err)
                                            ? p->plan->began
                                            : clock_unix(),
                               .versions = version_libraries()};
-    int rc = r->world == 0 ? past_load(p->plan, p->spec, &s->past, err) : 0;
+    int rc = r->world == 0 ? load_past(s, err) : 0;
     if (rc < 0)
         return rc;
     rc = writer_start(p->plan->folder,
@@ -207,6 +234,8 @@ static int start_threads(struct session *s, struct gm_error *err)
     setup.n_hosts = s->window.n_hosts;
     setup.seats = s->seats;
     setup.past = past_stages(s->past);
+    setup.crashes = s->crashes;
+    setup.n_crashes = s->n_crashes;
     setup.deadline = s->deadline;
     if (rc == 0)
         rc = pulse_start(&setup, &s->pulse, &alone);
@@ -362,6 +391,7 @@ int session_run(const struct session_request *req,
         if (s->writer != NULL)
             (void)writer_finish(s->writer, NULL);
         past_free(s->past);
+        free(s->crashes);
         free(s);
         return rc;
     }
@@ -396,6 +426,7 @@ void session_free(struct session *s)
     window_free(&s->window);
     parting_clear(&s->parting);
     free(s->seats);
+    free(s->crashes);
     if (s->lock >= 0)
         (void)close(s->lock);
     free(s);

@@ -44,6 +44,12 @@ bool tend_lost(const struct relay *r)
     return r->ended && strcmp(r->last.outcome, "lost") == 0;
 }
 
+/* After a loss ranks leave without MPI_Finalize, all at once. */
+static double patience_after(const struct relay *r)
+{
+    return tend_lost(r) || r->last.lost > 0 ? lost_limit : end_limit;
+}
+
 /* Reads what is there; closes the descriptor at its end. */
 static void
 drain(int *fd, struct relay *relay, void (*take)(struct relay *, const char *, size_t))
@@ -113,7 +119,7 @@ static void mind_stop(struct launch *l)
     struct tend *t = l->t;
     bool asked = stop_asked() > l->heard;
     double now = clock_monotonic();
-    double patience = tend_lost(t->relay) ? lost_limit : end_limit;
+    double patience = patience_after(t->relay);
     bool hangs = t->relay->ended && now >= t->relay->ended_at + patience;
     switch (l->step) {
     case RUNNING:
@@ -149,7 +155,7 @@ static void mind_stop(struct launch *l)
 static void await(const struct launch *l, const sigset_t *mask)
 {
     const struct relay *r = l->t->relay;
-    double patience = tend_lost(r) ? lost_limit : end_limit;
+    double patience = patience_after(r);
     double until = l->step != RUNNING ? l->step_limit
                    : r->ended         ? r->ended_at + patience
                                       : l->t->deadline;

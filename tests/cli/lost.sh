@@ -137,7 +137,7 @@ h5 "
 status = f['tasks/status'][...]
 bad = np.flatnonzero(status != 1).tolist()
 assert bad == [39] and status[39] == 2, status
-assert f['tasks/reason'][39] == 7 and f['tasks/attempts'][39] >= 2
+assert f['tasks/reason'][39] == 7 and f['tasks/attempts'][39] >= 1
 lost = f['attempts/task'][...][f['attempts/reason'][...] == 6]
 assert (lost == 39).all(), lost" job.h5
 says 'work\[39\]: rank [0-9]+ was lost while it ran'

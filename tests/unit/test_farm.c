@@ -593,6 +593,30 @@ Test(farm, what_earlier_launches_came_to_is_not_run_again_and_attempts_go_on_cou
 
 /* ---- losses ---- */
 
+Test(farm, a_task_that_crashed_ranks_of_earlier_launches_comes_to_its_limit)
+{
+    struct fixture x = {0};
+    unsigned char seen[20000] = {0};
+    struct farm_verdict v;
+    add_stage(&x, 6, 1);
+    AUTO(farm) f = farm_of(&x, 1, 1, NULL);
+    farm_crashed_before(f, 0, 2);
+    farm_crashed_before(f, 0, 2);
+    cr_assert_eq(farm_next_verdict(f, &v), 0); /* crash_limit is 3 */
+    farm_crashed_before(f, 0, 4);
+    farm_crashed_before(f, 0, 2);
+    cr_assert_eq(farm_next_verdict(f, &v), 1);
+    cr_assert(v.first == 2 && v.count == 1 && v.status == RESULT_FAILED &&
+              v.reason == RESULT_CRASH && v.attempt == 1);
+    farm_crashed_before(f, 0, 2);  /* it is over */
+    farm_crashed_before(f, 0, 99); /* and these are none of this job's */
+    farm_crashed_before(f, 7, 0);
+    cr_assert_eq(farm_next_verdict(f, &v), 0);
+    run_all(f, 1, UINT64_MAX, seen);
+    cr_assert_eq(memcmp(seen, "rr\0rrr", 6), 0);
+    cr_assert(farm_complete(f));
+}
+
 static bool next_lot(struct farm *f, unsigned rank, struct farm_assign *ret)
 {
     farm_idle(f, rank);
