@@ -381,7 +381,8 @@ void writer_rows(struct writer *w, struct rows *rows, const struct result_rows *
                                        .end = table->end};
     (void)pthread_mutex_lock(&w->lock);
     unsigned most = w->n_emptied + ++w->n_lent;
-    w->emptied = xrealloc(w->emptied, most, sizeof(*w->emptied));
+    w->emptied = xrealloc(
+        w->emptied, most, sizeof(*w->emptied)); /* NOLINT(bugprone-sizeof-expression) */
     writer_enqueue(w, j, 0); /* its bytes are in a buffer of a fixed size */
     (void)pthread_mutex_unlock(&w->lock);
 }

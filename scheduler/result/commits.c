@@ -132,6 +132,8 @@ static size_t first_of(struct commits *c, uint64_t task)
 /* The first run that ends behind the task: it may have it, or begin after it. */
 static const struct commit *run_at(const struct commits_list *l, uint64_t task)
 {
+    if (l->items == NULL)
+        return NULL;
     size_t i = lower_bound(l, task);
     if (i > 0 && task - l->items[i - 1].task < l->items[i - 1].count)
         return &l->items[i - 1];
@@ -241,8 +243,8 @@ static const struct commit *step(struct commits *c, uint64_t *ret_task)
     const struct commit *run = c->at.run < runs->n ? &runs->items[c->at.run] : NULL;
     uint64_t in_run = run != NULL ? run->task + c->at.in_run : UINT64_MAX;
     c->at.i++;
-    if (one != NULL &&
-        (one->task < in_run || (one->task == in_run && !run_is_first(run, one)))) {
+    if (one != NULL && (run == NULL || one->task < in_run ||
+                        (one->task == in_run && !run_is_first(run, one)))) {
         c->at.one++;
         *ret_task = one->task;
         return one;

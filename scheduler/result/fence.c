@@ -11,11 +11,24 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
+/* "commits N" and a newline, nothing else. */
+static bool parse(const char *text, size_t len, uint64_t *ret)
+{
+    static const char word[] = "commits ";
+    const char *number = text + sizeof(word) - 1;
+    if (len < sizeof(word) || strncmp(text, word, sizeof(word) - 1) != 0 ||
+        *number < '0' || *number > '9')
+        return false;
+    char *end;
+    errno = 0;
+    *ret = strtoull(number, &end, 10);
+    return errno == 0 && strcmp(end, "\n") == 0;
+}
+
 int fence_of(const char *shard_path, uint64_t *ret_rows, struct gm_error *err)
 {
     AUTO_FREE(char) path = listing_fence(shard_path);
     char text[64] = "";
-    int end = 0;
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return 0;
@@ -24,15 +37,13 @@ int fence_of(const char *shard_path, uint64_t *ret_rows, struct gm_error *err)
         int code = -errno;
         return gm_fail(err, code, "%s: %s", path, strerror(-code));
     }
-    uint64_t rows;
-    if (sscanf(text, "commits %" SCNu64 "\n%n", &rows, &end) != 1 || end != n)
-        return gm_fail(err,
-                       -EINVAL,
-                       "%s: is no fence (\"commits N\"), so nobody can say what of its "
-                       "shard counts",
-                       path);
-    *ret_rows = rows;
-    return 1;
+    return parse(text, (size_t)n, ret_rows)
+               ? 1
+               : gm_fail(err,
+                         -EINVAL,
+                         "%s: is no fence (\"commits N\"), so nobody can say what of "
+                         "its shard counts",
+                         path);
 }
 
 static int failed(const char *path, struct gm_error *err)
