@@ -12,19 +12,19 @@
 struct bulk {
     struct output *out;
     const char *name;
-    hid_t group, set; /* where it is made; -1 on members that have no part of it */
-    unsigned id;
+    hid_t group, set;    /* where it is made; -1 on members that have no part of it */
     unsigned ndim, axis; /* axis: the one that chunks cut */
     uint64_t dims[GM_MAX_DIMS + 1], chunk[GM_MAX_DIMS + 1];
     size_t element, row_bytes, unit; /* bytes: of an index of `axis` */
     size_t chunk_bytes;
-    unsigned char fill[8];
-    bool small, sparse;  /* sparse: chunks that are all fill are left out */
     uint64_t first, end; /* rows that this member writes */
     uint64_t at, left; /* the chunk being filled; bytes of the stream that are missing */
     size_t n, span;    /* bytes in buf, of how many */
     unsigned char *buf, *work;
     uint64_t *places, places_first; /* known beforehand, of this member's chunks */
+    unsigned char fill[8];
+    unsigned id;
+    bool small, sparse; /* sparse: chunks that are all fill are left out */
 };
 
 struct bulk_spec {

@@ -56,7 +56,7 @@ uint32_t crc_extend_table(uint32_t crc, const void *data, size_t len)
 /* The instruction takes one word a cycle but gives its result after three: long data is
  * summed in three lanes at once. What a lane's sum is worth once LANE more bytes follow
  * is its product with x^(8 LANE), of polynomials modulo the checksum's. */
-#define LANE       8192u
+#define LANE       ((size_t)8192)
 #define AFTER_LANE UINT32_C(0x28461564) /* x^(8 LANE) */
 #define AFTER_TWO  UINT32_C(0xbf455269)
 

@@ -38,9 +38,10 @@ static void add_rows(struct sums *s, const unsigned char *p, unsigned n)
     for (unsigned i = 0; i < LANES; i++) {
         one += (uint64_t)low[i] + high[i];
         two += (uint64_t)low2[i] + high2[i];
-        late += 2 * i * (uint64_t)low[i] + (2 * i + 1) * (uint64_t)high[i];
+        late += (uint64_t)low[i] * (uint64_t)2 * i +
+                (uint64_t)high[i] * ((uint64_t)2 * i + 1);
     }
-    s->two = fold(s->two + s->one * n * WORDS + two * WORDS - late);
+    s->two = fold(s->two + s->one * n * (uint64_t)WORDS + two * WORDS - late);
     s->one = fold(s->one + one);
 }
 

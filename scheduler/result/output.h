@@ -12,8 +12,7 @@
 #include "team.h"
 #include <stdbool.h>
 
-#define OUTPUT_BATCH                                                                     \
-    64u /* chunks that one member holds back until they get their place */
+#define OUTPUT_BATCH ((size_t)64) /* chunks that one member holds back */
 
 struct bulk;
 

@@ -110,7 +110,8 @@ static int copy_small(struct packing *p,
     if (v->part == PART_DAMAGE)
         return bulk_add(to, p->damage[v->offset].text + first, n, err);
     if (v->nbytes > PACKING_SCRATCH) {
-        data = large = malloc(v->nbytes);
+        large = malloc(v->nbytes);
+        data = large;
         if (data == NULL)
             return gm_fail(
                 err, -ENOMEM, "no memory for %llu bytes", (unsigned long long)v->nbytes);

@@ -3,6 +3,7 @@
 #include "result/pack.h"
 #include "result_job.h"
 #include <criterion/criterion.h>
+#include <hdf5.h>
 #include <sys/mount.h>
 
 static void ok(int rc, const struct gm_error *err)
@@ -195,4 +196,100 @@ Test(pack, without_a_job_says_so)
     struct pack_options opt = {.folder = "/nowhere.gm", .file = "/nowhere"};
     cr_expect_eq(pack_run(&opt, &err), -ENOENT);
     cr_expect_str_eq(err.text, "/nowhere.gm/job.h5: No such file or directory");
+}
+
+/* A virtual dataset over `source` instead of the output "score". */
+static void point_elsewhere(const struct result_fixture *f, const char *source)
+{
+    hsize_t n = 30;
+    hid_t file = H5Fopen(f->file, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(1, &n, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
+    cr_assert(H5Ldelete(file, "stages/probe/outputs/score", H5P_DEFAULT) >= 0);
+    cr_assert(H5Pset_virtual(how, space, source, "/stages/probe/outputs/score", space) >=
+              0);
+    hid_t set = H5Dcreate2(file,
+                           "stages/probe/outputs/score",
+                           H5T_NATIVE_DOUBLE,
+                           space,
+                           H5P_DEFAULT,
+                           how,
+                           H5P_DEFAULT);
+    cr_assert(set >= 0);
+    (void)H5Dclose(set);
+    (void)H5Pclose(how);
+    (void)H5Sclose(space);
+    (void)H5Fclose(file);
+}
+
+static void expect_refused(const struct result_fixture *f, const char *why)
+{
+    struct gm_error err = {0};
+    struct reader_value v;
+    AUTO(reader) r = NULL;
+    ok(reader_open(f->file, &r, &err), &err);
+    cr_expect_eq(reader_value(r, 0, 3, RESULT_OUTPUT, O_SCORE, &v, &err), -EINVAL);
+    cr_expect_not_null(strstr(err.text, why), "%s", err.text);
+}
+
+Test(pack, data_in_other_files_is_a_part_or_is_not_followed)
+{
+    static const char *const elsewhere[] = {"/etc/passwd",
+                                            "../fixture.h5.parts/0/part-00000.h5",
+                                            "x/fixture.h5.parts/0/part-00000.h5",
+                                            "fixture.h5.parts/../part-00000.h5",
+                                            "fixture.h5.parts/0/../part-00000.h5",
+                                            "fixture.h5.parts/0/part-.h5",
+                                            ".parts/0/part-00000.h5",
+                                            "other.h5"};
+    struct result_fixture f;
+    struct gm_error err = {0};
+    fixture_make(&f, NULL, 30, 1);
+    ok(fixture_run(&f, 1, &err), &err);
+    struct pack_options opt = {.folder = f.folder, .file = f.file};
+    ok(pack_run(&opt, &err), &err);
+    for (unsigned i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
+        point_elsewhere(&f, elsewhere[i]);
+        expect_refused(&f, "its data is in other files, which are not followed");
+    }
+    point_elsewhere(&f, "fixture.h5.parts/0/part-00000.h5");
+    expect_refused(&f, "fixture.h5.parts/0/part-00000.h5, which has its data, is not");
+    fixture_drop(&f);
+}
+
+/* The parts of the file that is there stay; those of one before it go, unless it is kept.
+ */
+Test(pack, parts_that_no_file_needs_are_removed)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct reader_task t;
+    AUTO_STR part = {0};
+    AUTO_STR old = {0};
+    fixture_make(&f, NULL, 9000, 1);
+    ok(fixture_run(&f, 1, &err), &err);
+    struct pack_options opt = {.folder = f.folder, .file = f.file, .sharded = true};
+    str_printf(&part, "%s.parts/0/part-00000.h5", f.file);
+    for (unsigned i = 0; i < 3; i++) {
+        ok(pack_run(&opt, &err), &err);
+        part.text[strlen(f.file) + strlen(".parts/")] = (char)('0' + i % 2);
+        cr_expect(file_exists(part.text), "%s", part.text);
+        AUTO_STR kept = {0}; /* pack_clean but for the folder */
+        str_printf(&kept, "%s.away", f.folder);
+        cr_assert_eq(rename(f.folder, kept.text), 0);
+        ok(pack_clean(&opt, &err), &err);
+        cr_assert_eq(rename(kept.text, f.folder), 0);
+        AUTO(reader) r = NULL;
+        ok(reader_open(f.file, &r, &err), &err);
+        ok(reader_task(r, 0, 8999, &t, &err), &err);
+        cr_expect_eq(t.status, RESULT_DONE);
+    }
+    part.text[strlen(f.file) + strlen(".parts/")] = '1';
+    cr_expect_not(file_exists(part.text), "the one before");
+    opt.sharded = false;
+    ok(pack_run(&opt, &err), &err);
+    str_printf(&old, "%s.parts", f.file);
+    ok(pack_clean(&opt, &err), &err);
+    cr_expect_not(file_exists(old.text));
+    cr_expect_not(file_exists(f.folder));
+    fixture_drop(&f);
 }
