@@ -75,6 +75,12 @@ static void deliver(void *ctx, const struct farm_assign *a)
 {
     struct pulse *p = ctx;
     size_t members = a->n_members * sizeof(*a->members);
+    struct farm_counts counts = {0};
+    if (a->kind == FARM_STOP && p->farm != NULL) { /* for the last time: then the end
+                                                      is told, by another thread */
+        farm_count(p->farm, &counts);
+        p->hooks.progress(p->hooks.ctx, &counts);
+    }
     p->got_stop |= a->kind == FARM_STOP;
     p->told_idle = false;
     (void)pthread_mutex_lock(&p->lock);
@@ -84,7 +90,7 @@ static void deliver(void *ctx, const struct farm_assign *a)
     p->has_work = true;
     p->idle = false;
     if (a->kind == FARM_STOP && p->farm != NULL) {
-        farm_count(p->farm, &p->counts);
+        p->counts = counts;
         p->complete = farm_complete(p->farm);
     }
     (void)pthread_cond_signal(&p->to_compute);
@@ -143,7 +149,7 @@ static bool run_farm(struct pulse *p)
         p->hooks.stage_over(p->hooks.ctx, (unsigned)over);
     bool any = dispatch_hand_out(p->dispatch);
     double now = clock_monotonic();
-    if (now >= p->next_progress) {
+    if (now >= p->next_progress && !p->got_stop) {
         struct farm_counts counts;
         close_groups(p);
         farm_count(p->farm, &counts);
