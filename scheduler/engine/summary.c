@@ -260,7 +260,8 @@ static void count_task(struct summary_stage *to, const struct reader_task *task)
         to->start = task->start;
     if (task->end > to->end)
         to->end = task->end;
-    to->busy += task->end - task->start;
+    uint64_t shared = task->timed_with > 1 ? task->timed_with : 1;
+    to->busy += (task->end - task->start) / (double)shared;
 }
 
 /* The record names a group's first rank, which has the time already. The others of a

@@ -35,7 +35,7 @@ LEVELS = {
     "scheduler/daemon": 6,
     "scheduler/web": 6,
     "runner": 6,
-    "bench": 6,
+    "bench": 7,
     "tests": 7,
 }
 
