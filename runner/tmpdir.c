@@ -7,8 +7,12 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+
+#define PREFIX "gridmill-task-"
 
 struct tmpdir {
     char *job, *last;
@@ -22,28 +26,102 @@ struct tmpdir {
  * whatever clock the file system keeps that by. */
 static const double TICK = 0.05;
 
+/* A folder that its owner may not enter cannot be emptied. */
+static int open_up(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)ftw;
+    if (kind == FTW_D || kind == FTW_DNR)
+        (void)chmod(path, st->st_mode | S_IRWXU);
+    return 0;
+}
+
+static void remove_all(const char *path)
+{
+    if (file_remove_tree(path, NULL) == 0)
+        return;
+    (void)nftw(path, open_up, 16, FTW_PHYS);
+    (void)file_remove_tree(path, NULL);
+}
+
+static void drop(struct tmpdir *t)
+{
+    if (t->path == NULL)
+        return;
+    remove_all(t->path);
+    if (t->dir != NULL)
+        (void)closedir(t->dir);
+    free(t->path);
+    t->path = NULL;
+    t->dir = NULL;
+}
+
+/* Its lock says that its rank lives. */
+static bool lock(struct tmpdir *t)
+{
+    struct stat now;
+    t->dir = opendir(t->path);
+    if (t->dir == NULL || fstat(dirfd(t->dir), &t->made) != 0)
+        return false;
+    if (flock(dirfd(t->dir), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return false; /* it is just being swept; other errors: a file system without */
+    return lstat(t->path, &now) == 0 && now.st_ino == t->made.st_ino;
+}
+
 static int make_in(struct tmpdir *t, const char *parent)
 {
-    struct str path = {0};
-    str_printf(&path, "%s/gridmill-%s.XXXXXX", parent, t->job);
-    if (mkdtemp(path.text) != NULL) {
-        t->dir = opendir(path.text);
-        if (t->dir != NULL && fstat(dirfd(t->dir), &t->made) == 0) {
-            t->path = str_steal(&path);
-            t->seen_at = clock_monotonic();
-            return 0;
-        }
-        (void)rmdir(path.text);
+    AUTO_STR path = {0};
+    str_printf(&path, "%s/" PREFIX "%s.XXXXXX", parent, t->job);
+    if (mkdtemp(path.text) == NULL)
+        return -errno;
+    t->path = xstrdup(path.text);
+    if (lock(t)) {
+        t->seen_at = clock_monotonic();
+        return 0;
     }
-    int rc = -errno;
-    str_free(&path);
+    int rc = errno != 0 ? -errno : -EAGAIN;
+    drop(t);
     return rc;
+}
+
+/* As make_in names them, and nothing else that is called after us. */
+static bool is_name(const char *name)
+{
+    size_t prefix = strlen(PREFIX);
+    const char *dot = strrchr(name, '.');
+    return strncmp(name, PREFIX, prefix) == 0 && dot != NULL && strlen(dot) == 7 &&
+           dot > name + prefix;
+}
+
+/* What ranks that were killed left there: ours, and locked by nobody. */
+static void sweep(const char *parent)
+{
+    DIR *dir = opendir(parent);
+    const struct dirent *e;
+    while (dir != NULL && (e = readdir(dir)) != NULL) {
+        struct stat st;
+        if (!is_name(e->d_name))
+            continue;
+        AUTO_FD fd = openat(dirfd(dir), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() ||
+            flock(fd, LOCK_EX | LOCK_NB) != 0)
+            continue;
+        AUTO_STR path = {0};
+        str_printf(&path, "%s/%s", parent, e->d_name);
+        remove_all(path.text);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
+static const char *parent_of_ours(void)
+{
+    const char *ours = getenv("TMPDIR");
+    return ours != NULL && ours[0] == '/' ? ours : "/tmp";
 }
 
 static int make(struct tmpdir *t, struct gm_error *err)
 {
-    const char *ours = getenv("TMPDIR");
-    int rc = ours != NULL && ours[0] == '/' ? make_in(t, ours) : -ENOENT;
+    int rc = make_in(t, parent_of_ours());
     if (rc < 0)
         rc = make_in(t, "/tmp");
     if (rc < 0)
@@ -65,6 +143,7 @@ int tmpdir_make(const char *job,
     struct tmpdir *t = xcalloc(1, sizeof(*t));
     t->job = xstrdup(job);
     t->last = xstrdup(last);
+    sweep(parent_of_ours());
     int rc = make(t, err);
     if (rc < 0)
         tmpdir_free(t);
@@ -76,15 +155,6 @@ int tmpdir_make(const char *job,
 const char *tmpdir_path(const struct tmpdir *t)
 {
     return t->path;
-}
-
-/* A folder that its owner may not enter cannot be emptied. */
-static int open_up(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)ftw;
-    if (kind == FTW_D || kind == FTW_DNR)
-        (void)chmod(path, st->st_mode | S_IRWXU);
-    return 0;
 }
 
 static bool has_entries(struct tmpdir *t)
@@ -112,19 +182,6 @@ static bool untouched(struct tmpdir *t)
     t->made = now;
     t->seen_at = clock_monotonic();
     return true;
-}
-
-static void drop(struct tmpdir *t)
-{
-    if (t->path == NULL)
-        return;
-    (void)closedir(t->dir);
-    if (file_remove_tree(t->path, NULL) < 0) {
-        (void)nftw(t->path, open_up, 16, FTW_PHYS);
-        (void)file_remove_tree(t->path, NULL);
-    }
-    free(t->path);
-    t->path = NULL;
 }
 
 int tmpdir_empty(struct tmpdir *t, struct gm_error *err)

@@ -9,7 +9,8 @@
 
 struct tmpdir;
 
-/* In our own TMPDIR, in /tmp, or in `last` (the job's folder), the first that works. */
+/* Also removes those that ranks left there which were killed.
+ * In our own TMPDIR, in /tmp, or in `last` (the job's folder), the first that works. */
 int tmpdir_make(const char *job,
                 const char *last,
                 struct tmpdir **ret,

@@ -66,7 +66,7 @@ END
 for task in 0 1 2 3 4; do
     read -r folder entries <<<"$(log_of stdout $task)"
     [ "$entries" = 0 ] || fail "task $task found $entries entries"
-    case $folder in /?*/gridmill-*) ;; *) fail "TMPDIR of task $task: $folder" ;; esac
+    case $folder in /?*/gridmill-task-*) ;; *) fail "TMPDIR of task $task: $folder" ;; esac
     [ ! -e "$folder" ] || fail "$folder is still there"
     rm -rf "$folder.away"
 done

@@ -3,7 +3,9 @@
 #include "runner/tmpdir.h"
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static char parent[] = "/tmp/test-tmpdir-XXXXXX";
 
@@ -77,6 +79,32 @@ Test(tmpdir, one_that_was_moved_away_is_left_alone_and_made_anew)
     shell(t, "rm ${T%/*}/*.moved/x && rmdir ${T%/*}/*.moved");
 }
 
+Test(tmpdir, what_a_killed_rank_left_is_swept_and_a_living_ones_is_not)
+{
+    struct gm_error err = {0};
+    AUTO(tmpdir) living = NULL;
+    AUTO(tmpdir) t = NULL;
+    cr_assert_eq(tmpdir_make("job-0", "/nowhere", &living, &err), 0);
+    shell(living,
+          "touch $T/mine; mkdir ${T%/*}/gridmill-1.234567 ${T%/*}/gridmill-task-x.1");
+    pid_t killed = fork();
+    if (killed == 0) {
+        struct tmpdir *lost = NULL;
+        (void)tmpdir_make("job-1", "/nowhere", &lost, NULL);
+        FILE *f =
+            popen("cd ${TMPDIR}/gridmill-task-job-1.* && mkdir -p a/b && chmod 0 a", "r");
+        (void)pclose(f);
+        (void)kill(getpid(), SIGKILL);
+    }
+    int status;
+    cr_assert_eq(waitpid(killed, &status, 0), killed);
+    cr_assert_eq(entries(parent), 4);
+    cr_assert_eq(tmpdir_make("job-2", "/nowhere", &t, &err), 0, "%s", err.text);
+    cr_expect_eq(entries(parent), 4, "one has gone, one has come");
+    cr_expect_eq(entries(tmpdir_path(living)), 1);
+    shell(t, "rmdir ${T%/*}/gridmill-1.234567 ${T%/*}/gridmill-task-x.1");
+}
+
 Test(tmpdir, without_room_elsewhere_it_is_in_the_jobs_folder)
 {
     struct gm_error err = {0};
@@ -85,7 +113,7 @@ Test(tmpdir, without_room_elsewhere_it_is_in_the_jobs_folder)
     AUTO_STR last = {0};
     str_printf(&last, "%s/job", parent);
     AUTO_STR inner = {0};
-    str_printf(&inner, "%s/gridmill-in", last.text);
+    str_printf(&inner, "%s/gridmill-task-in", last.text);
     cr_assert_eq(mkdir(last.text, 0700), 0);
     cr_assert_eq(mkdir(inner.text, 0700), 0);
     cr_expect_eq(tmpdir_make("in/x", last.text, &t, &err), 0, "%s", err.text);
