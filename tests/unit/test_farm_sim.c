@@ -780,7 +780,7 @@ static void kill_some(struct sim *s)
     }
 }
 
-Test(farm_sim, whoever_dies_every_task_is_committed_once, .timeout = 100)
+Test(farm_sim, whoever_dies_every_task_is_committed_once, .timeout = 3600)
 {
     uint64_t seed = fresh_seed();
     const char *said = getenv("GRIDMILL_TEST_DEATHS");
