@@ -264,15 +264,15 @@ struct jobspec {
     const char *name;               /* default: the file's name without its suffix */
     unsigned ranks;                 /* 0: auto */
     unsigned nodes, ranks_per_node; /* 0: not said */
-    bool ranks_of_nodes;            /* ranks is their product, and was not said itself */
     unsigned cores,
         gpus; /* per rank; cores 0: not said (one, or all that are free / ranks) */
-    bool oversubscribe;
-    uint64_t memory;     /* per rank, bytes; 0: not said */
     unsigned threads;    /* PUs per rank, instead of whole cores; 0: not said */
+    bool ranks_of_nodes; /* ranks is their product, and was not said itself */
+    bool oversubscribe;
+    bool map_by;         /* mapping is Open MPI's text: "numa" is a word of both */
+    uint64_t memory;     /* per rank, bytes; 0: not said */
     const char *mapping; /* "auto", "pack", "spread", "numa", "gpu-near", "inherited", or
                             Open MPI's map-by text */
-    bool map_by;         /* mapping is Open MPI's text: "numa" is a word of both */
     const char *rank_by, *bind_to; /* Open MPI's words beside map-by; NULL: not said */
     const char *hosts;  /* a hostlist, entries with :SLOTS where said, or NULL */
     const char *verify; /* verify-binding: "strict", "warn", "off"; NULL: not said */
