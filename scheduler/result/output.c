@@ -60,7 +60,7 @@ static int create_part(struct output *o, struct gm_error *err)
 {
     AUTO_FREE(char) dir = file_dirname(o->part.text);
     int rc = file_make_folders(dir, err);
-    return rc == 0 ? h5_create(o->part.text, &o->part_file, err) : rc;
+    return rc == 0 ? reserve_create(o->part.text, &o->part_why, &o->part_file, err) : rc;
 }
 
 static int create_file(struct output *o, struct gm_error *err)
@@ -68,8 +68,7 @@ static int create_file(struct output *o, struct gm_error *err)
     if (o->team->rank != 0)
         return 0;
     (void)unlink(o->tmp.text); /* a member of a pack that failed may still write to it */
-    return o->team->n > 1 && !o->sharded ? reserve_create(o->tmp.text, &o->file, err)
-                                         : h5_create(o->tmp.text, &o->file, err);
+    return reserve_create(o->tmp.text, &o->why, &o->file, err);
 }
 
 int output_create(const struct output_options *opt,
@@ -201,6 +200,7 @@ int output_put(struct output *o,
             offset[0] -= b->first;
         if (H5Dwrite_chunk(b->set, H5P_DEFAULT, 0, offset, nbytes, data) < 0)
             rc = h5_fail(err, "%s", b->name);
+        rc = rc == 0 ? output_check(o, err) : rc;
     } else if (b->places != NULL) {
         rc = write_at(
             o->fd, data, nbytes, b->places[chunk - b->places_first], o->path, err);
@@ -210,8 +210,15 @@ int output_put(struct output *o,
     return rc;
 }
 
+int output_check(const struct output *o, struct gm_error *err)
+{
+    int rc = reserve_check(o->why, o->path, err);
+    return rc == 0 ? reserve_check(o->part_why, o->part.text, err) : rc;
+}
+
 int output_settle(struct output *o, int rc, struct gm_error *err)
 {
+    rc = rc == 0 ? output_check(o, err) : rc;
     bool done = o->fd < 0;
     while (!done)
         rc = round_of(o, rc, true, &done, rc == 0 ? err : NULL);
@@ -240,8 +247,7 @@ static int close_own(struct output *o, int rc, struct gm_error *err)
         (void)gm_fail(err, rc, "%s: %s", o->path, strerror(-rc));
     }
     if (o->part_file >= 0) {
-        int closed = h5_close(&o->part_file, o->part.text, rc == 0 ? err : NULL);
-        rc = rc == 0 ? closed : rc;
+        rc = reserve_close(&o->part_file, &o->part_why, rc, o->part.text, err);
         rc = rc == 0 ? sync_path(o->part.text, O_RDONLY, err) : rc;
     }
     return rc;
@@ -250,8 +256,7 @@ static int close_own(struct output *o, int rc, struct gm_error *err)
 /* Rank 0: closed, on the disk, under its name. */
 static int rename_file(struct output *o, int rc, struct gm_error *err)
 {
-    int closed = h5_close(&o->file, o->path, rc == 0 ? err : NULL);
-    rc = rc == 0 ? closed : rc;
+    rc = reserve_close(&o->file, &o->why, rc, o->path, err);
     rc = rc == 0 ? sync_path(o->tmp.text, O_RDONLY, err) : rc;
     if (rc == 0 && rename(o->tmp.text, o->path) != 0) {
         rc = -errno;
@@ -275,7 +280,9 @@ int output_finish(struct output *o, int rc, struct gm_error *err)
     if (rc != 0 && o->part.len > 0) {
         AUTO_FREE(char) dir = file_dirname(o->part.text);
         (void)unlink(o->part.text);
+        AUTO_FREE(char) parent = file_dirname(dir);
         (void)rmdir(dir); /* by the last one */
+        (void)rmdir(parent);
     }
     if (rc != -EOWNERDEAD)
         rc = team_agree(o->team, rc, err);

@@ -27,6 +27,7 @@ struct output {
     struct str tmp, part, parts; /* parts: "FILE.parts/N", from FILE's folder */
     hid_t file;                  /* rank 0's; else -1 */
     hid_t part_file;             /* sharded: this member's; else -1 */
+    int why, part_why;           /* of a write to these two that failed, or 0 */
     int fd;                      /* of tmp, for chunks; -1 where HDF5 writes them */
     bool gzip, sharded;
     struct bulk **sets; /* open ones, by number; alike on every member */
@@ -55,6 +56,8 @@ int output_put(struct output *o,
                const void *data,
                uint32_t nbytes,
                struct gm_error *err);
+/* Did a write of what HDF5 has for the file fail? */
+int output_check(const struct output *o, struct gm_error *err);
 /* Collective: what is held back is written. Every member's code goes in, all get one. */
 int output_settle(struct output *o, int rc, struct gm_error *err);
 /* Collective: closed, on the disk, under its name; or gone, when rc or this fails. Frees

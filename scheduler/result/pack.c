@@ -71,7 +71,7 @@ static int write_frame(struct packing *p, hid_t head_file, struct gm_error *err)
         AUTO_ID group = -1;
         rc = h5_group(file, groups[i][0], groups[i][1], &group, err);
     }
-    return rc;
+    return rc == 0 ? output_check(&p->out, err) : rc;
 }
 
 static int write_file(struct packing *p, hid_t head_file, struct gm_error *err)

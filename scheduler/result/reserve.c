@@ -19,23 +19,16 @@ struct driver {
     H5FD_t pub; /* HDF5's part; first */
     int fd;
     haddr_t eoa, eof;
+    int *why, own;          /* -errno of a failed write: from then on none is done */
     unsigned char *nowhere; /* CHUNK_MOST of address space, never touched */
     uint64_t noted;
 };
 
-/* h5_fail reads the number from the stack of errors. */
-static void tell_errno(const char *what)
+/* The first failure of a write counts. */
+static void note(struct driver *d)
 {
-    (void)H5Epush2(H5E_DEFAULT,
-                   __FILE__,
-                   __func__,
-                   __LINE__,
-                   H5E_ERR_CLS,
-                   H5E_IO,
-                   H5E_WRITEERROR,
-                   "%s, errno = %d",
-                   what,
-                   errno);
+    if (*d->why == 0)
+        *d->why = errno != 0 ? -errno : -EIO;
 }
 
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t fapl, haddr_t maxaddr)
@@ -48,7 +41,6 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t fapl, haddr_t
     int fd = open(name, how | O_CLOEXEC, 0666);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
-        tell_errno("open");
         if (fd >= 0)
             (void)close(fd);
         return NULL;
@@ -57,6 +49,7 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t fapl, haddr_t
     d->fd = fd;
     d->eof = (haddr_t)st.st_size;
     d->nowhere = malloc(CHUNK_MOST);
+    d->why = &d->own;
     return &d->pub;
 }
 
@@ -68,10 +61,11 @@ static struct driver *of(H5FD_t *file)
 static herr_t driver_close(H5FD_t *file)
 {
     struct driver *d = of(file);
-    int rc = close(d->fd);
+    if (close(d->fd) != 0) /* NFS tells of a full disk here */
+        note(d);
     free(d->nowhere);
     free(d);
-    return rc == 0 ? 0 : -1;
+    return 0;
 }
 
 static int driver_cmp(const H5FD_t *a, const H5FD_t *b)
@@ -145,13 +139,14 @@ static herr_t driver_write(H5FD_t *file,
         d->noted = addr;
         size = 0;
     }
+    size = *d->why != 0 ? 0 : size;
     while (size > 0) {
         ssize_t n = pwrite(d->fd, at, size, (off_t)addr);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            tell_errno("write");
-            return -1;
+            note(d);
+            break;
         }
         at += n;
         addr += (haddr_t)n;
@@ -167,12 +162,8 @@ static herr_t driver_truncate(H5FD_t *file, hid_t dxpl, hbool_t closing)
     (void)dxpl;
     (void)closing;
     struct driver *d = of(file);
-    if (d->eof == d->eoa)
-        return 0;
-    if (ftruncate(d->fd, (off_t)d->eoa) != 0) {
-        tell_errno("truncate");
-        return -1;
-    }
+    if (d->eof != d->eoa && *d->why == 0 && ftruncate(d->fd, (off_t)d->eoa) != 0)
+        note(d);
     d->eof = d->eoa;
     return 0;
 }
@@ -206,18 +197,46 @@ static const H5FD_class_t class = {
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
-int reserve_create(const char *path, hid_t *ret, struct gm_error *err)
+static struct driver *driver_of(hid_t file)
+{
+    void *handle = NULL;
+    return H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 ? NULL : handle;
+}
+
+int reserve_create(const char *path, int *why, hid_t *ret, struct gm_error *err)
 {
     AUTO_ID access = H5Pcreate(H5P_FILE_ACCESS);
     AUTO_ID driver = H5FDregister(&class); /* the file keeps it */
     (void)H5Pset_driver(access, driver, NULL);
     (void)H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST);
     (void)H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
+    errno = 0;
     hid_t id = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    if (id < 0)
-        return h5_fail(err, "%s", path);
+    int code = -errno;
+    struct driver *d = id >= 0 ? driver_of(id) : NULL;
+    if (d == NULL)
+        return code != 0 ? gm_fail(err, code, "%s: %s", path, strerror(-code))
+                         : h5_fail(err, "%s", path);
+    *why = d->own;
+    d->why = why;
     *ret = id;
     return 0;
+}
+
+int reserve_check(int why, const char *path, struct gm_error *err)
+{
+    return why == 0 ? 0 : gm_fail(err, why, "%s: %s", path, strerror(-why));
+}
+
+int reserve_close(hid_t *file, int *why, int rc, const char *path, struct gm_error *err)
+{
+    if (rc == 0 && H5Fflush(*file, H5F_SCOPE_GLOBAL) < 0)
+        rc = h5_fail(err, "%s", path);
+    if (rc != 0 && *why == 0)
+        *why = rc; /* the rest is not worth writing */
+    int closed = h5_close(file, path, rc == 0 ? err : NULL);
+    rc = rc == 0 ? closed : rc;
+    return rc == 0 ? reserve_check(*why, path, err) : rc;
 }
 
 int reserve_chunk(hid_t file,
@@ -227,10 +246,9 @@ int reserve_chunk(hid_t file,
                   uint64_t *ret_address,
                   struct gm_error *err)
 {
-    void *handle = NULL;
-    if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0)
+    struct driver *d = driver_of(file);
+    if (d == NULL)
         return h5_fail(err, "the file's driver");
-    struct driver *d = handle;
     d->noted = UINT64_MAX;
     if (nbytes > CHUNK_MOST || d->nowhere == NULL)
         return gm_fail(err, -EOVERFLOW, "a chunk of %u bytes is too large", nbytes);

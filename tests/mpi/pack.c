@@ -7,6 +7,8 @@
 #include "result/pack_mpi.h"
 #include "tests/unit/result_job.h"
 #include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 static int n_failed, world, n_ranks;
 
@@ -131,6 +133,37 @@ static void a_member_that_fails(struct result_fixture *f, const char *dir)
     str_free(&path);
 }
 
+/* Every member has the system's own reason, and only the shards are left; wherever it is
+ * that the disk is full. */
+static void
+a_full_disk(struct result_fixture *f, const char *dir, const char *size, bool sharded)
+{
+    int mounted = 0;
+    struct gm_error err = {0};
+    struct str path = {0};
+    struct str file = {0};
+    str_printf(&path, "%s/small", dir);
+    str_printf(&file, "%s/x.h5", path.text);
+    if (world == 0)
+        mounted = (mkdir(path.text, 0755) == 0 || errno == EEXIST) &&
+                  mount("none", path.text, "tmpfs", 0, size) == 0;
+    MPI_Bcast(&mounted, 1, MPI_INT, 0, MPI_COMM_WORLD);
+    if (mounted) {
+        EXPECT(pack_as(f, file.text, false, sharded, &err) == -ENOSPC);
+        EXPECT(strstr(err.text, "No space left on device") != NULL);
+        MPI_Barrier(MPI_COMM_WORLD);
+        EXPECT(!file_exists(file.text));
+        str_printf(&file, ".tmp");
+        EXPECT(!file_exists(file.text));
+    }
+    if (world == 0 && mounted)
+        EXPECT(umount2(path.text, MNT_DETACH) == 0);
+    if (world == 0 && !mounted)
+        (void)fprintf(stderr, "a full disk was not tried: no tmpfs can be mounted\n");
+    str_free(&file);
+    str_free(&path);
+}
+
 static bool at_once(void *ctx)
 {
     (void)ctx;
@@ -221,6 +254,11 @@ int main(int argc, char **argv)
     MPI_Barrier(MPI_COMM_WORLD);
     same_in_every_form(&f, dir);
     a_member_that_fails(&f, dir);
+    a_full_disk(&f, dir, "size=5m", false);
+    a_full_disk(&f, dir, "size=5m", true);
+    a_full_disk(&f, dir, "size=1m", false);
+    a_full_disk(&f, dir, "size=64k", false);
+    a_full_disk(&f, dir, "size=8k", true);
     a_member_that_is_lost(&f, dir);
     a_value_that_is_damaged(&f, dir);
     int all = 0;
