@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 : "${GRIDMILL_PLUGINS:?the folder of the kernel and the library}"
 rounds=${GRIDMILL_TEST_KILLS:-2}
-pause=${GRIDMILL_TEST_PAUSE:-4} # s; longer than a rank is waited for
+stop=${GRIDMILL_TEST_STOP:-4} stall=${GRIDMILL_TEST_STALL:-4} # s; longer than a rank is waited for
 RANDOM=${GRIDMILL_TEST_SEED:=$((SECONDS + $$))}
 echo "seed: $GRIDMILL_TEST_SEED"
 cp "$GRIDMILL_PLUGINS"/crash.so .
@@ -142,16 +142,16 @@ lost = f['attempts/task'][...][f['attempts/reason'][...] == 6]
 assert (lost == 39).all(), lost" job.h5
 says 'work\[39\]: rank [0-9]+ was lost while it ran'
 
-echo "-- stopped for $pause s, and back"
-job 300 0.05
+echo "-- stopped for $stop s, and back"
+job $((200 + 50 * stop)) 0.05
 start
 tasks_run 40
 find_ranks
 kill -STOP "${ranks[2]}"
-sleep "$pause"
+sleep "$stop"
 kill -CONT "${ranks[2]}"
 ends 0 60
-all_done 300
+all_done $((200 + 50 * stop))
 says 'rank 2 .*is lost'
 
 echo "-- rank 0 stopped: it is waited for"
@@ -160,7 +160,7 @@ start
 tasks_run 40
 find_ranks
 kill -STOP "${ranks[0]}"
-sleep "$pause"
+sleep "$stop"
 kill -CONT "${ranks[0]}"
 ends 0 60
 all_done 100
@@ -171,7 +171,7 @@ job 150 0.02
 start LD_PRELOAD="$GRIDMILL_PLUGINS/stall.so" STALL_FILE="$work/stall" STALL_RANK=rank-000001
 tasks_run 40
 touch stall
-sleep "$pause"
+sleep "$stall"
 grep -qsE '^State:.[^ZX]' /proc/$pid/status || fail "it ended, though a shard is not written"
 rm stall
 ends 0 60
