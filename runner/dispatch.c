@@ -540,7 +540,7 @@ bool dispatch_step(struct dispatch *d)
         AUTO_FREE(unsigned char) bytes = xcalloc((size_t)n + 1, 1);
         (void)MPI_Mrecv(bytes, n, MPI_BYTE, &m, MPI_STATUS_IGNORE);
         take(d, (unsigned)status.MPI_SOURCE, status.MPI_TAG, bytes, (size_t)n);
-        any = true;
+        any |= status.MPI_TAG != TAG_REPORT;
     }
     if (d->n_lots > 0)
         post_lots(d);

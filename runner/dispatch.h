@@ -41,7 +41,9 @@ void dispatch_report(struct dispatch *d, struct farm_report *reports, size_t n);
 void dispatch_stop(struct dispatch *d);
 void dispatch_word(struct dispatch *d, unsigned to, const struct watch_word *word);
 
-/* Takes what came, posts lots that wait, answers holds. True: something happened. */
+/* Takes what came, posts lots that wait, answers holds. True: something happened after
+ * which more may come soon; ranks that compute report now and then, and wait for nothing.
+ */
 bool dispatch_step(struct dispatch *d);
 /* Rank 0: hands out what can be handed out now. True: something was. */
 bool dispatch_hand_out(struct dispatch *d);

@@ -227,7 +227,8 @@ static bool take_mail(struct pulse *p, bool *ret_finish)
         dispatch_low(p->dispatch);
     if (gave_up)
         atomic_store(&p->stopping, true);
-    return say_state(p, idle, says) || n > 0 || n_sealed > 0 || low;
+    /* Nobody answers a report. */
+    return say_state(p, idle, says) || n_sealed > 0 || low;
 }
 
 /* What is said to ranks that have left already is never taken. */
@@ -292,7 +293,7 @@ static void *pulse_main(void *arg)
     struct pulse *p = arg;
     for (;;) {
         bool finish;
-        bool busy = take_mail(p, &finish);
+        bool busy = take_mail(p, &finish); /* an answer may come soon */
         busy |= dispatch_step(p->dispatch);
         busy |= step_watch(p);
         spread_stop(p);
