@@ -105,10 +105,7 @@ start_it(const struct attempt *a, struct tasks_command *command, struct gm_error
                                  .n_limits = set_limits(&stage->limits, p->limits),
                                  .changed = &p->changed,
                                  .look = a->look != NULL};
-    rc = exec_start(&p->spec, &p->child, &p->end, err);
-    if (rc == 0 && a->look != NULL)
-        a->look(a->look_ctx, p->end.seen);
-    return rc;
+    return exec_start(&p->spec, &p->child, &p->end, err);
 }
 
 int command_start(const struct attempt *a, struct parcel *parcel, struct gm_error *err)
@@ -161,6 +158,8 @@ int command_end(const struct attempt *a,
 {
     struct command_place *p = a->place;
     const struct exec_end *end = &p->end;
+    if (rc == 0 && a->look != NULL) /* it may have moved us */
+        a->look(a->look_ctx, end->seen);
     if (rc == 0 && p->child.stopped)
         rc = gm_fail(err, -ECANCELED, "asked to stop");
     else if (rc == 0)
