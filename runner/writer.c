@@ -142,19 +142,21 @@ void writer_fail(struct writer *w, const struct gm_error *err)
     if (first)
         w->failure = *err;
     (void)pthread_mutex_unlock(&w->lock);
-    if (first && pulse != NULL && err->code != -EOWNERDEAD)
+    if (first && pulse != NULL)
         pulse_give_up(pulse);
 }
 
-/* A lost rank that woke up: what it would write counts for nobody. */
+/* A lost rank that woke up, or a launch that another has taken over from: what it would
+ * write counts for nobody. */
 static int look_for_fence(const struct writer *w, struct gm_error *err)
 {
     return shard_fenced(w->shard)
-               ? gm_fail(err,
-                         -EOWNERDEAD,
-                         "rank %u was given up for lost; what it had not committed by "
-                         "then runs elsewhere",
-                         w->rank)
+               ? gm_fail(
+                     err,
+                     -EOWNERDEAD,
+                     "its shard was sealed, since it was given up for lost or another "
+                     "launch has taken over; what it had not committed by then runs "
+                     "elsewhere")
                : 0;
 }
 

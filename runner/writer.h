@@ -1,8 +1,9 @@
 /* The writer thread of a rank: the only one that ever calls HDF5. It appends what tasks
  * commit to the rank's shard, flushes, and only then reports the tasks to the farm; and
  * it reads for the compute thread what other tasks committed. A rank whose shard is
- * fenced (result/fence.h) commits no more: its writer fails with -EOWNERDEAD, which stops
- * nobody else. */
+ * fenced (result/fence.h) commits no more: its writer fails with -EOWNERDEAD and, as any
+ * failure, asks for the job's end. Who was given up by rank 0 is not heard there any
+ * more, so this ends a launch only when another has taken over. */
 #ifndef RUNNER_WRITER_H
 #define RUNNER_WRITER_H
 

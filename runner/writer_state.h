@@ -51,7 +51,7 @@ struct writer {
 
 /* Under the lock. bytes: what the job keeps of memory. */
 void writer_enqueue(struct writer *w, struct job *j, uint64_t bytes);
-/* The first failure of all; stops the job, unless this rank alone is out. */
+/* The first failure of all: stops the job. */
 void writer_fail(struct writer *w, const struct gm_error *err);
 /* A job of kind JOB_READ or JOB_SEAL, on the writer's thread. */
 void writer_call(struct writer *w, struct job *j);

@@ -178,4 +178,15 @@ ends 0 60
 all_done 150
 says_not 'lost'
 [ "$(sort log | uniq -d | wc -l)" -eq 0 ] || fail "tasks ran twice"
+
+echo "-- another launch has taken over: this one ends, though nobody tells it"
+job 2000 0.02
+start
+tasks_run 40
+mkdir -p job.h5.gm/fences
+for k in 0 1 2; do
+    echo "commits 100000" >job.h5.gm/fences/rank-00000$k.txt
+done
+ends 5 10
+says 'its shard was sealed'
 exit 0
