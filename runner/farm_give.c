@@ -9,6 +9,7 @@
  * handed out, but only where ranks would come free for it so: ranks in other groups are
  * not waited for. */
 #include "base/memory.h"
+#include "board.h"
 #include "farm_state.h"
 
 static const double LOT_SECONDS = 0.5;
@@ -52,7 +53,7 @@ static uint64_t lot_size(const struct farm *f, unsigned i, const struct farm_hos
         uint64_t room = said->max_in_flight > out ? said->max_in_flight - out : 0;
         n = at_most(room, at_least(h->unfed, h->low ? mine : 0));
     }
-    return at_most(n, rest);
+    return at_most(n, at_most(rest, BOARD_LOT_MOST));
 }
 
 static bool may_be_fed(const struct farm_host *h)

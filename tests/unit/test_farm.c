@@ -1,6 +1,7 @@
 /* The farm is plain state: every test drives it as the pulse thread does. */
 #include "base/memory.h"
 #include "result/record.h"
+#include "runner/board.h"
 #include "runner/farm.h"
 #include <criterion/criterion.h>
 
@@ -767,4 +768,20 @@ Test(farm, a_group_that_lost_another_member_waits_for_its_leads_word)
     farm_report(f, &back);
     cr_assert_eq(farm_next(f, &a), 1);
     cr_assert(a.kind == FARM_GROUP && a.members[1] == 2 && a.attempt == 1);
+}
+
+Test(farm, a_lot_is_never_more_than_a_board_takes)
+{
+    struct fixture x = {0};
+    add_stage(&x, UINT64_C(1) << 30, 1);
+    AUTO(farm) f = farm_of(&x, 16, 16, NULL);
+    struct farm_assign a;
+    farm_idle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    struct farm_report r = {
+        .outcome = FARM_DONE, .first = a.first, .count = a.count, .seconds = 1e-9};
+    farm_report(f, &r);
+    farm_low(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.count > 1000 && a.count <= BOARD_LOT_MOST, "%d", (int)a.count);
 }
