@@ -227,10 +227,13 @@ int main(int argc, char **argv)
         return selftest_run(&argc, &argv);
 
     struct tell tell = {.events = o.events, .quiet = o.quiet};
+    struct alloc alloc;
     catch_signals();
     tell.start = clock_monotonic();
     tell_as = tell;
-    siblings_watch(on_lost_sibling);
+    alloc_read(&alloc);
+    bool known = alloc.launcher == ALLOC_OURS && alloc.local_size > 0;
+    siblings_watch(known ? (unsigned)alloc.local_size : 0, on_lost_sibling);
     if (rank_prepare(&r, &err) < 0 || rank_open(&r, &argc, &argv, &err) < 0)
         return refuse(&r, &tell, &err);
     tell.silent = r.world != 0;

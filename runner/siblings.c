@@ -1,4 +1,5 @@
-/* See siblings.h. Invariant: nobody is missed who was not there before. */
+/* See siblings.h. Invariant: nobody is missed who was not there before, unless it is
+ * known how many there have to be. */
 #include "siblings.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -13,9 +14,12 @@
 static const double LOOK_EVERY = 0.25;
 /* A mis-launch ends all ranks, not quite at once: each shall say its own word first. */
 static const double GONE_FOR = 1; /* s */
+/* All are started at once: who is not there by then died before we looked. */
+static const double START_WITHIN = 5; /* s */
 
 struct watching {
     void (*lost)(bool first);
+    unsigned expected;
     atomic_bool over;
 };
 
@@ -70,12 +74,14 @@ static void *look(void *arg)
 {
     struct watching *w = arg;
     unsigned most = 0;
-    double since = 0;
+    double since = 0, began = clock_monotonic();
     while (!atomic_load(&w->over)) {
         bool first;
         unsigned n = siblings_count(&first);
         double now = clock_monotonic();
         most = n > most ? n : most;
+        if (now - began > START_WITHIN && w->expected > most)
+            most = w->expected;
         since = n == most || n == 0 ? 0 : since > 0 ? since : now;
         if (since > 0 && now - since > GONE_FOR && !atomic_load(&w->over))
             w->lost(first);
@@ -87,9 +93,10 @@ static void *look(void *arg)
 /* One process, one launch: the thread may outlast every scope, so its state does, too. */
 static struct watching watching;
 
-void siblings_watch(void (*lost)(bool first))
+void siblings_watch(unsigned expected, void (*lost)(bool first))
 {
     pthread_t thread;
+    watching.expected = expected;
     watching.lost = lost;
     if (pthread_create(&thread, NULL, look, &watching) == 0)
         (void)pthread_detach(thread);

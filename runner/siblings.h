@@ -8,10 +8,10 @@
 
 #include <stdbool.h>
 
-/* Starts to look. `lost` is called, in a thread of its own, once one of them has been
- * gone for a while; `first`: we are the lowest of those that are left. It does not
- * return. */
-void siblings_watch(void (*lost)(bool first));
+/* Starts to look; `expected`: so many are to be there, with us, or 0. `lost` is called,
+ * in a thread of its own, once one of them has been gone for a while; `first`: we are the
+ * lowest of those that are left. It does not return. */
+void siblings_watch(unsigned expected, void (*lost)(bool first));
 /* No more of it: somebody else watches, or the end is near. */
 void siblings_let_go(void);
 

@@ -170,6 +170,30 @@ void child_know_family(struct child *c)
     }
 }
 
+static bool is_zombie(pid_t pid)
+{
+    char path[64];
+    AUTO_FREE(char) text = NULL;
+    size_t len;
+    (void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    if (file_read(path, 4096, &text, &len, NULL) != 0)
+        return true;
+    const char *end = strrchr(text, ')'); /* of the name, which may hold anything */
+    return end == NULL || strncmp(end, ") Z", 3) == 0 || strncmp(end, ") X", 3) == 0;
+}
+
+bool child_has_family(const struct child *c)
+{
+    AUTO_FREE(pid_t) pids = xcalloc(MOST_PIDS, sizeof(*pids));
+    unsigned n = 0;
+    add_children(c->pid, pids, MOST_PIDS, &n);
+    for (unsigned i = 0; i < n; i++) {
+        if (!is_zombie(pids[i]))
+            return true;
+    }
+    return false;
+}
+
 /* Waits until every known descendant has ended, or `seconds` are over. */
 static void await_family(const struct child *c, double seconds)
 {

@@ -31,6 +31,8 @@ void child_poll(struct child *c);
 void child_signal(const struct child *c, int signal); /* the launcher alone */
 /* Notes who runs under the launcher now; call it when the ranks are up. */
 void child_know_family(struct child *c);
+/* The launcher has a living process under it, as far as the kernel lists them. */
+bool child_has_family(const struct child *c);
 /* Kills the launcher's group and every descendant, also those that lost their parents (a
  * command whose rank was killed), and waits until they are gone (two seconds at most). */
 void child_kill(struct child *c);

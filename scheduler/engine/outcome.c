@@ -74,8 +74,11 @@ static bool was_killed(const struct relay *r, const struct child *c)
 {
     char words[256];
     const char *said = relay_words(r, words);
-    return c->end.signal != 0 || strstr(said, "(Killed)") != NULL || /* mpirun */
-           strstr(said, ": Killed") != NULL;                         /* srun */
+    /* mpirun --enable-recovery is content when all ranks were killed in MPI_Init */
+    bool vanished = !r->started && !r->ended && c->end.status == 0;
+    return c->end.signal != 0 || vanished ||
+           strstr(said, "(Killed)") != NULL || /* mpirun */
+           strstr(said, ": Killed") != NULL;   /* srun */
 }
 
 /* Nothing was committed: the runner's own code, if it spoke, else by how it ended. */
@@ -143,6 +146,7 @@ void outcome_read(const struct plan *plan,
     if (ret->summary == NULL)
         ret->summary = load(plan, &ret->packed, &unread);
     cause(relay, child, why, &what);
+    ret->killed = was_killed(relay, child);
     (void)snprintf(ret->cause, sizeof(ret->cause), "%s", str_text(&what));
     ret->empty = ret->summary == NULL && unread.code == -ENOENT;
     if (ret->summary != NULL && !ret->packed && summary_committed(ret->summary) == 0) {

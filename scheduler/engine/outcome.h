@@ -12,6 +12,7 @@ struct outcome {
     struct summary *summary; /* NULL: nothing was committed */
     bool packed;             /* the results file is whole */
     char cause[256];         /* why it is not more, in a few words */
+    bool killed;             /* the launcher or a rank was, by somebody */
     bool empty;              /* there is nothing in the folder that anybody could want */
 };
 

@@ -234,6 +234,8 @@ static int launch(struct run *r, struct gm_error *err)
                             .deadline = r->end > 0 ? spawned + left : (double)INFINITY,
                             .grace = r->spec->grace,
                             .several = hosts_of(r->plan) > 1 || r->plan->elsewhere,
+                            .parent = !r->plan->elsewhere &&
+                                      r->machine->backend == &launch_mpirun,
                             .ctx = r,
                             .stopping = on_stopping,
                             .ended = on_ended};
@@ -242,17 +244,20 @@ static int launch(struct run *r, struct gm_error *err)
         return rc;
     double over = clock_monotonic();
     add_run_phases(r, spawned, over);
-    const char *why = r->tend.silent ? "rank 0 was not heard of any more" : r->tend.why;
+    const char *why = r->tend.silent     ? "rank 0 was not heard of any more"
+                      : r->tend.deserted ? "all ranks were lost"
+                                         : r->tend.why;
     outcome_read(r->plan, &r->relay, &r->child, why, &r->outcome, err);
     r->outcome_s += clock_monotonic() - over;
     return 0;
 }
 
-/* Rank 0, its host or its launcher is gone: others may run the rest. A launch that did
- * not come up is taken for one more loss only where an earlier one did. */
+/* Rank 0, its host or its launcher is gone: others may run the rest. A launch that never
+ * came up is taken for a loss where it was killed, or an earlier one did come up. */
 static bool was_lost(const struct run *r)
 {
-    bool up = r->relay.started || r->restarts > 0;
+    bool up = r->relay.started || r->tend.deserted || r->outcome.killed ||
+              tend_lost(&r->relay) || r->restarts > 0;
     return r->outcome.code == ENGINE_INCOMPLETE && r->tend.why == NULL &&
            stop_asked() == 0 && up && (!r->relay.ended || tend_lost(&r->relay));
 }

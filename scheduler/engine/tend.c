@@ -18,6 +18,8 @@ static const double end_limit = 60, lost_limit = 3;
 /* Rank 0 speaks ten times a second while tasks run. A rank that was stopped for 10 s
  * comes back; one that is silent for so long is behind a cut link, or gone. */
 static const double silence_limit = 15;
+/* mpirun 4 with --enable-recovery may stay when all ranks died in MPI_Init. */
+static const double desert_limit = 5;
 /* When we did not run ourselves for so long, silence is not the ranks'. */
 static const double own_sleep = 2;
 
@@ -37,6 +39,7 @@ struct launch {
     double looked;     /* clock_monotonic of the last look */
     double slept;      /* s that do not count as silence since the last word */
     double word;       /* relay->heard_at of it */
+    double family;     /* clock_monotonic when the launcher last had ranks under it */
 };
 
 bool tend_lost(const struct relay *r)
@@ -92,7 +95,9 @@ static void begin_stop(struct launch *l, const char *why)
 static void terminate(struct launch *l)
 {
     child_signal(l->child, SIGTERM);
-    bool lost = tend_lost(l->t->relay) || l->t->silent;
+    const struct relay *r = l->t->relay;
+    bool lost =
+        l->t->silent || l->t->deserted || (r->ended && patience_after(r) < end_limit);
     set_step(l, TERMINATING, lost ? lost_limit : term_limit);
 }
 
@@ -113,6 +118,14 @@ static bool is_silent(struct launch *l, double now)
     return l->t->several && computes && now - r->heard_at - l->slept > silence_limit;
 }
 
+/* No rank is left under the launcher. */
+static bool is_deserted(struct launch *l, double now)
+{
+    if (!l->t->parent || l->t->relay->ended || child_has_family(l->child))
+        l->family = now;
+    return now - l->family > desert_limit;
+}
+
 /* Takes the next step towards the end when it is asked for or due. */
 static void mind_stop(struct launch *l)
 {
@@ -129,8 +142,9 @@ static void mind_stop(struct launch *l)
             begin_stop(l, "the job's time is over");
         } else if (hangs) {
             terminate(l);
-        } else if (is_silent(l, now)) {
-            t->silent = true;
+        } else if (is_silent(l, now) || is_deserted(l, now)) {
+            t->deserted = l->family < now;
+            t->silent = !t->deserted;
             terminate(l);
         }
         break;
@@ -161,7 +175,8 @@ static void await(const struct launch *l, const sigset_t *mask)
                                       : l->t->deadline;
     double left = until - clock_monotonic();
     bool blind = l->child->pidfd < 0; /* then the end is polled for */
-    double most = blind ? 0.05 : l->t->several ? 0.5 * own_sleep : 3600;
+    bool looks = l->t->several || l->t->parent;
+    double most = blind ? 0.05 : looks ? 0.5 * own_sleep : 3600;
     left = left < 0 ? 0 : left > most ? most : left;
     struct timespec t = {.tv_sec = (time_t)left,
                          .tv_nsec = (long)(1e9 * (left - floor(left)))};
@@ -213,7 +228,8 @@ int tend_launch(struct tend *t,
                 struct child *child,
                 struct gm_error *err)
 {
-    struct launch l = {.t = t, .child = child, .looked = clock_monotonic()};
+    double now = clock_monotonic();
+    struct launch l = {.t = t, .child = child, .looked = now, .family = now};
     int rc = child_start(line, child, err);
     if (rc == 0)
         loop(&l);

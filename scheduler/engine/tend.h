@@ -11,12 +11,14 @@ struct tend {
     double deadline; /* clock_monotonic: from then on the ranks drain; INFINITY: never */
     double grace;    /* s that they have for it */
     bool several;    /* hosts: one that is lost can leave rank 0 silent for ever */
+    bool parent;     /* all ranks are the launcher's children */
     void *ctx;
     void (*stopping)(void *ctx, const char *why);
     void (*ended)(void *ctx); /* the ranks have said their last word; they finalize */
     /* What came of it: */
     const char *why; /* what stopped it, or NULL */
     bool silent;     /* rank 0 was not heard of any more */
+    bool deserted;   /* all ranks had gone, and the launcher stayed */
 };
 
 /* Runs the line. *child: the launcher, gone; yours to close. < 0: it was not started. */

@@ -54,6 +54,7 @@ void alloc_read(struct alloc *ret)
     };
     struct alloc a = {
         .launcher = ALLOC_NONE, .n_ranks = -1, .rank = -1, .local_rank = -1};
+    a.local_size = count("OMPI_COMM_WORLD_LOCAL_SIZE");
     a.job_id = getenv("SLURM_JOB_ID");
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if (count(words[i].size) <= 0 ||

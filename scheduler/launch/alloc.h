@@ -23,6 +23,7 @@ struct alloc {
     int rank;       /* -1: unknown. Known before MPI_Init: of N that were launched in a
                        wrong way only the first needs to speak (alloc_speaks) */
     int local_rank; /* on this host; -1: unknown */
+    int local_size; /* ranks on this host, told by Open MPI alone; -1: unknown */
     const char
         *launch_id;     /* GRIDMILL_LAUNCH_ID, or NULL; borrowed from the environment */
     const char *job_id; /* Slurm's, or NULL; borrowed from the environment */

@@ -99,17 +99,17 @@ def fail(text, work):
     sys.exit(f"FAILED: {text}\n{said[-3000:]}")
 
 
-def finish(child, work, limit=90):
+def finish(child, work, story=(), limit=90):
     """Its exit code, once nothing of it is left."""
     try:
         code = child.wait(limit)
     except subprocess.TimeoutExpired:
-        fail(f"it still runs after {limit} s", work)
+        fail(f"it still runs after {limit} s: {story}", work)
     until = time.monotonic() + 20
     while family(work):
         if time.monotonic() > until:
             left = [read(f"/proc/{p}/cmdline").replace(b"\0", b" ") for p in family(work)]
-            fail(f"still there: {left}", work)
+            fail(f"still there after {story}: {left}", work)
         time.sleep(0.05)
     return code
 
@@ -154,7 +154,8 @@ def check_file(work, want):
 
 def disturb(rng, child, work, longest):
     """Kills one process, or several, after a while; what it was."""
-    until = time.monotonic() + rng.uniform(0, 0.9) * longest
+    began = time.monotonic()
+    until = began + rng.uniform(0, 0.9) * longest
     packing = rng.random() < 0.25  # the moment that FILE.tmp is there
     while time.monotonic() < until and child.poll() is None:
         if packing and os.path.exists(os.path.join(work, "job.h5.tmp")):
@@ -167,7 +168,8 @@ def disturb(rng, child, work, longest):
     names = []
     for pid in victims:
         words = read(f"/proc/{pid}/cmdline").split(b"\0")
-        names.append(os.path.basename(words[0].decode(errors="replace")) or "?")
+        name = os.path.basename(words[0].decode(errors="replace")) or "?"
+        names.append(f"{name}@{time.monotonic() - began:.2f}")
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -183,8 +185,9 @@ def one_round(number, rng, work, want, longest):
     child = start(work, ["run", "job.yaml", "--set", f"on-loss.restarts={rng.choice([0, 0, 3])}"])
     for _ in range(rng.choice([1, 1, 2, 3])):
         victim = disturb(rng, child, work, longest)
-        code = finish(child, work)
-        story.append(f"{victim}: {code}, {check_shards(work)} commits")
+        story.append(victim)
+        code = finish(child, work, story)
+        story[-1] += f": {code}, {check_shards(work)} commits"
         if code not in (0, 5, -9):
             fail(f"exit {code}: {story}", work)
         if code == 0 or os.path.exists(os.path.join(work, "job.h5")):

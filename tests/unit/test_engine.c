@@ -166,7 +166,8 @@ Test(engine, results_of_another_launch_are_not_taken_for_ours)
     struct gm_error err = {0};
     char old[128];
     (void)snprintf(old, sizeof(old), "%s/old.h5", job.dir);
-    cr_assert_eq(run("cp $READY.h5 ${FILE%job.h5}old.h5", &h, &err), ENGINE_INTERNAL);
+    cr_assert_eq(run("cp $READY.h5 ${FILE%job.h5}old.h5; exit 1", &h, &err),
+                 ENGINE_INTERNAL);
     cr_assert(file_exists(old));
     (void)file_remove_tree(script, NULL);
     char more[96];
@@ -339,6 +340,20 @@ Test(engine, a_loss_that_the_ranks_tell_ends_a_launcher_that_hangs)
     cr_expect_eq(code, ENGINE_DONE, "%s", err.text);
     cr_expect_lt(clock_monotonic() - start, 15);
     cr_expect_not_null(strstr(str_text(&h.said), "host n1 is lost"));
+    heard_free(&h);
+}
+
+Test(engine, ranks_that_vanish_before_their_first_word_are_a_loss)
+{
+    struct heard h = {0};
+    struct gm_error err = {0};
+    on_loss(1, false);
+    int code =
+        run("cd ${FILE%job.h5}; test -e first || { touch first; exit 0; }; " STARTED
+            "cp $READY.h5 $FILE; " ENDED,
+            &h,
+            &err);
+    cr_expect_eq(code, ENGINE_DONE, "%s", err.text);
     heard_free(&h);
 }
 
