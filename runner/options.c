@@ -50,7 +50,7 @@ static void add_results(struct options *o, const char *file)
     AUTO_JSON quoted = {0};
     struct str set = {0};
     json_string(&quoted, path);
-    str_printf(&set, "results=%s", str_text(&quoted.out));
+    str_printf(&set, "results.file=%s", str_text(&quoted.out));
     add_set(o, str_steal(&set));
 }
 

@@ -24,13 +24,13 @@ static int check_ranks(const char *text, struct gm_error *err)
         err, -EINVAL, "--ranks %s: must be a whole number from 1 to 9999999", text);
 }
 
-/* results="/absolute path": JSON quoting is YAML's, too. */
+/* results.file="/absolute path": JSON quoting is YAML's, too. */
 static char *results_set(struct arena *a, const char *file)
 {
     AUTO_FREE(char) path = file_absolute(NULL, file);
     AUTO_JSON j = {.pretty = false};
     json_string(&j, path);
-    return arena_printf(a, "results=%s", j.out.text);
+    return arena_printf(a, "results.file=%s", j.out.text);
 }
 
 /* mapping={"map-by":"core", ...}: Open MPI's options in the place of the file's mapping;

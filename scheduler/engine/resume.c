@@ -189,17 +189,9 @@ static int parse(const struct plan *plan,
     return jobspec_parse(plan->file, plan->text, plan->text_len, &opt, ret, faults, err);
 }
 
-/* `results` is a text, or a mapping that says more. */
-static bool more_than_a_file(const struct jobspec *spec)
-{
-    return spec->compress != NULL || spec->pack != JOBSPEC_PACK_SINGLE ||
-           spec->writers != JOBSPEC_WRITERS_RANK;
-}
-
 /* The run's own changes, where the results are by now, and what is asked for today. */
 static const char **all_sets(struct arena *a,
                              const struct plan *plan,
-                             const struct jobspec *before,
                              const struct resume_request *req,
                              const char *results,
                              unsigned *ret_n)
@@ -212,10 +204,7 @@ static const char **all_sets(struct arena *a,
     if (strcmp(results, plan->results) != 0) {
         AUTO_JSON quoted = {0};
         json_string(&quoted, results);
-        sets[n++] = arena_printf(a,
-                                 "results%s=%s",
-                                 more_than_a_file(before) ? ".file" : "",
-                                 str_text(&quoted.out));
+        sets[n++] = arena_printf(a, "results.file=%s", str_text(&quoted.out));
     }
     for (unsigned i = 0; i < req->n_sets; i++)
         sets[n++] = req->sets[i];
@@ -246,7 +235,7 @@ static int load_spec(const struct resume_request *req,
     jobspec_faults_free(faults);
     *faults = (struct jobspec_faults){0};
     unsigned n_sets;
-    const char **sets = all_sets(a, plan, before, req, results, &n_sets);
+    const char **sets = all_sets(a, plan, req, results, &n_sets);
     rc = parse(plan, sets, n_sets, known, &now, faults, err);
     if (rc == 0)
         rc = same_job(before, now, err);

@@ -152,6 +152,22 @@ static char *next_word(char **rest)
     return word;
 }
 
+/* `results: FILE` is short for a mapping with its `file`: a path that goes on below it
+ * finds that, so that --results and the mapping's other keys go together. */
+static void spread_results(struct load *l, struct doc_node *root, const char *word)
+{
+    struct doc_node *in = strcmp(word, "results") == 0 ? doc_get(root, word) : NULL;
+    if (in == NULL || in->kind != DOC_STRING)
+        return;
+    struct doc_node file = *in;
+    in->kind = DOC_MAP;
+    in->n = 0;
+    in->as.items = NULL;
+    struct doc_node *made = doc_append(l->arena, in, "file");
+    file.key = made->key;
+    *made = file;
+}
+
 static void apply(struct load *l, struct doc_node *root, const char *text, unsigned set)
 {
     const char *equals = strchr(text, '=');
@@ -170,6 +186,8 @@ static void apply(struct load *l, struct doc_node *root, const char *text, unsig
             set_fault(l, set, "an empty word in the path");
             return;
         }
+        if (at == root && rest != NULL && root->kind == DOC_MAP)
+            spread_results(l, root, word);
         at = step(l, at, word, set);
     }
     if (at == NULL)

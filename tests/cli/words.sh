@@ -107,7 +107,7 @@ END
 expect 0 "$GRIDMILL" run values.yaml -q --results plain.h5
 for how in '{compress: gzip}' '{pack: sharded}'; do
     rm -rf values.h5*
-    expect 0 "$GRIDMILL" run values.yaml -q --set "results=$how"
+    expect 0 "$GRIDMILL" run values.yaml -q --set "results=$how" --results values.h5
     [ "$(hash_of values.h5)" = "$(hash_of plain.h5)" ] || fail "$how: another hash"
     expect 0 "$GRIDMILL" result diff plain.h5 values.h5
     says '^equal: 20 tasks$'

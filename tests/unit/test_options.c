@@ -32,7 +32,7 @@ Test(options, results_count_from_the_shells_folder_and_are_quoted)
     struct options o;
     cr_assert_eq(chdir("/tmp"), 0);
     cr_assert_eq(READ(&o, NULL, "r", "--results", "a: b.h5", "job.yaml"), 0);
-    cr_assert_str_eq(o.request.sets[0], "results=\"/tmp/a: b.h5\"");
+    cr_assert_str_eq(o.request.sets[0], "results.file=\"/tmp/a: b.h5\"");
     options_free(&o);
 }
 
