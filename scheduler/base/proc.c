@@ -4,9 +4,11 @@
  * until no handler of ours is left in it. */
 #include "proc.h"
 #include "auto.h"
+#include "mark.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -32,6 +34,7 @@ struct start {
     const char *path; /* where argv[0] is searched; NULL: it is a path itself */
     const sigset_t *changed;
     pid_t parent;
+    uint32_t began; /* mark_now */
     bool failed;
     int code;         /* errno of what failed */
     const char *what; /* which step; NULL: exec */
@@ -40,6 +43,14 @@ struct start {
 /* The child's side of memory errors would be told as ours. */
 #define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
 
+/* Out of the way of the others' numbers. */
+IN_CHILD static int aside(int fd, int as)
+{
+    return fd >= 0 && fd <= STDERR_FILENO && fd != as
+               ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+               : fd;
+}
+
 IN_CHILD static int stream(int fd, int as)
 {
     int mode = as == STDIN_FILENO ? O_RDONLY : O_WRONLY;
@@ -47,6 +58,21 @@ IN_CHILD static int stream(int fd, int as)
     if (from < 0)
         return -1;
     return from == as ? fcntl(as, F_SETFD, 0) : dup2(from, as);
+}
+
+IN_CHILD static int streams(const struct proc_spec *spec)
+{
+    int asked[] = {spec->in, spec->out, spec->err}, from[3];
+    for (int i = 0; i < 3; i++) {
+        from[i] = aside(asked[i], i);
+        if (from[i] < 0 && asked[i] >= 0)
+            return -1;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (stream(from[i], i) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 IN_CHILD static int limit(const struct proc_limit *l)
@@ -78,6 +104,8 @@ IN_CHILD static const char *dress(const struct start *s)
     const struct idset *cpus = spec->cpus;
     if (setpgid(0, 0) != 0)
         return "setpgid";
+    if (spec->mark != NULL)
+        atomic_store(spec->mark, mark_make(getpid(), s->began));
     reset_signals(s->changed);
     if (spec->ends_with_us && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return "parent's death";
@@ -87,8 +115,7 @@ IN_CHILD static const char *dress(const struct start *s)
                                           cpus->n_words * sizeof(*cpus->words),
                                           (const cpu_set_t *)cpus->words) != 0)
         return "affinity";
-    if (stream(spec->in, STDIN_FILENO) < 0 || stream(spec->out, STDOUT_FILENO) < 0 ||
-        stream(spec->err, STDERR_FILENO) < 0)
+    if (streams(spec) < 0)
         return "standard streams";
     if (spec->confined && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return "no new privileges";
@@ -165,6 +192,15 @@ void proc_changed_signals(sigset_t *ret)
     }
 }
 
+/* Who started us may have us ignore the end of children: then the kernel reaps them, and
+ * nobody learns how they ended. */
+static void see_ends(void)
+{
+    struct sigaction now;
+    if (sigaction(SIGCHLD, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+        (void)signal(SIGCHLD, SIG_DFL);
+}
+
 /* The clone itself: we go on once the child has exec'ed or is gone. */
 static pid_t start_child(struct start *s, int *ret_pidfd)
 {
@@ -202,10 +238,16 @@ int proc_spawn(const struct proc_spec *spec, pid_t *ret, struct gm_error *err)
     }
     if (strchr(spec->argv[0], '/') == NULL)
         s.path = search_path(s.env);
+    if (spec->mark != NULL)
+        s.began = mark_now();
+    if (sigismember(s.changed, SIGCHLD) == 1)
+        see_ends();
     pid_t pid = start_child(&s, spec->ret_pidfd != NULL ? &pidfd : NULL);
     if (pid < 0)
         return gm_fail(err, -errno, "%s: %s", spec->argv[0], strerror(errno));
     if (s.failed) {
+        if (spec->mark != NULL)
+            atomic_store(spec->mark, 0);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
             continue;
         if (pidfd >= 0)

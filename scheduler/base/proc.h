@@ -28,6 +28,9 @@ struct proc_spec {
     const struct proc_limit *limits;
     unsigned n_limits;
     const sigset_t *changed; /* proc_changed_signals, for who starts many; NULL: asked */
+    /* Not NULL: the group's mark (mark.h) stands there before the program begins, for who
+     * has to end it should we be gone; yours to clear before it is reaped. */
+    _Atomic uint64_t *mark;
     int *ret_pidfd; /* not NULL: a descriptor that polls as readable at its end, yours to
                        close; -1 where the kernel has none (before Linux 5.2) */
 };

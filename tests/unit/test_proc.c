@@ -115,6 +115,51 @@ Test(proc, ignored_signals_are_not_handed_down)
     cr_expect_eq(end.signal, SIGTERM);
 }
 
+Test(proc, its_end_is_ours_to_see_though_we_were_started_to_ignore_it)
+{
+    (void)signal(SIGCHLD, SIG_IGN); /* as some services start what they run */
+    struct proc_end end;
+    cr_assert_eq(run("exit 3", &end, NULL), 1);
+    cr_expect_eq(end.status, 3);
+}
+
+Test(proc, streams_may_have_the_numbers_of_others)
+{
+    int file = open("/tmp", O_TMPFILE | O_RDWR, 0600), status;
+    cr_assert_gt(file, 2);
+    pid_t apart = fork(); /* its own 0 to 2 are not the test's */
+    if (apart == 0) {
+        const char *argv[] = {"/bin/sh", "-c", "cat; echo out; echo err >&2", NULL};
+        int in[2], out[2], err[2];
+        struct proc_end end;
+        pid_t pid;
+        if (proc_pipe(in, NULL) != 0 || proc_pipe(out, NULL) != 0 ||
+            proc_pipe(err, NULL) != 0 || write(in[1], "in\n", 3) != 3)
+            _exit(2);
+        struct proc_spec spec = {.argv = argv, .in = 1, .out = 2, .err = 0};
+        (void)dup2(in[0], 1);
+        (void)dup2(out[1], 2);
+        (void)dup2(err[1], 0);
+        (void)close(in[1]);
+        (void)fcntl(out[0], F_SETFL, O_NONBLOCK);
+        (void)fcntl(err[0], F_SETFL, O_NONBLOCK);
+        if (proc_spawn(&spec, &pid, NULL) != 0 || proc_reap(pid, true, &end) != 1)
+            _exit(3);
+        char text[16];
+        ssize_t n = read(out[0], text, sizeof(text));
+        (void)!write(file, text, n > 0 ? (size_t)n : 0);
+        n = read(err[0], text, sizeof(text));
+        (void)!write(file, text, n > 0 ? (size_t)n : 0);
+        _exit(end.status);
+    }
+    cr_assert_eq(waitpid(apart, &status, 0), apart);
+    cr_assert_eq(status, 0);
+    char text[64] = "";
+    cr_assert_gt(pread(file, text, sizeof(text) - 1, 0), 0);
+    cr_expect_str_eq(text, "in\nout\nerr\n");
+    close(file);
+}
+
 /* What it prints, with everything of `spec` but argv and out. */
 static char *said(struct proc_spec *spec, const char *script)
 {
