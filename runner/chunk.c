@@ -241,12 +241,7 @@ static enum worker_decision run_task(struct chunk *c, uint64_t task)
 
 static void give_back(struct chunk *c, uint64_t first, uint64_t count)
 {
-    struct farm_report r = {.stage = c->claim->stage,
-                            .outcome = FARM_RETURNED,
-                            .first = first,
-                            .count = count};
-    if (count > 0)
-        pulse_report(c->w->setup->pulse, &r);
+    worker_give_back(c->w, c->claim->stage, first, count, 0);
 }
 
 /* All attempts of a task from `tried` + 1 on, the way of groups. False: given back. */
@@ -258,7 +253,10 @@ static bool run_apart(struct chunk *c, uint64_t task, unsigned tried)
                                 .attempt = tried,
                                 .n_members = 1,
                                 .members = &self};
-    return worker_task(c->w, &alone, task, tried) != WORKER_GIVE_BACK;
+    if (worker_task(c->w, &alone, task, &tried))
+        return true;
+    worker_give_back(c->w, c->claim->stage, task, 1, tried);
+    return false;
 }
 
 /* How many tasks the clock is read around next. */
@@ -294,9 +292,9 @@ static bool run_batch(struct chunk *c, uint64_t first, uint64_t n)
     c->added = false;
     for (uint64_t i = 0; i < n; i++) {
         enum worker_decision next = run_task(c, first + i);
-        if (next == WORKER_GIVE_BACK ||
-            (next == WORKER_AGAIN && !run_apart(c, first + i, 1))) {
-            give_back(c, first + i, n - i);
+        bool back = next == WORKER_AGAIN && !run_apart(c, first + i, 1);
+        if (back || next == WORKER_GIVE_BACK) {
+            give_back(c, first + i + back, n - i - back);
             return false;
         }
     }
@@ -311,8 +309,7 @@ static void run_slowly(struct chunk *c)
     while (!c->ports.stopping(c->ports.ctx) && board_take(c->board, 1, &task) > 0) {
         double start = clock_monotonic();
         board_running(c->board, c->claim->stage, task);
-        if (!run_apart(c, task, c->claim->attempt))
-            give_back(c, task, 1);
+        (void)run_apart(c, task, c->claim->attempt);
         board_done(c->board, c->claim->stage, 1, clock_monotonic() - start);
     }
 }

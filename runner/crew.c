@@ -171,13 +171,6 @@ static void give_lane(struct crew *c, struct lane *lane)
         board_running(c->w->setup->board, UINT32_MAX, 0);
 }
 
-static void report_returned(struct crew *c, uint32_t stage, uint64_t first, uint64_t n)
-{
-    struct farm_report r = {
-        .stage = stage, .outcome = FARM_RETURNED, .first = first, .count = n};
-    pulse_report(c->w->setup->pulse, &r);
-}
-
 /* The end of an attempt: rc is command_start's. True: there is another. */
 static bool end_attempt(struct crew *c, struct lane *lane, int rc, struct gm_error *err)
 {
@@ -191,7 +184,7 @@ static bool end_attempt(struct crew *c, struct lane *lane, int rc, struct gm_err
     }
     if (rc == -ECANCELED) {
         parcel_free(lane->parcel);
-        report_returned(c, a->stage, a->task, 1);
+        worker_give_back(w, a->stage, a->task, 1, a->number - 1);
         return false;
     }
     bool again =
@@ -263,9 +256,8 @@ static bool claim_more(struct crew *c)
 
 static void give_back(struct crew *c)
 {
-    uint64_t first, n = board_give_back(c->w->setup->board, &first);
-    if (n > 0)
-        report_returned(c, c->claim.stage, first, n);
+    uint64_t first = 0, n = board_give_back(c->w->setup->board, &first);
+    worker_give_back(c->w, c->claim.stage, first, n, 0);
     c->claim.count = 0;
 }
 

@@ -181,9 +181,11 @@ void dispatch_report(struct dispatch *d, struct farm_report *reports, size_t n)
     }
     if (d->rank != 0 && n > 0)
         post(d, 0, TAG_REPORT, reports, n * sizeof(*reports));
-    for (size_t i = 0; i < n; i++)
-        board_reported(
-            d->with.board, reports[i].stage, reports[i].first, reports[i].count);
+    for (size_t i = 0; i < n; i++) {
+        if (reports[i].outcome != FARM_TRIED)
+            board_reported(
+                d->with.board, reports[i].stage, reports[i].first, reports[i].count);
+    }
 }
 
 void dispatch_stop(struct dispatch *d)
@@ -407,11 +409,14 @@ void dispatch_lost(struct dispatch *d, unsigned rank)
     if (d->lost[rank])
         return;
     d->lost[rank] = true;
-    if (d->rank != 0 || farm_over(d->farm)) /* nothing of it is missing */
+    if (d->rank != 0)
+        return;
+    bool over = farm_over(d->farm);
+    farm_lost(d->farm, rank);
+    if (over) /* nothing of it is missing */
         return;
     d->ranks[rank].unsettled = d->ranks[rank].unsealed = true;
     d->ranks[rank].crash.stage = UINT32_MAX;
-    farm_lost(d->farm, rank);
     hold_host(d, d->with.hosts[rank]);
     d->with.seal(d->with.ctx, rank);
 }

@@ -145,18 +145,33 @@ bool farm_has_own_task(const struct farm *f, unsigned rank)
                        rank - f->spec->stages[i].first_rank);
 }
 
-/* The task of a group whose lead was lost goes back once its host is settled, if it was
- * not committed. The others must be out of it by then: an epoch ends before another. */
+struct farm_group *farm_group_of(const struct farm *f, unsigned stage, uint64_t task)
+{
+    if (!taskset_has(backlog_out(f->backlog, stage), task))
+        return NULL;
+    for (unsigned k = 0; k < f->n_groups; k++) {
+        struct farm_group *g = &f->groups[k];
+        if (g->on && g->stage == stage && g->task == task)
+            return g;
+    }
+    return NULL;
+}
+
+/* A group's task that its lead gave back, or cannot commit any more, goes back when all
+ * members are out of it, and what the lost ones did is known: an attempt ends before
+ * another. The lead may be lost after it said idle, with its commit not on file. */
 void farm_end_group(struct farm *f, struct farm_group *g)
 {
-    if (!g->on || g->n_left > 0)
+    const struct taskset *out = backlog_out(f->backlog, g->stage);
+    bool over = !taskset_has(out, g->task);
+    bool back = g->returned || (g->lead_lost && !farm_host_of(f, g->lead)->frozen);
+    if (!g->on || g->n_left > 0 || (!over && !back))
         return;
-    if (!taskset_has(backlog_out(f->backlog, g->stage), g->task)) {
-        g->on = false;
-    } else if (g->lead_lost && !farm_host_of(f, g->lead)->frozen) {
+    g->on = false;
+    if (!over && g->crashed)
+        farm_count_crash(f, g->victim, g->stage, g->task);
+    if (taskset_has(out, g->task))
         backlog_back(f->backlog, g->stage, g->task, 1);
-        g->on = false;
-    }
 }
 
 void farm_leave_group(struct farm *f, unsigned rank)
@@ -228,9 +243,38 @@ void farm_ungrant(
     }
 }
 
+/* At least so many. */
+static void
+note_attempts(struct farm *f, unsigned stage, uint64_t task, uint32_t attempts)
+{
+    if (attempts == 0)
+        return;
+    struct tried_task *t = tried_of(&f->stages[stage].tried, task);
+    t->attempts = t->attempts > attempts ? t->attempts : attempts;
+}
+
+/* Tasks that are out. */
+static void take_back(struct farm *f, unsigned stage, uint64_t first, uint64_t count)
+{
+    struct farm_group *g = farm_group_of(f, stage, first);
+    if (g == NULL) {
+        backlog_back(f->backlog, stage, first, count);
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        g = farm_group_of(f, stage, first + i);
+        g->returned = true;
+        farm_end_group(f, g);
+    }
+}
+
 void farm_report(struct farm *f, const struct farm_report *r)
 {
     struct farm_stage *s = &f->stages[r->stage];
+    if (r->count == 1)
+        note_attempts(f, r->stage, r->first, r->attempts);
+    if (r->outcome == FARM_TRIED)
+        return;
     const struct taskset *out = backlog_out(f->backlog, r->stage);
     uint64_t end = r->first + r->count, first, count;
     s->closed |= r->outcome == FARM_LATE;
@@ -241,15 +285,13 @@ void farm_report(struct farm *f, const struct farm_report *r)
         farm_ungrant(f, r->stage, f->seats[r->rank].host, first, count);
         (void)taskset_remove(s->held, first, count);
         if (r->outcome == FARM_RETURNED || r->outcome == FARM_LATE) {
-            backlog_back(f->backlog, r->stage, first, count);
+            take_back(f, r->stage, first, count);
             continue;
         }
         backlog_end(f->backlog, r->stage, first, count, r->outcome == FARM_DONE);
         s->measured += count;
         s->seconds += r->seconds * (double)count / (double)r->count;
     }
-    if (r->outcome == FARM_RETURNED && r->attempts > 0)
-        tried_of(&s->tried, r->first)->attempts = r->attempts;
 }
 
 void farm_recalled(

@@ -18,8 +18,10 @@ enum farm_outcome {
     FARM_FAILED = 2,
     FARM_LATE = 4, /* given back, for it would not end in the time that is left: no more
                       of its stage is handed out */
-    FARM_RETURNED = 3 /* given back without a commit: the job is being stopped, or the
-                         group lost a member */
+    FARM_RETURNED = 3, /* given back: the job is being stopped, or the group lost a
+                          member */
+    FARM_TRIED = 5     /* no more than `attempts`, of a lost rank's shard: the task stays
+                          where it is, which may be another rank by now */
 };
 
 /* Tasks [first, first + count) of a stage, all with one outcome. */
@@ -28,8 +30,8 @@ struct farm_report {
     uint64_t first, count;
     double seconds;    /* of all of them together, spent on one rank */
     uint32_t rank;     /* who says so; the pulse fills it in */
-    uint32_t attempts; /* RETURNED, one task: its attempts that were committed; 0: as many
-                          as it was handed out with */
+    uint32_t attempts; /* RETURNED, TRIED, one task: its attempts that were committed;
+                          0: as many as it was handed out with */
 };
 
 enum farm_kind {
@@ -115,8 +117,8 @@ int farm_next(struct farm *f, struct farm_assign *ret);
 int farm_next_verdict(struct farm *f, struct farm_verdict *ret);
 
 /* A rank is lost: it gets nothing more, and is waited for no more. What was granted to
- * its host stays out until farm_settle; a group that it was a member of, until the other
- * members are idle or lost. */
+ * its host stays out until farm_settle; so does the task of a group that it was in, until
+ * the other members are out of it. */
 void farm_lost(struct farm *f, unsigned rank);
 /* A living rank of that host holds these tasks. */
 void farm_held(struct farm *f, uint32_t stage, uint64_t first, uint64_t count);

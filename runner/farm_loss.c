@@ -33,9 +33,10 @@ void farm_lost(struct farm *f, unsigned rank)
             h->asker = r;
     }
     farm_count_slots(f);
+    if (m->group != FARM_NO_GROUP) /* it leaves it with farm_settle */
+        f->groups[m->group].ends = true;
     for (unsigned k = 0; k < f->n_groups; k++)
         f->groups[k].lead_lost |= f->groups[k].lead == rank;
-    farm_leave_group(f, rank);
 }
 
 void farm_held(struct farm *f, uint32_t stage, uint64_t first, uint64_t count)
@@ -49,29 +50,56 @@ static void add_verdict(struct farm *f, const struct farm_verdict *v)
     f->verdicts[f->n_verdicts++] = *v;
 }
 
-void farm_crashed(struct farm *f, unsigned rank, uint32_t stage, uint64_t task)
+/* A stage whose `retry` leaves out `node` wants no task begun twice for a loss. */
+static bool may_run_again(const struct jobspec_stage *said)
 {
-    bool out = taskset_has(backlog_out(f->backlog, stage), task);
-    if (!out && !taskset_has(backlog_pending(f->backlog, stage), task))
-        return; /* it was over before the rank was */
+    return said->retry_limit == 0 || (said->retry_on & JOBSPEC_RETRY_NODE) != 0;
+}
+
+/* The end of a task that runs no more. */
+static struct farm_verdict
+failed_by(const struct farm *f, uint32_t stage, const struct tried_task *t)
+{
+    bool limit = t->crashes >= f->spec->stages[stage].crash_limit;
+    return (struct farm_verdict){.stage = stage,
+                                 .status = RESULT_FAILED,
+                                 .reason = limit ? RESULT_CRASH : RESULT_LOST,
+                                 .attempt = t->attempts,
+                                 .first = t->task,
+                                 .count = 1,
+                                 .rank = UINT32_MAX};
+}
+
+void farm_count_crash(struct farm *f, unsigned rank, uint32_t stage, uint64_t task)
+{
+    const struct jobspec_stage *said = &f->spec->stages[stage];
     struct tried_task *t = tried_of(&f->stages[stage].tried, task);
     t->attempts++;
     t->crashes++;
-    bool again = t->crashes < f->spec->stages[stage].crash_limit;
-    add_verdict(f,
-                &(struct farm_verdict){.stage = stage,
-                                       .status = again ? RESULT_RETRIED : RESULT_FAILED,
-                                       .reason = again ? RESULT_LOST : RESULT_CRASH,
-                                       .attempt = t->attempts,
-                                       .first = task,
-                                       .count = 1,
-                                       .rank = rank});
-    if (again)
+    struct farm_verdict v = failed_by(f, stage, t);
+    v.rank = rank;
+    if (t->crashes < said->crash_limit && may_run_again(said)) {
+        v.status = RESULT_RETRIED;
+        add_verdict(f, &v);
         return;
-    if (!out)
+    }
+    add_verdict(f, &v);
+    if (!taskset_has(backlog_out(f->backlog, stage), task))
         backlog_take(f->backlog, stage, task, 1);
     farm_ungrant(f, stage, f->seats[rank].host, task, 1);
     backlog_end(f->backlog, stage, task, 1, false);
+}
+
+void farm_crashed(struct farm *f, unsigned rank, uint32_t stage, uint64_t task)
+{
+    struct farm_group *g = farm_group_of(f, stage, task);
+    if (g != NULL && !g->crashed) { /* until the group has ended */
+        g->crashed = true;
+        g->victim = rank;
+    }
+    if (g == NULL && (taskset_has(backlog_out(f->backlog, stage), task) ||
+                      taskset_has(backlog_pending(f->backlog, stage), task)))
+        farm_count_crash(f, rank, stage, task); /* it was not over before the rank was */
 }
 
 void farm_crashed_before(struct farm *f, uint32_t stage, uint64_t task)
@@ -79,17 +107,14 @@ void farm_crashed_before(struct farm *f, uint32_t stage, uint64_t task)
     if (stage >= f->spec->n_stages || task >= f->spec->stages[stage].n_tasks ||
         !taskset_has(backlog_pending(f->backlog, stage), task))
         return;
+    const struct jobspec_stage *said = &f->spec->stages[stage];
     struct tried_task *t = tried_of(&f->stages[stage].tried, task);
-    if (++t->crashes < f->spec->stages[stage].crash_limit)
+    t->crashes++;
+    if (t->crashes < said->crash_limit && may_run_again(said))
         return;
-    add_verdict(f,
-                &(struct farm_verdict){.stage = stage,
-                                       .status = RESULT_FAILED,
-                                       .reason = RESULT_CRASH,
-                                       .attempt = t->attempts + 1,
-                                       .first = task,
-                                       .count = 1,
-                                       .rank = UINT32_MAX});
+    t->attempts++;
+    struct farm_verdict v = failed_by(f, stage, t);
+    add_verdict(f, &v);
     backlog_take(f->backlog, stage, task, 1);
     backlog_end(f->backlog, stage, task, 1, false);
 }
@@ -120,6 +145,10 @@ void farm_settle(struct farm *f, unsigned host)
     for (unsigned i = 0; i < f->spec->n_stages; i++) {
         if (h->granted[i] != NULL)
             settle_stage(f, i, h->granted[i]);
+    }
+    for (unsigned r = 0; r < f->n_ranks; r++) {
+        if (f->seats[r].host == host && f->ranks[r].lost)
+            farm_leave_group(f, r);
     }
     for (unsigned k = 0; k < f->n_groups; k++)
         farm_end_group(f, &f->groups[k]);

@@ -1,5 +1,5 @@
-/* The farm's state, for the files that it is made of: farm.c (what ranks say), give.c
- * (who gets what) and loss.c (who died).
+/* The farm's state, for the files that it is made of: farm.c (what ranks say),
+ * farm_give.c (who gets what) and farm_loss.c (who died).
  *
  * Invariant: a task that is out was granted to one host (it is in `granted` of that host
  * and stage alone), or to one group that is not over. */
@@ -40,8 +40,12 @@ struct farm_group { /* until its task is reported, or went back */
     unsigned stage;
     uint64_t task;
     uint32_t lead;
-    unsigned n_left;          /* members that are neither idle again nor lost */
-    bool ends, lead_lost, on; /* on: this entry is in use */
+    unsigned n_left;          /* members that are not idle again, nor lost and settled */
+    bool ends;                /* some are */
+    bool lead_lost, returned; /* the lead will say nothing more; it gave the task back */
+    bool crashed;             /* members died in it, `victim` first */
+    uint32_t victim;
+    bool on; /* this entry is in use */
 };
 
 enum { FARM_NO_GROUP = -1 };
@@ -92,6 +96,11 @@ bool farm_has_own_task(const struct farm *f, unsigned rank);
 void farm_not_idle(struct farm *f, unsigned rank);
 void farm_leave_group(struct farm *f, unsigned rank);
 void farm_end_group(struct farm *f, struct farm_group *g);
+/* The group that has this task; NULL: none. */
+struct farm_group *farm_group_of(const struct farm *f, unsigned stage, uint64_t task);
+/* A task that is out or pending took a rank down, once more: it has failed, or is to run
+ * again. */
+void farm_count_crash(struct farm *f, unsigned rank, uint32_t stage, uint64_t task);
 /* These tasks are granted to no host any more; `host` is the one to look at first. */
 void farm_ungrant(
     struct farm *f, unsigned stage, unsigned host, uint64_t first, uint64_t count);

@@ -126,18 +126,22 @@ static enum worker_decision run_attempt(struct worker *w, const struct attempt *
     return (enum worker_decision)decision;
 }
 
-static void give_back(struct worker *w, unsigned stage, uint64_t first, uint64_t count)
+void worker_give_back(
+    struct worker *w, unsigned stage, uint64_t first, uint64_t count, unsigned attempts)
 {
-    struct farm_report r = {
-        .stage = stage, .outcome = FARM_RETURNED, .first = first, .count = count};
+    struct farm_report r = {.stage = stage,
+                            .outcome = FARM_RETURNED,
+                            .first = first,
+                            .count = count,
+                            .attempts = attempts};
     if (count > 0)
         pulse_report(w->setup->pulse, &r);
 }
 
-enum worker_decision worker_task(struct worker *w,
-                                 const struct farm_assign *work,
-                                 uint64_t task,
-                                 unsigned tried)
+bool worker_task(struct worker *w,
+                 const struct farm_assign *work,
+                 uint64_t task,
+                 unsigned *attempts)
 {
     const struct worker_setup *s = w->setup;
     struct attempt a = {.spec = s->spec,
@@ -154,11 +158,13 @@ enum worker_decision worker_task(struct worker *w,
                         .look = worker_look,
                         .look_ctx = w};
     enum worker_decision next = WORKER_AGAIN;
-    for (a.number = tried + 1; next == WORKER_AGAIN; a.number++) {
+    while (next == WORKER_AGAIN) {
+        a.number = *attempts + 1;
         comm_join(s->comm, work->members, work->n_members, work->epoch, a.number);
         next = run_attempt(w, &a);
+        *attempts += next != WORKER_GIVE_BACK;
     }
-    return next;
+    return next == WORKER_NEXT;
 }
 
 /* A task that came by message: of a group, or a seated job's own. */
@@ -166,13 +172,15 @@ static void run_group(struct worker *w, const struct farm_assign *work)
 {
     const struct worker_setup *s = w->setup;
     bool stop = work->n_members == 1 && pulse_stopping(s->pulse);
+    bool leads = work->members[0] == s->rank;
+    unsigned attempts = work->attempt;
     double start = clock_monotonic();
     board_running(s->board, work->stage, work->first);
-    if ((stop || worker_task(w, work, work->first, work->attempt) == WORKER_GIVE_BACK) &&
-        work->members[0] == s->rank)
-        give_back(w, work->stage, work->first, 1);
-    else if (work->members[0] == s->rank)
+    bool over = !stop && worker_task(w, work, work->first, &attempts);
+    if (leads && over)
         board_done(s->board, work->stage, 1, clock_monotonic() - start);
+    else if (leads)
+        worker_give_back(w, work->stage, work->first, 1, attempts);
     board_running(s->board, UINT32_MAX, 0);
 }
 

@@ -63,12 +63,15 @@ void worker_commit(struct worker *w,
 /* True: tasks of this claim would not end in time; it is given back, and the farm hands
  * out no more of them. */
 bool worker_too_late(struct worker *w, const struct board_claim *claim);
-/* One task on its group, all its attempts from `tried` + 1 on, by every member.
- * GIVE_BACK: it was not committed. */
-enum worker_decision worker_task(struct worker *w,
-                                 const struct farm_assign *work,
-                                 uint64_t task,
-                                 unsigned tried);
+/* Tasks that were not committed; attempts, of one task: those that were. */
+void worker_give_back(
+    struct worker *w, unsigned stage, uint64_t first, uint64_t count, unsigned attempts);
+/* One task on its group, by every member: all its attempts after the first *attempts,
+ * which then says how many were committed. False: the task was not (give it back). */
+bool worker_task(struct worker *w,
+                 const struct farm_assign *work,
+                 uint64_t task,
+                 unsigned *attempts);
 
 /* Runs until the farm says stop. -EPERM: the kernel showed another binding than the
  * planned one, under verify: strict; then the job is stopped, too. */

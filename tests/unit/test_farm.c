@@ -785,3 +785,159 @@ Test(farm, a_lot_is_never_more_than_a_board_takes)
     cr_assert_eq(farm_next(f, &a), 1);
     cr_assert(a.count > 1000 && a.count <= BOARD_LOT_MOST, "%d", (int)a.count);
 }
+
+/* Task 0 of a stage of groups of two, on the ranks 0 and 1 of four; each is a host. */
+static struct farm *two_of_four(struct fixture *x, unsigned per_host)
+{
+    struct farm_assign a;
+    add_stage(x, 1, 2);
+    struct farm *f = farm_of(x, 4, per_host, NULL);
+    farm_idle(f, 0);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.kind == FARM_GROUP && a.attempt == 0);
+    return f;
+}
+
+Test(farm, a_lost_member_costs_its_group_one_attempt_however_the_news_are_ordered)
+{
+    struct farm_report back = {.outcome = FARM_RETURNED, .count = 1, .attempts = 1};
+    for (int lead_first = 0; lead_first < 2; lead_first++) {
+        struct fixture x = {0};
+        struct farm_assign a;
+        struct farm_verdict v;
+        AUTO(farm) f = two_of_four(&x, 1);
+        farm_lost(f, 1); /* in the second attempt */
+        for (int i = 0; i < 2; i++) {
+            cr_assert_eq(farm_next_verdict(f, &v), 0);
+            if (i == lead_first) {
+                farm_crashed(f, 1, 0, 0);
+                farm_settle(f, 1);
+            } else {
+                farm_report(f, &back);
+                farm_idle(f, 0);
+                farm_idle(f, 2);
+            }
+            cr_assert_eq(farm_next(f, &a), i == 1, "one word is missing");
+        }
+        cr_assert(a.kind == FARM_GROUP && a.attempt == 2 && a.members[1] == 2);
+        cr_assert_eq(farm_next_verdict(f, &v), 1);
+        cr_assert(v.status == RESULT_RETRIED && v.attempt == 2 && v.rank == 1);
+        cr_assert_eq(farm_next_verdict(f, &v), 0);
+    }
+}
+
+Test(farm, a_task_that_takes_its_whole_group_down_has_crashed_once)
+{
+    struct fixture x = {0};
+    struct farm_assign a;
+    struct farm_verdict v;
+    AUTO(farm) f = two_of_four(&x, 4);
+    farm_lost(f, 0);
+    farm_lost(f, 1);
+    farm_crashed(f, 0, 0, 0);
+    farm_crashed(f, 1, 0, 0);
+    farm_settle(f, 0);
+    cr_assert_eq(farm_next_verdict(f, &v), 1);
+    cr_assert(v.status == RESULT_RETRIED && v.attempt == 1);
+    cr_assert_eq(farm_next_verdict(f, &v), 0);
+    farm_idle(f, 2);
+    farm_idle(f, 3);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.kind == FARM_GROUP && a.attempt == 1 && a.members[0] == 2);
+}
+
+Test(farm, a_crash_of_a_group_whose_task_is_done_counts_for_nothing)
+{
+    struct fixture x = {0};
+    struct farm_assign a = {.count = 1};
+    struct farm_verdict v;
+    AUTO(farm) f = two_of_four(&x, 1);
+    farm_lost(f, 1);
+    farm_crashed(f, 1, 0, 0);
+    farm_settle(f, 1);
+    report(f, &a, FARM_DONE);
+    cr_assert_eq(farm_next_verdict(f, &v), 0);
+    cr_assert(farm_over(f) && farm_complete(f));
+}
+
+Test(farm, what_a_lost_rank_had_tried_stays_with_those_who_run_it_now)
+{
+    struct fixture x = {0};
+    struct farm_report back = {.outcome = FARM_RETURNED, .count = 1, .attempts = 1};
+    struct farm_report tried = {.outcome = FARM_TRIED, .count = 1, .attempts = 1};
+    struct farm_assign a;
+    AUTO(farm) f = two_of_four(&x, 1);
+    farm_lost(f, 1);
+    farm_settle(f, 1);
+    farm_report(f, &back);
+    farm_idle(f, 0);
+    farm_busy(f, 0);
+    farm_idle(f, 2);
+    farm_idle(f, 3);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.kind == FARM_GROUP && a.members[0] == 2 && a.attempt == 1);
+    farm_lost(f, 0); /* its shard holds the first attempt */
+    farm_report(f, &tried);
+    farm_settle(f, 0);
+    back.attempts = 2;
+    farm_report(f, &back);
+    farm_report(f, &tried);
+    cr_assert_eq(farm_next(f, &a), 0, "it is out");
+    farm_idle(f, 2);
+    farm_idle(f, 3);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.kind == FARM_GROUP && a.attempt == 2);
+}
+
+Test(farm, a_retry_that_leaves_out_node_ends_a_task_with_its_rank)
+{
+    static const struct {
+        unsigned limit, on;
+        bool again;
+    } retries[] = {{0, 0, true},
+                   {2, JOBSPEC_RETRY_EXIT | JOBSPEC_RETRY_NODE, true},
+                   {2, JOBSPEC_RETRY_EXIT, false},
+                   {0, JOBSPEC_RETRY_EXIT, true}}; /* a limit of 0 is no retry */
+    for (size_t i = 0; i < sizeof(retries) / sizeof(retries[0]); i++) {
+        for (int before = 0; before < 2; before++) {
+            struct fixture x = {0};
+            struct farm_verdict v;
+            struct farm_assign a;
+            add_stage(&x, 1, 1);
+            x.stages[0].retry_limit = retries[i].limit;
+            x.stages[0].retry_on = retries[i].on;
+            AUTO(farm) f = farm_of(&x, 2, 2, NULL);
+            if (before) { /* in an earlier launch */
+                farm_crashed_before(f, 0, 0);
+                cr_assert_eq(farm_next_verdict(f, &v), !retries[i].again);
+            } else {
+                cr_assert(next_lot(f, 1, &a));
+                farm_lost(f, 1);
+                farm_crashed(f, 1, 0, 0);
+                farm_settle(f, 0);
+                cr_assert_eq(farm_next_verdict(f, &v), 1);
+            }
+            if (!before || !retries[i].again)
+                cr_assert(v.reason == RESULT_LOST && v.attempt == 1);
+            cr_assert_eq(next_lot(f, 0, &a), retries[i].again);
+            cr_assert_eq(farm_complete(f), !retries[i].again);
+        }
+    }
+}
+
+Test(farm, a_lead_that_is_lost_between_its_idle_and_its_commit_costs_an_attempt_alone)
+{
+    struct fixture x = {0};
+    struct farm_assign a;
+    AUTO(farm) f = two_of_four(&x, 1);
+    farm_idle(f, 0);
+    farm_idle(f, 1);
+    cr_assert_eq(farm_next(f, &a), 0, "its commit is to come");
+    farm_lost(f, 0);
+    farm_idle(f, 2);
+    cr_assert_eq(farm_next(f, &a), 0);
+    farm_settle(f, 0);
+    cr_assert_eq(farm_next(f, &a), 1);
+    cr_assert(a.kind == FARM_GROUP && a.members[0] == 1 && a.members[1] == 2);
+}
