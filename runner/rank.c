@@ -139,6 +139,17 @@ int rank_share(int from, void *buf, size_t n, struct gm_error *err)
     return wait_asleep(&request, err);
 }
 
+int rank_collect(const void *mine, size_t n, void *all, struct gm_error *err)
+{
+    MPI_Request request;
+    int bytes = (int)n;
+    if (MPI_Igather(
+            mine, bytes, MPI_BYTE, all, bytes, MPI_BYTE, 0, MPI_COMM_WORLD, &request) !=
+        MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Igather failed");
+    return wait_asleep(&request, err);
+}
+
 int rank_agree(const struct rank *r, int code, bool name_rank, struct gm_error *err)
 {
     int mine = code < 0 ? r->world : INT32_MAX, lowest;

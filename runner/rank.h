@@ -44,6 +44,8 @@ int rank_count(const struct rank *r,
                struct gm_error *err);
 /* Collective: n bytes from rank `from` to all. */
 int rank_share(int from, void *buf, size_t n, struct gm_error *err);
+/* Collective: n bytes of each rank to rank 0, whose `all` holds them in rank order. */
+int rank_collect(const void *mine, size_t n, void *all, struct gm_error *err);
 /* Collective: a text from rank 0 to all; *text is yours on every rank (rank 0's stays).
  */
 int rank_share_text(const struct rank *r, char **text, size_t *len, struct gm_error *err);

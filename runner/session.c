@@ -34,7 +34,8 @@ struct session {
     struct comm *comm;
     struct window window;
     struct farm_seat *seats;
-    struct past *past; /* rank 0, of a later launch; or NULL */
+    struct past *past;  /* rank 0, of a later launch; or NULL */
+    uint32_t *launches; /* rank 0: the number of each rank's shard */
     struct crashes_task *crashes;
     size_t n_crashes;
     struct parting parting;
@@ -62,7 +63,7 @@ static bool lost_since_parting(void *ctx)
 static void on_seal(void *ctx, unsigned rank)
 {
     struct session *s = ctx;
-    writer_seal(s->writer, rank);
+    writer_seal(s->writer, rank, s->launches[rank]);
 }
 
 /* Every rank below this one is lost. */
@@ -361,6 +362,9 @@ static int run_tasks(struct session *s,
     double left = end > 0 ? end - clock_unix() : 0;
     int rc = rank_share(0, &left, sizeof(left), err); /* clocks of hosts differ */
     s->deadline = end > 0 ? began + left : 0;
+    uint32_t launch = writer_launch(s->writer);
+    if (rc == 0)
+        rc = rank_collect(&launch, sizeof(launch), s->launches, err);
     if (rc == 0)
         rc = start_threads(s, err);
     *ret_began = rc == 0;
@@ -386,12 +390,14 @@ int session_run(const struct session_request *req,
     bool began_tasks = false;
     double began = clock_monotonic();
     *s = (struct session){.req = *req, .lock = -1};
+    s->launches = xcalloc(req->planning->plan->n_ranks, sizeof(*s->launches));
     int rc = rank_agree(req->rank, open_results(s, err), true, err);
     if (rc < 0) {
         if (s->writer != NULL)
             (void)writer_finish(s->writer, NULL);
         past_free(s->past);
         free(s->crashes);
+        free(s->launches);
         free(s);
         return rc;
     }
@@ -427,6 +433,7 @@ void session_free(struct session *s)
     parting_clear(&s->parting);
     free(s->seats);
     free(s->crashes);
+    free(s->launches);
     if (s->lock >= 0)
         (void)close(s->lock);
     free(s);

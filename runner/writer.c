@@ -47,16 +47,15 @@ static void give_back(struct writer *w, struct job *j)
 static int write_message(struct writer *w, const struct job *j, struct gm_error *err)
 {
     char text[128];
-    int n = j->commit.status == RESULT_RETRIED
-                ? snprintf(text,
-                           sizeof(text),
-                           "rank %u was lost while it ran this task",
-                           j->commit.rank)
-                : snprintf(text,
-                           sizeof(text),
-                           "rank %u was lost while it ran this task, for the last time "
-                           "that crash-limit allows",
-                           j->commit.rank);
+    const char *why = j->commit.status == RESULT_RETRIED ? ""
+                      : j->commit.reason == RESULT_LOST
+                          ? ", and its retry: on leaves out node"
+                          : ", for the last time that crash-limit allows";
+    int n = snprintf(text,
+                     sizeof(text),
+                     "rank %u was lost while it ran this task%s",
+                     j->commit.rank,
+                     why);
     struct result_record r = {.stage = j->commit.stage,
                               .task = j->commit.task,
                               .kind = RESULT_MESSAGE,
@@ -310,6 +309,11 @@ int writer_start(const char *folder,
         return writer_finish(w, err);
     *ret = w;
     return 0;
+}
+
+unsigned writer_launch(const struct writer *w)
+{
+    return shard_launch(w->shard);
 }
 
 void writer_attach(struct writer *w, struct pulse *pulse)

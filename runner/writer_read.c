@@ -27,7 +27,7 @@ static void report_committed(struct writer *w, const struct committed *c)
         report_set(w, i, s->failed, FARM_FAILED);
         for (uint64_t k = 0; k < s->n_tried; k++) {
             struct farm_report r = {.stage = i,
-                                    .outcome = FARM_RETURNED,
+                                    .outcome = FARM_TRIED,
                                     .first = s->tried[k].task,
                                     .count = 1,
                                     .attempts = s->tried[k].attempts};
@@ -38,12 +38,12 @@ static void report_committed(struct writer *w, const struct committed *c)
 }
 
 /* Who failed to seal cannot say what of that shard counts: the job stops. */
-static void seal(struct writer *w, unsigned rank)
+static void seal(struct writer *w, unsigned rank, unsigned launch)
 {
     struct gm_error err = {0};
     AUTO(committed) c = NULL;
-    int rc = fence_rank(w->folder, rank, &err);
-    rc = rc == 0 ? committed_load_rank(w->folder, rank, &c, &err) : rc;
+    int rc = fence_rank(w->folder, rank, launch, &err);
+    rc = rc == 0 ? committed_load_rank(w->folder, rank, launch, &c, &err) : rc;
     if (rc == 0)
         report_committed(w, c);
     else
@@ -51,11 +51,12 @@ static void seal(struct writer *w, unsigned rank)
     pulse_sealed(w->pulse, rank);
 }
 
-void writer_seal(struct writer *w, unsigned rank)
+void writer_seal(struct writer *w, unsigned rank, unsigned launch)
 {
     struct job *j = xcalloc(1, sizeof(*j));
     j->kind = JOB_SEAL;
     j->commit.rank = rank;
+    j->launch = launch;
     (void)pthread_mutex_lock(&w->lock);
     writer_enqueue(w, j, 0);
     (void)pthread_mutex_unlock(&w->lock);
@@ -64,7 +65,7 @@ void writer_seal(struct writer *w, unsigned rank)
 void writer_call(struct writer *w, struct job *j)
 {
     if (j->kind == JOB_SEAL) {
-        seal(w, j->commit.rank);
+        seal(w, j->commit.rank, j->launch);
         return;
     }
     int rc = j->read->call(w, j->read->arg, j->read->err);

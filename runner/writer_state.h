@@ -25,6 +25,7 @@ struct job {
     struct result_rows table;
     struct result_rank about; /* its texts are owned */
     struct read_job *read;
+    unsigned launch; /* of the shard to be sealed */
     bool final;
 };
 

@@ -5,6 +5,8 @@
 #include "str.h"
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 static int fail(struct gm_error *err, const char *path)
@@ -72,6 +74,46 @@ int file_write(const char *path, const void *data, size_t len, struct gm_error *
     if (code != 0)
         (void)unlink(tmp.text);
     return code;
+}
+
+int file_beside(const char *path, char **ret_path, struct gm_error *err)
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    AUTO_FREE(char) folder = file_dirname(path);
+    for (;;) {
+        AUTO_STR beside = {0};
+        uint64_t number;
+        if (getentropy(&number, sizeof(number)) != 0)
+            return fail(err, path);
+        str_printf(&beside, "%s/.%s.%016" PRIx64, folder, name, number);
+        int fd = open(beside.text, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno == EEXIST)
+            continue;
+        if (fd < 0)
+            return fail(err, path);
+        *ret_path = str_steal(&beside);
+        return fd;
+    }
+}
+
+static bool lacks(int code)
+{
+    return code == EPERM || code == EOPNOTSUPP || code == ENOSYS || code == EINVAL;
+}
+
+int file_take_name(const char *tmp, const char *path, struct gm_error *err)
+{
+    int rc = renameat2(AT_FDCWD, tmp, AT_FDCWD, path, RENAME_NOREPLACE);
+    if (rc != 0 && lacks(errno)) {
+        rc = link(tmp, path);
+        if (rc == 0)
+            (void)unlink(tmp);
+        else if (lacks(errno) && file_exists(path))
+            errno = EEXIST;
+        else if (lacks(errno))
+            rc = rename(tmp, path);
+    }
+    return rc == 0 ? 0 : errno == EEXIST ? -EEXIST : fail(err, path);
 }
 
 bool file_exists(const char *path)

@@ -14,6 +14,14 @@ int file_read(
 /* Writes a file so that it is there whole or not at all: FILE.tmp, fsync, rename. */
 int file_write(const char *path, const void *data, size_t len, struct gm_error *err);
 
+/* A new, empty file beside `path`, open for writing, of a hidden name that nobody else
+ * has; *ret_path is yours. Returns the descriptor. */
+int file_beside(const char *path, char **ret_path, struct gm_error *err);
+/* The file `tmp` gets the name `path`, unless that is taken: -EEXIST, err untouched. Of
+ * several at once one succeeds. On a file system that has neither a rename which refuses
+ * nor links, two within the same microseconds may both. */
+int file_take_name(const char *tmp, const char *path, struct gm_error *err);
+
 bool file_exists(const char *path);
 int file_make_folders(const char *path, struct gm_error *err); /* mkdir -p */
 /* Removes a folder and all in it; not there is fine. */

@@ -106,21 +106,19 @@ int committed_load(const char *path, struct committed **ret, struct gm_error *er
 
 int committed_load_rank(const char *folder,
                         unsigned rank,
+                        unsigned launch,
                         struct committed **ret,
                         struct gm_error *err)
 {
     h5_begin();
-    unsigned launches = listing_launches(folder, rank);
-    AUTO_FREE(char) path = listing_shard(folder, rank, launches > 0 ? launches - 1 : 0);
+    AUTO_FREE(char) path = listing_shard(folder, rank, launch);
     struct head head = {0};
     struct shards *s = NULL;
     int rc = head_load_folder(folder, &head, err);
-    if (rc != 0)
-        return rc;
-    if (launches > 0)
+    if (rc == 0)
         rc = shards_open_one(folder, path, &head, &s, err);
     if (rc == 0)
-        *ret = s != NULL ? of_shards(s, &head) : make(&head);
+        *ret = of_shards(s, &head);
     shards_close(s);
     head_free(&head);
     return rc;

@@ -27,9 +27,10 @@ struct committed {
 int committed_load(const char *path, struct committed **ret, struct gm_error *err);
 void committed_free(struct committed *c); /* takes NULL */
 
-/* The commits of one rank's newest shard alone: after fence_rank. */
+/* The commits of one shard alone: after fence_rank. */
 int committed_load_rank(const char *folder,
                         unsigned rank,
+                        unsigned launch,
                         struct committed **ret,
                         struct gm_error *err);
 

@@ -1,6 +1,6 @@
 /* See fence.h. Invariant: a fence's name stands for a whole, synced file with one number,
- * from its first moment to its last: link(2) refuses a name that is taken, so of two that
- * seal at once one decides. */
+ * from its first moment to its last: a name that is taken is refused, so of two that seal
+ * at once one decides. */
 #include "fence.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -9,7 +9,6 @@
 #include "shards.h"
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/stat.h>
 
 /* "commits N" and a newline, nothing else. */
 static bool parse(const char *text, size_t len, uint64_t *ret)
@@ -39,11 +38,12 @@ int fence_of(const char *shard_path, uint64_t *ret_rows, struct gm_error *err)
     }
     return parse(text, (size_t)n, ret_rows)
                ? 1
-               : gm_fail(err,
-                         -EINVAL,
-                         "%s: is no fence (\"commits N\"), so nobody can say what of "
-                         "its shard counts",
-                         path);
+               : gm_fail(
+                     err,
+                     -EINVAL,
+                     "%s: is damaged (not \"commits N\"), so nobody can say what of its "
+                     "shard counts: without this file all of it does",
+                     path);
 }
 
 static int failed(const char *path, struct gm_error *err)
@@ -52,27 +52,14 @@ static int failed(const char *path, struct gm_error *err)
     return gm_fail(err, code, "%s: %s", path, strerror(-code));
 }
 
-static int write_synced(const char *path, const char *text, struct gm_error *err)
+static int write_synced(int fd, const char *path, uint64_t rows, struct gm_error *err)
 {
-    AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    size_t len = strlen(text);
-    if (fd < 0 || write(fd, text, len) != (ssize_t)len || fsync(fd) != 0)
-        return failed(path, err);
-    return 0;
-}
-
-/* Puts the file under its name, unless that is taken. A file system without links: by a
- * rename, which is as good unless two seal within the same microseconds. */
-static int take_name(const char *tmp, const char *path, struct gm_error *err)
-{
-    int rc = 0;
-    if (link(tmp, path) != 0 && errno != EEXIST) {
-        bool links = errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS;
-        if (links || (!file_exists(path) && rename(tmp, path) != 0))
-            rc = failed(path, err);
-    }
-    (void)unlink(tmp);
-    return rc;
+    AUTO_STR text = {0};
+    str_printf(&text, "commits %" PRIu64 "\n", rows);
+    ssize_t n = write(fd, text.text, text.len);
+    if (n >= 0 && (size_t)n < text.len)
+        errno = ENOSPC;
+    return n != (ssize_t)text.len || fsync(fd) != 0 ? failed(path, err) : 0;
 }
 
 /* The folder's entry, too; some file systems cannot sync a folder. */
@@ -87,21 +74,21 @@ static int seal(const char *shard, uint64_t rows, struct gm_error *err)
 {
     AUTO_FREE(char) path = listing_fence(shard);
     AUTO_FREE(char) folder = file_dirname(path);
-    AUTO_STR tmp = {0};
-    AUTO_STR text = {0};
-    char host[64] = "";
-    (void)gethostname(host, sizeof(host) - 1);
-    str_printf(&tmp, "%s/.%s.%s.%d", folder, strrchr(path, '/') + 1, host, (int)getpid());
-    str_printf(&text, "commits %" PRIu64 "\n", rows);
+    AUTO_FREE(char) tmp = NULL;
     int rc = file_make_folders(folder, err);
-    rc = rc == 0 ? write_synced(tmp.text, text.text, err) : rc;
-    rc = rc == 0 ? take_name(tmp.text, path, err) : rc;
-    if (rc == 0)
+    AUTO_FD fd = rc == 0 ? file_beside(path, &tmp, err) : -1;
+    if (rc != 0 || fd < 0)
+        return rc != 0 ? rc : fd;
+    rc = write_synced(fd, path, rows, err);
+    rc = rc == 0 ? file_take_name(tmp, path, err) : rc;
+    if (rc != 0)
+        (void)unlink(tmp);
+    else
         sync_folder(folder);
-    return rc;
+    return rc == -EEXIST ? 0 : rc; /* somebody was earlier: that one holds */
 }
 
-/* Opens the shards (one alone, or all) and seals each as it was found. */
+/* Opens the shards (one alone, or all) and seals each as it was found; once is enough. */
 static int seal_shards(const char *folder, const char *only, struct gm_error *err)
 {
     struct head head = {0};
@@ -114,20 +101,17 @@ static int seal_shards(const char *folder, const char *only, struct gm_error *er
     for (unsigned i = 0; rc == 0 && i < shards_n_files(s); i++) {
         uint64_t rows;
         const char *path = shards_file(s, i, &rows);
-        rc = seal(path, rows, err);
+        rc = shards_fenced(s, i) ? 0 : seal(path, rows, err);
     }
     shards_close(s);
     head_free(&head);
     return rc;
 }
 
-int fence_rank(const char *folder, unsigned rank, struct gm_error *err)
+int fence_rank(const char *folder, unsigned rank, unsigned launch, struct gm_error *err)
 {
     h5_begin();
-    unsigned launches = listing_launches(folder, rank);
-    if (launches == 0)
-        return 0;
-    AUTO_FREE(char) path = listing_shard(folder, rank, launches - 1);
+    AUTO_FREE(char) path = listing_shard(folder, rank, launch);
     return seal_shards(folder, path, err);
 }
 

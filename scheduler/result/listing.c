@@ -24,7 +24,8 @@ unsigned listing_launches(const char *folder, unsigned rank)
 {
     for (unsigned launch = 0;; launch++) {
         AUTO_FREE(char) path = listing_shard(folder, rank, launch);
-        if (!file_exists(path))
+        AUTO_FREE(char) fence = listing_fence(path);
+        if (!file_exists(path) && !file_exists(fence))
             return launch;
     }
 }

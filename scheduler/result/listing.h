@@ -8,7 +8,8 @@
 
 /* FOLDER/shards/000/rank-000000.h5, or .1.h5 and so on for later launches; yours. */
 char *listing_shard(const char *folder, unsigned rank, unsigned launch);
-/* The first launch number that has no shard of this rank. */
+/* The first number under which there is no shard of this rank, nor was one ever
+ * sealed. */
 unsigned listing_launches(const char *folder, unsigned rank);
 /* FOLDER/fences/rank-000000.1.txt of FOLDER/shards/000/rank-000000.1.h5; yours. */
 char *listing_fence(const char *shard);

@@ -34,7 +34,7 @@ struct shard {
     char *path, *fence;
     hid_t file;
     struct table heap, records, commits;
-    uint32_t rank;
+    uint32_t rank, launch;
     uint64_t first;      /* the open task's first record */
     struct gm_error why; /* code != 0: broken */
 };
@@ -176,6 +176,33 @@ static int start_file(struct shard *s, const char *tmp, struct gm_error *err)
     return rc;
 }
 
+/* The name of that number. False: it is taken, try the next. */
+static bool take_name(struct shard *s,
+                      const char *folder,
+                      const char *tmp,
+                      unsigned launch,
+                      int *ret_rc,
+                      struct gm_error *err)
+{
+    free(s->path);
+    free(s->fence);
+    s->launch = launch;
+    s->path = listing_shard(folder, s->rank, launch);
+    s->fence = listing_fence(s->path);
+    int rc = file_take_name(tmp, s->path, err);
+    *ret_rc = rc == -EEXIST ? 0 : rc;
+    return rc != -EEXIST;
+}
+
+/* A file of a name that nobody else has; its folder, too. */
+static int reserve(const char *path, char **ret, struct gm_error *err)
+{
+    AUTO_FREE(char) dir = file_dirname(path);
+    int rc = file_make_folders(dir, err);
+    AUTO_FD fd = rc == 0 ? file_beside(path, ret, err) : -1;
+    return rc == 0 && fd < 0 ? fd : rc;
+}
+
 int shard_create(const char *folder,
                  unsigned rank,
                  struct shard **ret,
@@ -183,26 +210,28 @@ int shard_create(const char *folder,
 {
     h5_begin();
     struct shard *s = make_shard(rank);
-    s->path = listing_shard(folder, rank, listing_launches(folder, rank));
-    s->fence = listing_fence(s->path);
-    AUTO_FREE(char) dir = file_dirname(s->path);
-    AUTO_STR tmp = {0};
-    str_printf(&tmp, "%s.tmp", s->path);
-    int rc = file_make_folders(dir, err);
     struct gm_error why = {0};
-    if (rc == 0 && start_file(s, tmp.text, &why) != 0)
+    AUTO_FREE(char) tmp = NULL;
+    unsigned launch = listing_launches(folder, rank);
+    s->path = listing_shard(folder, rank, launch);
+    int rc = reserve(s->path, &tmp, err);
+    if (rc == 0 && start_file(s, tmp, &why) != 0)
         rc = fail(s, &why, err);
-    if (rc == 0 && rename(tmp.text, s->path) != 0) {
-        rc = -errno;
-        (void)gm_fail(err, rc, "%s: %s", s->path, strerror(-rc));
+    while (rc == 0 && !take_name(s, folder, tmp, launch, &rc, err))
+        launch++;
+    if (rc == 0) {
+        *ret = s;
+        return 0;
     }
-    if (rc != 0) {
-        (void)unlink(tmp.text);
-        free_shard(s);
-        return rc;
-    }
-    *ret = s;
-    return 0;
+    if (tmp != NULL)
+        (void)unlink(tmp);
+    free_shard(s);
+    return rc;
+}
+
+unsigned shard_launch(const struct shard *s)
+{
+    return s->launch;
 }
 
 static int add_bytes(struct shard *s, const void *data, uint64_t n, struct gm_error *err)

@@ -12,12 +12,13 @@
 struct shard;
 
 /* FOLDER/shards/000/rank-000000.h5 (a subfolder for each 256 ranks); where an earlier
- * launch left that name taken, rank-000000.1.h5 and so on: nothing is ever overwritten.
- */
+ * launch left that name taken, rank-000000.1.h5 and so on: nothing is ever overwritten,
+ * also when another launch makes its own at the same moment. */
 int shard_create(const char *folder,
                  unsigned rank,
                  struct shard **ret,
                  struct gm_error *err);
+unsigned shard_launch(const struct shard *s); /* that number in its name */
 /* Adds to the batch; written to the file by the next flush (or sooner, in part). The
  * records added since the last commit are the next commit's. After a failure (a full
  * disk) all calls return that failure; what was flushed before stays readable. */

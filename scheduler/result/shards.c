@@ -319,6 +319,11 @@ const char *shards_file(const struct shards *s, unsigned i, uint64_t *ret_rows)
     return s->files[i].path;
 }
 
+bool shards_fenced(const struct shards *s, unsigned i)
+{
+    return s->files[i].fenced;
+}
+
 bool shards_next(struct shards *s,
                  unsigned stage,
                  uint64_t from,

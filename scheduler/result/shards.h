@@ -27,6 +27,7 @@ void shards_close(struct shards *s); /* takes NULL */
 /* Each shard's path, and how many of its commit rows count: up to the last good one. */
 unsigned shards_n_files(const struct shards *s);
 const char *shards_file(const struct shards *s, unsigned i, uint64_t *ret_rows);
+bool shards_fenced(const struct shards *s, unsigned i);
 /* See commits_next. */
 bool shards_next(struct shards *s,
                  unsigned stage,

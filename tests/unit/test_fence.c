@@ -58,7 +58,7 @@ Test(fence, commits_after_the_seal_count_for_nobody)
     commit(s, 0, 5);
     ok(reader_open(f.file, &early, &err), &err);
     cr_expect(!shard_fenced(s));
-    ok(fence_rank(f.folder, 0, &err), &err);
+    ok(fence_rank(f.folder, 0, 0, &err), &err);
     cr_expect(shard_fenced(s));
     AUTO_FREE(char) path = shard_of(&f, "rank-000000.h5");
     uint64_t rows = 0;
@@ -76,7 +76,7 @@ Test(fence, commits_after_the_seal_count_for_nobody)
     ok(reader_rank(late, 0, &rank, &err), &err);
     cr_expect_eq(rank.tasks, 5);
 
-    ok(fence_rank(f.folder, 0, &err), &err); /* a second seal changes nothing */
+    ok(fence_rank(f.folder, 0, 0, &err), &err); /* a second seal changes nothing */
     cr_expect_eq(fence_of(path, &rows, &err), 1);
     cr_expect_eq(rows, 5);
     struct shard *other = NULL;
@@ -156,11 +156,11 @@ Test(fence, all_shards_of_all_launches_are_sealed_and_the_next_launch_is_not)
     uint64_t rows = 0;
     cr_expect_eq(fence_of(path, &rows, &err), 0);
     cr_expect_eq(committed_in(f.file), 11);
-    ok(fence_rank(f.folder, 1, &err), &err); /* the newest */
+    ok(fence_rank(f.folder, 1, 2, &err), &err);
     cr_expect_eq(fence_of(path, &rows, &err), 1);
     cr_expect_eq(rows, 3);
     ok(shard_close(s, &err), &err);
-    ok(fence_rank(f.folder, 77, &err), &err); /* never had one */
+    cr_expect_eq(fence_rank(f.folder, 77, 0, &err), -EIO, "never had one");
     fixture_drop(&f);
 }
 
@@ -181,7 +181,7 @@ Test(fence, of_many_that_seal_at_once_one_decides)
         uint64_t first = 0, rows = 0;
         int rc = 0;
         for (unsigned k = 0; rc == 0 && k < 50; k++) {
-            rc = fence_rank(f.folder, 0, &err);
+            rc = fence_rank(f.folder, 0, 0, &err);
             rc = rc == 0 && fence_of(shard, &rows, &err) != 1 ? 1 : rc;
             first = k == 0 ? rows : first;
             rc = rc == 0 && rows != first ? 1 : rc;
@@ -220,7 +220,76 @@ Test(fence, one_that_is_no_fence_is_named)
         ok(file_write(path.text, bad[i], strlen(bad[i]), &err), &err);
         struct reader *r = NULL;
         cr_expect_eq(reader_open(f.file, &r, &err), -EINVAL);
-        cr_expect_not_null(strstr(err.text, "fences/rank-000000.txt: is no fence"));
+        cr_expect_not_null(strstr(err.text, "fences/rank-000000.txt: is damaged"));
     }
+    fixture_drop(&f);
+}
+
+/* Another launch's rank of that number made a shard after ours did: ours is sealed, and
+ * only that. */
+Test(fence, the_shard_that_was_meant_is_sealed)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *ours = NULL, *later = NULL;
+    fixture_make(&f, NULL, 20, 1);
+    ok(shard_create(f.folder, 0, &ours, &err), &err);
+    commit(ours, 0, 5);
+    ok(shard_create(f.folder, 0, &later, &err), &err);
+    cr_expect(shard_launch(ours) == 0 && shard_launch(later) == 1);
+    ok(fence_rank(f.folder, 0, shard_launch(ours), &err), &err);
+    cr_expect(shard_fenced(ours) && !shard_fenced(later));
+    commit(ours, 5, 9);
+    commit(later, 5, 7);
+    cr_expect_eq(committed_in(f.file), 7);
+    ok(shard_close(ours, &err), &err);
+    ok(shard_close(later, &err), &err);
+    fixture_drop(&f);
+}
+
+/* A number under which something was sealed is never used again, though the shard is
+ * gone. */
+Test(fence, no_shard_is_born_behind_a_fence)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    fixture_make(&f, NULL, 20, 1);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    ok(shard_close(s, &err), &err);
+    ok(fence_all(f.folder, &err), &err);
+    AUTO_FREE(char) path = shard_of(&f, "rank-000000.h5");
+    cr_assert_eq(unlink(path), 0);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    cr_expect(!shard_fenced(s) && shard_launch(s) == 1);
+    commit(s, 0, 5);
+    ok(shard_close(s, &err), &err);
+    cr_expect_eq(committed_in(f.file), 5);
+    fixture_drop(&f);
+}
+
+Test(fence, of_many_that_make_a_shard_at_once_each_has_its_own)
+{
+    enum { MANY = 6 };
+    struct result_fixture f;
+    struct gm_error err = {0};
+    fixture_make(&f, NULL, 20, 1);
+    pid_t children[MANY];
+    for (unsigned i = 0; i < MANY; i++) {
+        children[i] = fork();
+        if (children[i] != 0)
+            continue;
+        struct shard *s = NULL;
+        int rc = shard_create(f.folder, 0, &s, &err);
+        rc = rc == 0 ? fixture_done(s, i, 0, &err) : rc;
+        rc = rc == 0 ? shard_close(s, &err) : rc;
+        _exit(rc == 0 ? 0 : 1);
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        int status = 0;
+        cr_assert_eq(waitpid(children[i], &status, 0), children[i]);
+        cr_expect_eq(status, 0);
+    }
+    cr_expect_eq(committed_in(f.file), MANY);
     fixture_drop(&f);
 }

@@ -141,3 +141,41 @@ Test(file, dirname_is_what_stands_before_the_last_slash)
         cr_expect_str_eq(got, rows[i][1]);
     }
 }
+
+static unsigned n_entries(const char *of)
+{
+    AUTO_STR list = {0};
+    unsigned n = 0;
+    str_printf(&list, "ls -A %s | wc -l", of);
+    FILE *p = popen(list.text, "r");
+    cr_assert_eq(fscanf(p, "%u", &n), 1);
+    (void)pclose(p);
+    return n;
+}
+
+Test(file, a_name_is_taken_once)
+{
+    struct gm_error err = {0};
+    AUTO_FREE(char) path = in_folder("name");
+    AUTO_FREE(char) first = NULL;
+    AUTO_FREE(char) second = NULL;
+    AUTO_FD a = file_beside(path, &first, &err);
+    AUTO_FD b = file_beside(path, &second, &err);
+    cr_assert(a >= 0 && b >= 0 && strcmp(first, second) != 0);
+    cr_assert_eq(write(a, "first", 5), 5);
+    cr_expect_eq(file_take_name(first, path, &err), 0);
+    cr_expect_eq(file_take_name(second, path, &err), -EEXIST);
+    cr_expect_eq(err.code, 0);
+    AUTO_FREE(char) text = NULL;
+    size_t len;
+    cr_assert_eq(file_read(path, 100, &text, &len, &err), 0);
+    cr_expect_str_eq(text, "first");
+    cr_expect_eq(n_entries(folder), 2, "the first one's other name is gone");
+    cr_expect_eq(unlink(second), 0);
+    AUTO_FREE(char) other = in_folder("other");
+    cr_expect_eq(file_take_name(second, other, &err), -ENOENT);
+    AUTO_FREE(char) nowhere = in_folder("no/name");
+    char *none = NULL;
+    cr_expect_eq(file_beside(nowhere, &none, &err), -ENOENT);
+    cr_expect_null(none);
+}

@@ -339,12 +339,12 @@ Test(run, behind_a_fence_rows_count_for_nothing)
     ok(shard_flush(s, &err), &err);
     AUTO(reader) r = NULL;
     ok(reader_open(f.file, &r, &err), &err);
-    ok(fence_rank(f.folder, 0, &err), &err);
+    ok(fence_rank(f.folder, 0, 0, &err), &err);
     ok(add_rows(s, 100, 100, false, &err), &err);
     ok(shard_close(s, &err), &err);
     ok(reader_refresh(r, &err), &err);
     AUTO(committed) c = NULL;
-    ok(committed_load_rank(f.folder, 0, &c, &err), &err);
+    ok(committed_load_rank(f.folder, 0, 0, &c, &err), &err);
     cr_expect_eq(taskset_count(c->stages[0].done), 100);
     struct reader_task t;
     ok(reader_task(r, 0, 150, &t, &err), &err);
