@@ -20,9 +20,15 @@ static size_t times_at(unsigned n_seats)
     return seats_at() + n_seats * sizeof(struct shared_seat);
 }
 
+static size_t commands_at(unsigned n_seats, unsigned n_stages)
+{
+    return times_at(n_seats) + n_stages * sizeof(struct shared_times);
+}
+
 size_t board_bytes(unsigned n_seats, unsigned n_stages)
 {
-    return times_at(n_seats) + n_stages * sizeof(struct shared_times) + LINE;
+    return commands_at(n_seats, n_stages) + n_seats * sizeof(struct board_commands) +
+           LINE;
 }
 
 /* The first line within mem: the same one in all ranks, since pages are larger. */
@@ -49,6 +55,9 @@ struct board *board_open(void *mem, unsigned seat)
     b->seats = (struct shared_seat *)((char *)b->shared + seats_at());
     b->me = &b->seats[seat];
     b->times = (struct shared_times *)((char *)b->shared + times_at(b->shared->n_seats));
+    b->commands =
+        (struct board_commands *)((char *)b->shared +
+                                  commands_at(b->shared->n_seats, b->shared->n_stages));
     b->seat = seat;
     b->fits = xcalloc(b->shared->n_stages, sizeof(*b->fits));
     for (unsigned i = 0; i < b->shared->n_stages; i++)

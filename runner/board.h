@@ -35,6 +35,13 @@ struct board_claim {
     uint64_t first, count; /* as it was made; board_take says what is still ours */
 };
 
+/* Commands that a seat runs, for who finds it dead (orphans.h). */
+#define BOARD_COMMANDS 1024u /* at once */
+struct board_commands {
+    _Atomic uint64_t space, session;        /* in which their numbers mean something */
+    _Atomic uint64_t marks[BOARD_COMMANDS]; /* base/mark.h; 0: none */
+};
+
 /* The memory that n_seats ranks and n_stages stages need. */
 size_t board_bytes(unsigned n_seats, unsigned n_stages);
 /* By one rank, before any opens it; mem is zeroed and lives in a shared window. */
@@ -75,6 +82,8 @@ bool board_was_running(const struct board *b,
                        unsigned seat,
                        uint32_t *ret_stage,
                        uint64_t *ret_task);
+
+struct board_commands *board_commands(const struct board *b, unsigned seat);
 
 /* Seconds that this share of the stage's tasks did not exceed, measured on this host, as
  * an upper bound (a histogram of quarter octaves); < 0: fewer than `least` were measured.

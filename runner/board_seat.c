@@ -33,6 +33,12 @@ bool board_was_running(const struct board *b,
     return true;
 }
 
+struct board_commands *board_commands(const struct board *b, unsigned seat)
+{
+    assert(seat < b->shared->n_seats);
+    return &b->commands[seat];
+}
+
 /* Bin i holds times up to 2^(i/4) us. */
 static unsigned bin_of(double seconds)
 {

@@ -59,7 +59,7 @@ struct shared {
     _Atomic uint64_t freeze; /* the latest loss, doubled; odd: frozen */
     _Atomic uint32_t n_buried;
     struct shared_lot lots[N_LOTS];
-    /* Then the seats, then the times. */
+    /* Then the seats, the times, the seats' commands. */
 };
 
 struct held_run { /* tasks of ours that are not reported */
@@ -78,6 +78,7 @@ struct board {
     struct shared *shared;
     struct shared_seat *seats, *me;
     struct shared_times *times;
+    struct board_commands *commands; /* [n_seats] */
     unsigned seat;
     bool *fits; /* [n_stages] */
     struct board_claim claim;

@@ -9,9 +9,9 @@
 #include <math.h>
 #include <sys/resource.h>
 
-void command_place_init(struct command_place *p)
+void command_place_init(struct command_place *p, _Atomic uint64_t *mark)
 {
-    *p = (struct command_place){.input = -1};
+    *p = (struct command_place){.input = -1, .mark = mark};
     p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     proc_changed_signals(&p->changed);
 }
@@ -104,6 +104,7 @@ start_it(const struct attempt *a, struct tasks_command *command, struct gm_error
                                  .limits = p->limits,
                                  .n_limits = set_limits(&stage->limits, p->limits),
                                  .changed = &p->changed,
+                                 .mark = p->mark,
                                  .look = a->look != NULL};
     return exec_start(&p->spec, &p->child, &p->end, err);
 }

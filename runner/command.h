@@ -14,6 +14,7 @@ struct command_place {
     struct tmpdir *tmpdir;    /* made when the first command wants it */
     sigset_t changed;         /* as in struct proc_spec */
     int null;                 /* /dev/null */
+    _Atomic uint64_t *mark;   /* of what runs there, on the host's board */
     /* While one runs; command.c's own: */
     struct arena *arena;
     int input;    /* -1: none */
@@ -24,7 +25,7 @@ struct command_place {
     struct exec_child child;
 };
 
-void command_place_init(struct command_place *p);
+void command_place_init(struct command_place *p, _Atomic uint64_t *mark);
 void command_place_clear(struct command_place *p); /* nothing runs there */
 
 /* Starts it in a->place. 0: it runs: exec_wait and exec_attend for the place's child

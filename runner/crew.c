@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "command.h"
+#include "orphans.h"
 #include "topo/bind.h"
 #include "topo/siblings.h"
 
@@ -24,13 +25,15 @@ struct crew {
     struct worker *w;
     struct idset **cores; /* their PUs; NULL: the rank is not bound, nobody is pinned */
     unsigned n_cores;
-    uint32_t *owner;                /* [n_cores] a lane, or NOBODY */
-    struct lane *lanes;             /* [n_cores] */
-    unsigned n_busy, n_free;        /* lanes; cores */
-    struct exec_child **children;   /* [n_cores] room */
-    struct pollfd *fds;             /* [3 * n_cores] room */
-    struct board_claim claim, next; /* next: a kernel's; count 0: none */
-    uint64_t seen;                  /* the board's version when it had nothing for us */
+    uint32_t *owner; /* [n_cores] a lane, or NOBODY */
+    unsigned n_lanes;
+    struct lane *lanes;
+    struct board_commands *commands; /* of the lanes, for who finds us dead */
+    unsigned n_busy, n_free;         /* lanes; cores */
+    struct exec_child **children;    /* [n_lanes] room */
+    struct pollfd *fds;              /* [3 * n_lanes] room */
+    struct board_claim claim, next;  /* next: a kernel's; count 0: none */
+    uint64_t seen;                   /* the board's version when it had nothing for us */
     bool looked;
 };
 
@@ -72,7 +75,7 @@ static struct lane *lane_at(struct crew *c, unsigned i)
     if (lane->made)
         return lane;
     lane->made = true;
-    command_place_init(&lane->place);
+    command_place_init(&lane->place, &c->commands->marks[i]);
     if (i > 0)
         lane->source = source_make(s->spec, s->writer, s->plan->folder, s->rank, i);
     lane->place.source = i > 0 ? lane->source : c->w->source;
@@ -86,9 +89,11 @@ struct crew *crew_make(struct worker *w)
     find_cores(c);
     c->n_free = c->n_cores;
     c->owner = xcalloc(c->n_cores, sizeof(*c->owner));
-    c->lanes = xcalloc(c->n_cores, sizeof(*c->lanes));
-    c->children = xcalloc(c->n_cores, sizeof(struct exec_child *));
-    c->fds = xcalloc(c->n_cores, 3 * sizeof(*c->fds));
+    c->n_lanes = c->n_cores < BOARD_COMMANDS ? c->n_cores : BOARD_COMMANDS;
+    c->lanes = xcalloc(c->n_lanes, sizeof(*c->lanes));
+    c->commands = orphans_open(w->setup->board);
+    c->children = xcalloc(c->n_lanes, sizeof(struct exec_child *));
+    c->fds = xcalloc(c->n_lanes, 3 * sizeof(*c->fds));
     for (unsigned i = 0; i < c->n_cores; i++)
         c->owner[i] = NOBODY;
     return c;
@@ -98,9 +103,9 @@ void crew_free(struct crew *c)
 {
     if (c == NULL)
         return;
-    for (unsigned i = 0; i < c->n_cores; i++) {
-        if (c->cores != NULL)
-            idset_free(c->cores[i]);
+    for (unsigned i = 0; i < c->n_cores && c->cores != NULL; i++)
+        idset_free(c->cores[i]);
+    for (unsigned i = 0; i < c->n_lanes; i++) {
         if (!c->lanes[i].made)
             continue;
         command_place_clear(&c->lanes[i].place);
@@ -236,7 +241,7 @@ static void start_task(struct crew *c, uint64_t task)
 static bool claim_more(struct crew *c)
 {
     const struct worker_setup *s = c->w->setup;
-    if (c->n_busy == 0 || c->n_free == 0 || c->next.count > 0)
+    if (c->n_busy == 0 || c->n_busy == c->n_lanes || c->n_free == 0 || c->next.count > 0)
         return false;
     uint64_t version = board_version(s->board);
     if (c->looked && version == c->seen)
@@ -270,7 +275,7 @@ static void fill(struct crew *c)
             give_back(c);
         if (c->claim.count == 0 && (pulse_stopping(s->pulse) || !claim_more(c)))
             return;
-        if (cores_of(c, c->claim.stage) > c->n_free)
+        if (cores_of(c, c->claim.stage) > c->n_free || c->n_busy == c->n_lanes)
             return;
         uint64_t task;
         if (board_take(s->board, 1, &task) > 0)
@@ -283,12 +288,12 @@ static void fill(struct crew *c)
 static void attend(struct crew *c)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < c->n_cores; i++) {
+    for (unsigned i = 0; i < c->n_lanes; i++) {
         if (c->lanes[i].busy)
             c->children[n++] = &c->lanes[i].place.child;
     }
     exec_wait(c->children, n, c->fds);
-    for (unsigned i = 0; i < c->n_cores; i++) {
+    for (unsigned i = 0; i < c->n_lanes; i++) {
         struct lane *lane = &c->lanes[i];
         struct gm_error err = {0};
         if (!lane->busy || !exec_attend(&lane->place.child))

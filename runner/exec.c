@@ -7,6 +7,7 @@
 #include "topo/bind.h"
 #include <fcntl.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 static const double GRACE = 2.0;                     /* s between SIGTERM and SIGKILL */
@@ -74,6 +75,7 @@ int exec_start(const struct exec_spec *spec,
                               .limits = spec->limits,
                               .n_limits = spec->n_limits,
                               .changed = spec->changed,
+                              .mark = spec->mark,
                               .ret_pidfd = &c->pidfd};
     rc = proc_spawn(&child, &c->pid, err);
     close_end(&out[1]);
@@ -106,23 +108,40 @@ static double patience(const struct exec_child *c, double now)
     return s;
 }
 
+/* Its descriptors to wait for; how many. */
+static unsigned list(const struct exec_child *c, double now, struct pollfd *fds)
+{
+    unsigned n = 0;
+    bool young = c->pidfd >= 0 && now - c->start < YOUNG;
+    if (c->pidfd >= 0)
+        fds[n++] = (struct pollfd){.fd = c->pidfd, .events = POLLIN};
+    for (unsigned k = 0; k < 2 && !young; k++) {
+        if (c->pipes[k] >= 0)
+            fds[n++] = (struct pollfd){.fd = c->pipes[k], .events = POLLIN};
+    }
+    return n;
+}
+
 void exec_wait(struct exec_child *const *children, unsigned n, struct pollfd *fds)
 {
     double now = clock_monotonic(), longest = BEAT;
-    nfds_t n_fds = 0;
+    nfds_t n_fds = 0, at = 0;
     for (unsigned i = 0; i < n; i++) {
-        const struct exec_child *c = children[i];
-        bool young = c->pidfd >= 0 && now - c->start < YOUNG;
-        longest = fmin(longest, patience(c, now));
-        if (c->pidfd >= 0)
-            fds[n_fds++] = (struct pollfd){.fd = c->pidfd, .events = POLLIN};
-        for (unsigned k = 0; k < 2 && !young; k++) {
-            if (c->pipes[k] >= 0)
-                fds[n_fds++] = (struct pollfd){.fd = c->pipes[k], .events = POLLIN};
-        }
+        longest = fmin(longest, patience(children[i], now));
+        n_fds += children[i]->n_polled = list(children[i], now, fds + n_fds);
     }
     struct timespec most = {.tv_nsec = (long)(longest * 1e9)};
-    (void)ppoll(fds, n_fds, &most, NULL);
+    int came = ppoll(fds, n_fds, &most, NULL);
+    for (unsigned i = 0; i < n; i++) {
+        struct exec_child *c = children[i];
+        c->over = c->pidfd < 0;
+        c->spoke = false;
+        for (nfds_t end = at + c->n_polled; at < end; at++) {
+            bool ready = came > 0 && fds[at].revents != 0;
+            c->over |= ready && fds[at].fd == c->pidfd;
+            c->spoke |= ready && fds[at].fd != c->pidfd;
+        }
+    }
 }
 
 /* Signals that are due now: at a stop, at the timeout, and after the grace. */
@@ -165,6 +184,8 @@ static void finish(struct exec_child *c)
     struct exec_end *end = c->end;
     struct proc_end how = {.status = -1};
     proc_signal_group(c->pid, SIGKILL); /* whatever is left of the group */
+    if (c->spec->mark != NULL)
+        atomic_store(c->spec->mark, 0);
     (void)proc_reap(c->pid, true, &how);
     drain(c);
     close_end(&c->pipes[0]);
@@ -187,11 +208,11 @@ static void finish(struct exec_child *c)
 bool exec_attend(struct exec_child *c)
 {
     double now = clock_monotonic();
-    if (proc_ended(c->pid)) {
+    if (c->over && proc_ended(c->pid)) {
         finish(c);
         return true;
     }
-    if (c->pidfd < 0 || now - c->start >= YOUNG)
+    if (c->spoke)
         drain(c);
     if (c->pidfd < 0 && c->pipes[0] < 0 && c->pipes[1] < 0)
         c->nap = fmin(2 * c->nap, LONG_NAP); /* it closed both, or is just ending */

@@ -12,9 +12,9 @@ struct exec_spec {
     const char *const *argv; /* ends with NULL */
     const char *const *env;  /* the whole environment */
     const char *cwd;
-    int in;         /* its standard input; -1: /dev/null */
-    double timeout; /* s; 0: none */
-    bool (*stop)(void *ctx);
+    int in;                  /* its standard input; -1: /dev/null */
+    double timeout;          /* s; 0: none */
+    bool (*stop)(void *ctx); /* is it to be ended now? NULL: never */
     void *stop_ctx;
     uint64_t most_output;     /* bytes kept of stdout, and of stderr */
     const char *spill;        /* a folder for output too long for memory; NULL: none */
@@ -22,6 +22,7 @@ struct exec_spec {
     const struct proc_limit *limits;
     unsigned n_limits;
     const sigset_t *changed; /* as in struct proc_spec */
+    _Atomic uint64_t *mark;  /* as in struct proc_spec, cleared at its end; or NULL */
     bool look;               /* its affinity is asked for */
 };
 
@@ -50,6 +51,8 @@ struct exec_child {
     uint64_t ours;    /* our own peak of memory at its start */
     uint64_t largest; /* its peak as it was seen at looks */
     bool killed, timed_out, stopped;
+    bool over, spoke;  /* as exec_wait saw it: it has ended; there is something to read */
+    unsigned n_polled; /* descriptors that exec_wait waited for */
 };
 
 /* Starts it. *ret is filled in any case and is yours to exec_end_free; on success spec
@@ -58,11 +61,12 @@ int exec_start(const struct exec_spec *spec,
                struct exec_child *c,
                struct exec_end *ret,
                struct gm_error *err);
-/* Sleeps until one of them wants attention, some 20 ms at most. fds: room for 3 * n. */
+/* Sleeps until one of them wants attention, some 20 ms at most, and sees which. fds: room
+ * for 3 * n. */
 void exec_wait(struct exec_child *const *children, unsigned n, struct pollfd *fds);
-/* Takes what it printed, sends the signals that are due: SIGTERM at the timeout or a
- * stop, SIGKILL 2 s later, to the whole group; nothing of the group outlives it. True: it
- * has ended, *ret of exec_start says how. */
+/* After exec_wait: takes what it printed, sends the signals that are due: SIGTERM at the
+ * timeout or a stop, SIGKILL 2 s later, to the whole group; nothing of the group outlives
+ * it. True: it has ended, *ret of exec_start says how. */
 bool exec_attend(struct exec_child *c);
 
 /* From start to end. 0: it ran (ret->reason says how it ended); -ECANCELED: asked to
