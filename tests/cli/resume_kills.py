@@ -36,10 +36,11 @@ tasks:
     matrix: {x: 1-60}
     needs: [nap]
     command: [sh, -c, "echo ${x}"]
-    retry: {limit: 1, on: [exit, signal]}
+    retry: {limit: 1, on: [exit, signal, node]}
   - name: pair
     matrix: {seed: 1-4}
     group: 2
+    crash-limit: 9
     kernel: mlp.train
     args: {data: digits.csv.gz, scale: 0.0625, layers: [64, 8, 10], epochs: 2, lr: 0.1, init-seed: "${seed}"}
   - name: last
