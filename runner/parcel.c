@@ -115,7 +115,8 @@ int parcel_append(struct parcel *p,
                        -ENOMEM,
                        "no memory for a series of %llu bytes",
                        (unsigned long long)(r->nbytes + rows->nbytes));
-    memcpy((char *)grown + r->nbytes, rows->data, rows->nbytes);
+    if (rows->nbytes > 0)
+        memcpy((char *)grown + r->nbytes, rows->data, rows->nbytes);
     r->data = grown;
     r->nbytes += rows->nbytes;
     r->dims[0] += rows->dims[0];

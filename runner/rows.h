@@ -69,7 +69,8 @@ static inline bool rows_put(struct rows *r, const struct result_record *v)
     if (r->n_open == r->n_fields || f->index != v->index || f->nbytes != v->nbytes ||
         f->ndim != v->ndim || memcmp(f->dims, v->dims, v->ndim * sizeof(*v->dims)) != 0)
         return false;
-    memcpy(r->fill, v->data, v->nbytes);
+    if (v->nbytes > 0)
+        memcpy(r->fill, v->data, v->nbytes);
     r->fill += v->nbytes;
     r->n_open++;
     return true;

@@ -62,10 +62,12 @@ static int write_synced(int fd, const char *path, uint64_t rows, struct gm_error
     return n != (ssize_t)text.len || fsync(fd) != 0 ? failed(path, err) : 0;
 }
 
-/* The folder's entry, too; some file systems cannot sync a folder. */
-static void sync_folder(const char *path)
+/* The folder's entries, too; some file systems cannot sync a folder. */
+static void sync_fences(const char *folder)
 {
-    AUTO_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_STR path = {0};
+    str_printf(&path, "%s/fences", folder);
+    AUTO_FD fd = open(path.text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0)
         (void)fsync(fd);
 }
@@ -83,12 +85,11 @@ static int seal(const char *shard, uint64_t rows, struct gm_error *err)
     rc = rc == 0 ? file_take_name(tmp, path, err) : rc;
     if (rc != 0)
         (void)unlink(tmp);
-    else
-        sync_folder(folder);
     return rc == -EEXIST ? 0 : rc; /* somebody was earlier: that one holds */
 }
 
-/* Opens the shards (one alone, or all) and seals each as it was found; once is enough. */
+/* Opens the shards (one alone, or all) and seals each as it was found; once is enough.
+ */
 static int seal_shards(const char *folder, const char *only, struct gm_error *err)
 {
     struct head head = {0};
@@ -98,11 +99,14 @@ static int seal_shards(const char *folder, const char *only, struct gm_error *er
         return rc;
     rc = only != NULL ? shards_open_one(folder, only, &head, &s, err)
                       : shards_open(folder, &head, &s, err);
-    for (unsigned i = 0; rc == 0 && i < shards_n_files(s); i++) {
+    unsigned n = rc == 0 ? shards_n_files(s) : 0;
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
         uint64_t rows;
         const char *path = shards_file(s, i, &rows);
         rc = shards_fenced(s, i) ? 0 : seal(path, rows, err);
     }
+    if (rc == 0 && n > 0)
+        sync_fences(folder);
     shards_close(s);
     head_free(&head);
     return rc;

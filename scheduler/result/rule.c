@@ -4,8 +4,6 @@
 #include "base/memory.h"
 #include "column.h"
 
-#define PIECES_MOST 100000u
-
 enum { KIND, DIVISOR, MODULUS, FIRST, STEP, TEXT, N_COLUMNS };
 
 static const struct {
@@ -116,7 +114,7 @@ int rule_load(hid_t stage,
         return 0;
     int rc = h5_open_group(stage, "varying", &at, err);
     rc = rc == 0 ? column_rows(at, columns[KIND].name, &n, err) : rc;
-    if (rc != 0 || n > PIECES_MOST)
+    if (rc != 0 || n > VARYING_PIECES_MOST)
         return rc != 0 ? rc : wrong(err);
     int64_t *rows = arena_alloc(a, n, N_COLUMNS * sizeof(*rows));
     for (unsigned c = 0; rc == 0 && c < N_COLUMNS; c++)

@@ -272,6 +272,8 @@ int varying_make(const struct jobspec *spec,
     }
     if (n > 0)
         add_text(&m, "}");
+    if (m.n > VARYING_PIECES_MOST)
+        return -ENOTSUP;
     *ret = (struct varying){.pieces = m.pieces, .n = m.n};
     return 0;
 }

@@ -27,8 +27,11 @@ struct varying { /* the pieces side by side; n 0: nothing varies */
     unsigned n;
 };
 
+#define VARYING_PIECES_MOST 100000u
+
 /* -ENOTSUP (err untouched): what varies depends on what other tasks committed, on which
- * files there are, or it is a command's. Everything is allocated in `a`. */
+ * files there are, takes more pieces than that, or it is a command's. Everything is
+ * allocated in `a`. */
 int varying_make(const struct jobspec *spec,
                  unsigned stage,
                  struct arena *a,

@@ -147,3 +147,22 @@ Test(sink, a_series_takes_what_was_put_into_the_parcel)
     parcel_free(s.parcel);
     rows_free(r);
 }
+
+/* A kernel may have nothing to point at where it has no bytes. */
+Test(rows, a_value_without_bytes_needs_no_pointer)
+{
+    AUTO_FREE(void) mem = xcalloc(1, ROWS_LEAST);
+    struct rows *r = rows_make(mem, ROWS_LEAST);
+    struct result_record none = value(1, NULL, 0);
+    rows_open(r, 7, 0, false, 0);
+    for (uint64_t i = 0; i < 3; i++)
+        cr_assert(rows_begin(r, 7, i) && rows_put(r, &none) && rows_end(r));
+    cr_assert(r->count == 3 && r->row_bytes == 0);
+    rows_free(r);
+    struct parcel *p = parcel_make();
+    none.kind = RESULT_SERIES;
+    for (int i = 0; i < 2; i++)
+        cr_assert_eq(parcel_append(p, &none, NULL), 0);
+    cr_assert_eq(parcel_bytes(p), 0);
+    parcel_free(p);
+}

@@ -100,3 +100,24 @@ Test(varying, what_no_arithmetic_knows_has_no_rule)
     cr_expect_eq(v.n, 0, "one task: nothing varies");
     cr_expect_eq(varying_make(s, 1, a, &v, NULL), -ENOTSUP);
 }
+
+/* A rule of that size is refused by who reads it. */
+Test(varying, a_rule_has_an_end)
+{
+    for (int over = 0; over < 2; over++) {
+        AUTO_STR text = {0};
+        str_add(&text,
+                "kernel: mlp.train\nmatrix: {w: [16, 32]}\n"
+                "args: {data: d.csv, layers: ['${w}'");
+        /* Each takes two pieces; two more for the key and the end. */
+        for (unsigned i = 1; i < VARYING_PIECES_MOST / 2 - 3 + 3u * (unsigned)over; i++)
+            str_add(&text, ", 1");
+        str_add(&text, "]}\n");
+        AUTO(jobspec) s = load(str_text(&text));
+        AUTO(arena) a = arena_make();
+        struct varying v = {.n = 0};
+        cr_assert_eq(varying_make(s, 0, a, &v, NULL), over ? -ENOTSUP : 0);
+        if (!over)
+            cr_assert(v.n > VARYING_PIECES_MOST - 10);
+    }
+}
