@@ -1,7 +1,7 @@
 /* A kernel for tests of lost ranks: x squared, summed over its group's ranks the long way
  * round, after `seconds`; each run of a task leaves a line in the file `log`. The task x
- * = `crash` takes its rank down by SIGSEGV: each time, or, where `once` names a file,
- * while that is there. */
+ * = `crash` takes the last rank of its group down by SIGSEGV: each time, or, where `once`
+ * names a file, while that is there; before, it fails, where `fail` names one. */
 #include "gridmill/kernel.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { P_X, P_CRASH, P_ONCE, P_LOG, P_SECONDS };
+enum { P_X, P_CRASH, P_ONCE, P_FAIL, P_LOG, P_SECONDS };
 
 static const struct gm_param_spec params[] = {
     [P_X] = {.name = "x", .help = "a number", .type = GM_PARAM_INT, .flags = GM_REQUIRED},
@@ -21,6 +21,9 @@ static const struct gm_param_spec params[] = {
                  .type = GM_PARAM_INT},
     [P_ONCE] = {.name = "once",
                 .help = "crash only while this file is there, and remove it",
+                .type = GM_PARAM_STRING},
+    [P_FAIL] = {.name = "fail",
+                .help = "that x fails first while this file is there, and removes it",
                 .type = GM_PARAM_STRING},
     [P_LOG] = {.name = "log",
                .help = "a line a run goes here",
@@ -100,9 +103,11 @@ static int step(void *self, struct gm_error *err)
     struct timespec t = {.tv_sec = (time_t)seconds};
     t.tv_nsec = (long)(1e9 * (seconds - (double)t.tv_sec));
     (void)nanosleep(&t, NULL);
+    bool bad = x == gm_param_int(p, P_CRASH) && comm->rank == comm->n_ranks - 1;
+    if (bad && gm_param_given(p, P_FAIL) && unlink(gm_param(p, P_FAIL)->as.s) == 0)
+        return gm_fail(err, -EIO, "failed as it was told");
     bool once = gm_param_given(p, P_ONCE);
-    if (x == gm_param_int(p, P_CRASH) && comm->rank == comm->n_ranks - 1 &&
-        (!once || unlink(gm_param(p, P_ONCE)->as.s) == 0))
+    if (bad && (!once || unlink(gm_param(p, P_ONCE)->as.s) == 0))
         (void)raise(SIGSEGV);
     int rc = square(comm, x, &out, err);
     if (rc == 0 && comm->rank == 0)
@@ -123,7 +128,7 @@ const struct gm_kernel test_crash_kernel = {
     .name = "test.crash",
     .summary = "takes its rank down",
     .params = params,
-    .n_params = 5,
+    .n_params = 6,
     .outputs = outputs,
     .n_outputs = 1,
     .traits = GM_ON_CPU | GM_TAKES_GROUP,
