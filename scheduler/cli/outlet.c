@@ -1,5 +1,6 @@
 /* See outlet.h. Invariant: a file of that name is never there in part. */
 #include "outlet.h"
+#include "base/auto.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,11 +28,27 @@ static bool is_special(const char *path)
     return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
+/* A table must never take the place of results, its own least of all. */
+static bool is_results(const char *path)
+{
+    static const unsigned char magic[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    unsigned char head[sizeof(magic)];
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, head, sizeof(head)) == (ssize_t)sizeof(head) &&
+           memcmp(head, magic, sizeof(magic)) == 0;
+}
+
 int outlet_open(const char *path, struct outlet *ret, struct gm_error *err)
 {
     struct outlet s = {.fd = STDOUT_FILENO};
     if (path != NULL && strcmp(path, "-") != 0) {
         bool special = is_special(path);
+        if (!special && is_results(path))
+            return gm_fail(err,
+                           -EEXIST,
+                           "%s: is an HDF5 file, and would be lost: remove it, or name "
+                           "another",
+                           path);
         AUTO_STR name = {0};
         str_printf(&name, "%s%s", path, special ? "" : ".part");
         s.path = path;

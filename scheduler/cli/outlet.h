@@ -12,7 +12,8 @@ struct outlet {
     int fd;
 };
 
-/* path NULL or "-": standard output. */
+/* path NULL or "-": standard output. A file of that name is replaced; one of HDF5 is not.
+ */
 int outlet_open(const char *path, struct outlet *ret, struct gm_error *err);
 /* Writes when enough has come together. -EPIPE: the reader went away, which is no fault:
  * stop. */
