@@ -155,13 +155,36 @@ static int put_rows(const struct export *e,
     return rc;
 }
 
-static int
-check(const struct export *e, const struct export_values *v, struct gm_error *err)
+/* The one that is meant: named, or the only output that there is. */
+static int choose(const struct export *e, struct export_values *v, struct gm_error *err)
+{
+    const struct reader_stage *s = reader_stage(e->w->r, e->w->first_stage);
+    bool named = args_has(&e->cli->args, "value");
+    AUTO_STR names = {0};
+    for (unsigned i = 0; i < s->n_outputs; i++)
+        str_printf(&names, "%s%s", i > 0 ? ", " : "", s->outputs[i].name);
+    if (!named && s->n_outputs == 1)
+        export_output(s, 0, v);
+    if (!named && s->n_outputs == 0)
+        return gm_fail(err,
+                       -EINVAL,
+                       "npy holds an array, and a command prints texts: --format csv or "
+                       "json with --value stdout");
+    if (v->n != 1 || (!named && s->n_outputs != 1))
+        return gm_fail(err,
+                       -EINVAL,
+                       "npy holds one array: name one output by --value (%s)",
+                       str_text(&names));
+    return 0;
+}
+
+static int check(const struct export *e, struct export_values *v, struct gm_error *err)
 {
     if (e->to_terminal)
         return gm_fail(err, -EINVAL, "npy is not for a terminal: give --output FILE");
-    if (!args_has(&e->cli->args, "value") || v->n != 1)
-        return gm_fail(err, -EINVAL, "npy holds one array: name one output by --value");
+    int rc = choose(e, v, err);
+    if (rc != 0)
+        return rc;
     if (v->items[0].kind == RESULT_STDOUT || v->items[0].kind == RESULT_STDERR)
         return gm_fail(err,
                        -EINVAL,
@@ -173,8 +196,8 @@ check(const struct export *e, const struct export_values *v, struct gm_error *er
 int export_npy(const struct export *e, struct gm_error *err)
 {
     struct export_values values;
-    struct reader_value shape;
-    uint64_t rows;
+    struct reader_value shape = {0};
+    uint64_t rows = 0;
     int rc = result_walk_only(e->w, "an array", err);
     if (rc != 0)
         return rc;

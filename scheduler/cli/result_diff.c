@@ -369,7 +369,7 @@ static void print_text(struct diff *d)
         str_printf(&out, "... and %" PRIu64 " more\n", d->n_found - MOST_SHOWN);
     if (d->n_found == 0)
         str_printf(&out, "equal: %" PRIu64 " tasks\n", d->n_tasks);
-    else
+    else if (d->n_tasks > 0) /* else no stage of the two can be compared */
         str_printf(
             &out, "%" PRIu64 " of %" PRIu64 " tasks differ\n", d->n_differ, d->n_tasks);
     terminal_print(out.text);

@@ -52,6 +52,24 @@ add(struct export_values *v, const char *name, uint32_t kind, uint32_t index, bo
         v->items[v->n++] = (struct export_value){name, kind, index, scalar};
 }
 
+static bool is_scalar(const struct reader_output *o)
+{
+    return o->ndim == 0 && (o->flags & (GM_SERIES | GM_MODEL | GM_RAGGED)) == 0;
+}
+
+static void add_output(const struct reader_stage *s, unsigned i, struct export_values *v)
+{
+    const struct reader_output *o = &s->outputs[i];
+    bool series = (o->flags & GM_SERIES) != 0;
+    add(v, o->name, series ? RESULT_SERIES : RESULT_OUTPUT, i, is_scalar(o));
+}
+
+void export_output(const struct reader_stage *s, unsigned i, struct export_values *ret)
+{
+    ret->n = 0;
+    add_output(s, i, ret);
+}
+
 void export_values(const struct export *e, unsigned stage, struct export_values *ret)
 {
     const struct reader_stage *s = reader_stage(e->w->r, stage);
@@ -59,11 +77,8 @@ void export_values(const struct export *e, unsigned stage, struct export_values 
     ret->n = 0;
     for (unsigned i = 0; i < s->n_outputs; i++) {
         const struct reader_output *o = &s->outputs[i];
-        bool series = (o->flags & GM_SERIES) != 0;
-        bool scalar =
-            o->ndim == 0 && (o->flags & (GM_SERIES | GM_MODEL | GM_RAGGED)) == 0;
-        if (named ? export_is_named(e, o->name) : scalar)
-            add(ret, o->name, series ? RESULT_SERIES : RESULT_OUTPUT, i, scalar);
+        if (named ? export_is_named(e, o->name) : is_scalar(o))
+            add_output(s, i, ret);
     }
     if (s->kernel[0] == '\0' && export_is_named(e, "stdout"))
         add(ret, "stdout", RESULT_STDOUT, 0, false);

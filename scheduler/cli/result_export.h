@@ -31,6 +31,8 @@ struct export
 /* Those that --value names, else the stage's scalars; n 0: none of that name is here, or
  * there is none. */
 void export_values(const struct export *e, unsigned stage, struct export_values *ret);
+/* One output alone. */
+void export_output(const struct reader_stage *s, unsigned i, struct export_values *ret);
 /* Is the value named by some --value? */
 bool export_is_named(const struct export *e, const char *name);
 

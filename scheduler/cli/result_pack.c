@@ -9,6 +9,7 @@
 #include "engine/summary.h"
 #include "flat.h"
 #include "result/pack.h"
+#include "result/reader.h"
 #include "result/unpack.h"
 #include "result_parts.h"
 #include "say.h"
@@ -49,9 +50,22 @@ static void name_both(struct packing *p, const char *given)
     p->folder = str_steal(&folder);
 }
 
-/* How the job wants its results; --compress is stronger. */
-static void read_wishes(struct packing *p, const char *canonical)
+/* The job's canonical form; the caller's. NULL: nothing tells it. */
+static char *canonical_of(const struct packing *p)
 {
+    AUTO(reader) r = NULL;
+    const char *text = NULL;
+    if (p->plan != NULL)
+        text = p->plan->canonical;
+    else if (reader_open(p->file, &r, NULL) == 0)
+        text = reader_job_text(r, "canonical");
+    return text != NULL ? xstrdup(text) : NULL;
+}
+
+/* How the job wants its results; --compress is stronger. */
+static void read_wishes(struct packing *p)
+{
+    AUTO_FREE(char) canonical = canonical_of(p);
     static const char front[] = "attributes.user.gridmill.results.";
     const char *compress = args_value(&p->cli->args, "compress");
     struct flat f = {0};
@@ -213,7 +227,7 @@ int result_pack(const struct cli *cli)
     name_both(&p, cli->args.words[1]);
     int rc = load(&p, &err);
     if (rc == 0)
-        read_wishes(&p, p.plan != NULL ? p.plan->canonical : NULL);
+        read_wishes(&p);
     if (rc == 0)
         rc = pack(&p, &err);
     if (rc == 0)

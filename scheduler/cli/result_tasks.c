@@ -86,8 +86,10 @@ static int row_words(struct result_walk *w,
     rc = result_row_text(w, row, RESULT_MESSAGE, &message, err);
     if (rc != 0)
         return rc;
-    if (message.nbytes > 0)
-        str_printf(out, "%s%s", out->len > 0 ? ": " : "", (const char *)message.data);
+    const char *why = message.nbytes > 0                   ? (const char *)message.data
+                      : row->task.status == RESULT_SKIPPED ? "needs a task that failed"
+                                                           : "";
+    str_printf(out, "%s%s", out->len > 0 && *why != '\0' ? ": " : "", why);
     free(message.data);
     return 0;
 }

@@ -29,7 +29,7 @@ expect 0 "$GRIDMILL" result tasks mix.h5
 [ "$(wc -l <out)" -eq 16 ] || fail "$(wc -l <out) lines"
 says '^train +0  done +1 +[01] +[0-9.]+ .?s  init-seed=1 lr=0.1$'
 says '^say +3  failed .*code=3 word=a,b: exit status 3$'
-says '^after +0  skipped +0$'
+says '^after +0  skipped +0 +needs a task that failed$'
 expect 0 "$GRIDMILL" result tasks mix.h5 --status failed,skipped --json
 "$PYTHON" - <<'END' || fail "tasks --json"
 import json
@@ -170,6 +170,7 @@ says 'loss'
 expect 0 "$GRIDMILL" run -q --ranks 1 --results true.h5 -- true
 expect 1 "$GRIDMILL" result diff first.h5 true.h5
 says '^train: only in the first$'
+says_not 'of 0 tasks'
 says 'true.*: only in the second$'
 
 # A run that was killed: its shards are read.
@@ -236,7 +237,15 @@ p = 'stages/data/outputs/model/data'
 g = h5py.File('plain.h5')
 assert f[p].compression == 'gzip' and g[p].compression is None
 assert f['job'].attrs['outcome'] == b'done' == g['job'].attrs['outcome']" whole.h5
+expect 0 "$GRIDMILL" result pack plain.h5 -o again.h5 # as the job says
+h5 "assert f['stages/data/outputs/model/data'].compression == 'gzip'" again.h5
 [ -z "$(find . -name 'plain.h5.*')" ] || fail "a folder is left"
+
+# npy of the only output needs no name.
+printf 'ranks: 1\nmatrix: {i: 0-4}\nkernel: noop\nargs: {width: 8}\n' >noop.yaml
+expect 0 "$GRIDMILL" run noop.yaml -q
+expect 0 "$GRIDMILL" result export noop.h5 -o noop.npy
+"$PYTHON" -c 'import numpy as np; a = np.load("noop.npy"); assert a.shape == (5, 8) and a[3, 0] == 3' || fail "npy"
 
 # Usage: one sentence, exit 2; a file is there whole or not at all.
 refused() # REGEX ARGS...
@@ -261,6 +270,10 @@ refused 'must be csv, json or npy' export --format xlsx mix.h5
 refused 'say what it is to be' export --stage say -o say.txt mix.h5
 refused 'there are model, loss' export --stage train --value los mix.h5
 refused 'name one output by --value' export --stage train -o x.npy mix.h5
+refused '\(model, loss, ' export --stage train -o x.npy mix.h5
+refused 'a command prints texts' export --stage say -o x.npy mix.h5
+refused 'mix.h5: is an HDF5 file, and would be lost' export --stage say --format csv -o mix.h5 mix.h5
+refused 'first.h5: is an HDF5 file' tasks -o first.h5 mix.h5
 refused 'texts are no array' export --stage say --value stdout -o x.npy mix.h5
 refused 'has the shape' export --stage score --value class -o x.npy mix.h5
 refused 'a line for each of its elements' export --stage score --value class --value row mix.h5
