@@ -150,12 +150,11 @@ void writer_fail(struct writer *w, const struct gm_error *err)
 static int look_for_fence(const struct writer *w, struct gm_error *err)
 {
     return shard_fenced(w->shard)
-               ? gm_fail(
-                     err,
-                     -EOWNERDEAD,
-                     "its shard was sealed, since it was given up for lost or another "
-                     "launch has taken over; what it had not committed by then runs "
-                     "elsewhere")
+               ? gm_fail(err,
+                         -EOWNERDEAD,
+                         "its shard was sealed or is gone: it was given up for lost, or "
+                         "another launch has taken over; what it had not committed by "
+                         "then runs elsewhere")
                : 0;
 }
 

@@ -517,7 +517,7 @@ int shard_flush(struct shard *s, struct gm_error *err)
 
 bool shard_fenced(const struct shard *s)
 {
-    return file_exists(s->fence);
+    return file_exists(s->fence) || !file_exists(s->path);
 }
 
 uint64_t shard_pending(const struct shard *s)

@@ -37,8 +37,8 @@ int shard_rows(struct shard *s, const struct result_rows *r, struct gm_error *er
 int shard_rank(struct shard *s, const struct result_rank *rank, struct gm_error *err);
 /* After it returns 0 the batch's commits are seen by readers. */
 int shard_flush(struct shard *s, struct gm_error *err);
-/* Somebody fenced this shard (fence.h): what is written from now on counts for nothing.
- */
+/* Somebody fenced this shard (fence.h), or moved or removed the job's folder: what is
+ * written from now on counts for nothing. */
 bool shard_fenced(const struct shard *s);
 uint64_t shard_pending(const struct shard *s); /* bytes added and not flushed */
 int shard_close(struct shard *s,

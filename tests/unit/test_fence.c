@@ -293,3 +293,23 @@ Test(fence, of_many_that_make_a_shard_at_once_each_has_its_own)
     cr_expect_eq(committed_in(f.file), MANY);
     fixture_drop(&f);
 }
+
+/* A resume under another name moved the folder, or --force removed it. */
+Test(fence, a_shard_that_is_gone_is_as_good_as_fenced)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    fixture_make(&f, NULL, 20, 1);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    commit(s, 0, 5);
+    cr_expect(!shard_fenced(s));
+    AUTO_STR other = {0};
+    str_printf(&other, "%s.moved", f.folder);
+    cr_assert_eq(rename(f.folder, other.text), 0);
+    cr_expect(shard_fenced(s));
+    ok(shard_close(s, &err), &err);
+    cr_expect_eq(committed_in(other.text), 5);
+    ok(file_remove_tree(other.text, &err), &err);
+    fixture_drop(&f);
+}
