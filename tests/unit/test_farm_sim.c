@@ -1,7 +1,8 @@
 /* The farm and the boards of several hosts in virtual time: random tasks, messages that
- * take a while, ranks that die. Every task is committed once, nothing hangs, and hosts
- * end together. The board is the real one, in plain memory; of dispatch.c, which needs
- * MPI, the order of steps is followed here. */
+ * take a while, attempts that fail, ranks that die. Every task is committed once, no
+ * attempt's number is given twice, nothing hangs, and hosts end together. The board is
+ * the real one, in plain memory; of dispatch.c, which needs MPI, the order of steps is
+ * followed here. */
 #include "base/memory.h"
 #include "result/record.h"
 #include "runner/board.h"
@@ -39,9 +40,14 @@ struct event {
 };
 
 struct run_of { /* tasks that were finished and are not committed */
-    uint32_t stage;
+    uint32_t stage, attempt;
     uint64_t task;
     double seconds;
+};
+
+struct tried_by { /* attempts that a rank committed, none of them the last */
+    uint32_t stage, attempts;
+    uint64_t task;
 };
 
 struct rank {
@@ -51,12 +57,14 @@ struct rank {
     bool claimed;
     struct board_claim claim;
     uint64_t task, life, version, given, low_version;
-    uint32_t stage;
+    uint32_t stage, attempt;
     double began, last_sent, last_got;
     struct farm_assign group;
     uint32_t members[MOST_RANKS];
     struct run_of *finished;
     size_t n_finished;
+    struct tried_by *tried;
+    size_t n_tried;
     struct board_lot *lots;
     size_t n_lots;
 };
@@ -77,8 +85,8 @@ struct sim {
     double now, last_end, work, longest;
     float *seconds[MOST_STAGES];
     unsigned char *commits[MOST_STAGES]; /* how often each task was */
-    unsigned char *running;
-    double latency;
+    uint64_t *numbers[MOST_STAGES];      /* bits: its attempts that are on file */
+    double latency, failing;             /* this share of attempts fails */
 };
 
 static double uniform(struct sim *s)
@@ -164,12 +172,24 @@ static void report(struct sim *s, struct rank *r, struct farm_report report)
     board_reported(r->board, report.stage, report.first, report.count);
 }
 
+static void number(struct sim *s, uint32_t stage, uint64_t task, uint32_t attempt)
+{
+    uint64_t bit = UINT64_C(1) << attempt % 64;
+    cr_assert((s->numbers[stage][task] & bit) == 0,
+              "task %" PRIu64 " of %u: attempt %u twice",
+              task,
+              stage,
+              attempt);
+    s->numbers[stage][task] |= bit;
+}
+
 static void commit(struct sim *s, struct rank *r)
 {
     for (size_t i = 0; i < r->n_finished; i++) {
         const struct run_of *f = &r->finished[i];
         unsigned char *times = &s->commits[f->stage][f->task];
         cr_assert_eq((*times)++, 0, "task %" PRIu64 " of %u twice", f->task, f->stage);
+        number(s, f->stage, f->task, f->attempt);
     }
 }
 
@@ -193,7 +213,8 @@ static void flush(struct sim *s, struct rank *r)
 static void finish_task(struct sim *s, struct rank *r)
 {
     r->finished = xrealloc(r->finished, r->n_finished + 1, sizeof(*r->finished));
-    r->finished[r->n_finished++] = (struct run_of){r->stage, r->task, s->now - r->began};
+    r->finished[r->n_finished++] =
+        (struct run_of){r->stage, r->attempt, r->task, s->now - r->began};
     board_running(r->board, UINT32_MAX, 0);
     s->last_end = s->now;
     if (!r->flushing) {
@@ -205,14 +226,25 @@ static void finish_task(struct sim *s, struct rank *r)
     }
 }
 
-static void start_task(struct sim *s, struct rank *r, uint32_t stage, uint64_t task)
+static void
+start_task(struct sim *s, struct rank *r, uint32_t stage, uint64_t task, uint32_t attempt)
 {
     r->computing = true;
     r->stage = stage;
     r->task = task;
+    r->attempt = attempt;
     r->began = s->now;
     board_running(r->board, stage, task);
     go_at(s, (unsigned)(r - s->ranks), s->now + (double)s->seconds[stage][task]);
+}
+
+/* The attempt has failed, and is on file; the next one begins. */
+static void try_again(struct sim *s, struct rank *r)
+{
+    number(s, r->stage, r->task, r->attempt);
+    r->tried = xrealloc(r->tried, r->n_tried + 1, sizeof(*r->tried));
+    r->tried[r->n_tried++] = (struct tried_by){r->stage, r->attempt, r->task};
+    start_task(s, r, r->stage, r->task, r->attempt + 1);
 }
 
 static void say(struct sim *s, struct rank *r, enum word word)
@@ -265,7 +297,8 @@ static void give_up_group(struct sim *s, struct rank *r)
                (struct farm_report){.stage = r->group.stage,
                                     .outcome = FARM_RETURNED,
                                     .first = r->group.first,
-                                    .count = 1});
+                                    .count = 1,
+                                    .attempts = r->attempt > 0 ? r->attempt - 1 : 0});
     r->group.n_members = 0;
     go_at(s, rank, s->now);
 }
@@ -275,10 +308,11 @@ static void start_group(struct sim *s, struct rank *r)
     unsigned rank = (unsigned)(r - s->ranks);
     const struct rank *lead = &s->ranks[r->members[0]];
     r->has_group = r->told_idle = r->idle = false;
+    r->attempt = 0;
     if (lost_member(s, r)) {
         give_up_group(s, r);
     } else if (r == lead) {
-        start_task(s, r, r->group.stage, r->group.first);
+        start_task(s, r, r->group.stage, r->group.first, r->group.attempt + 1);
     } else if (lead->group.epoch > r->group.epoch ||
                (lead->group.epoch == r->group.epoch && lead->group.n_members == 0)) {
         r->group.n_members = 0; /* it is over */
@@ -293,7 +327,7 @@ static void look_for_work(struct sim *s, struct rank *r)
 {
     uint64_t task;
     if (r->claimed && board_take(r->board, 1, &task) > 0) {
-        start_task(s, r, r->claim.stage, task);
+        start_task(s, r, r->claim.stage, task, r->claim.attempt + 1);
         return;
     }
     r->claimed = false;
@@ -309,7 +343,7 @@ static void look_for_work(struct sim *s, struct rank *r)
         r->idle = r->told_idle = false;
         see_low(s, r);
         cr_assert_eq(board_take(r->board, 1, &task), 1);
-        start_task(s, r, r->claim.stage, task);
+        start_task(s, r, r->claim.stage, task, r->claim.attempt + 1);
         return;
     }
     r->idle = r->told_idle = true;
@@ -318,6 +352,10 @@ static void look_for_work(struct sim *s, struct rank *r)
 
 static void rank_goes(struct sim *s, struct rank *r)
 {
+    if (r->computing && r->stage != UINT32_MAX && uniform(s) < s->failing) {
+        try_again(s, r);
+        return;
+    }
     if (r->computing) {
         r->computing = false;
         finish_task(s, r);
@@ -453,6 +491,16 @@ static void seal(struct sim *s, struct rank *r)
             farm_report(s->farm, &known);
         }
     }
+    for (size_t i = 0; i < r->n_tried; i++) {
+        const struct tried_by *t = &r->tried[i];
+        struct farm_report tried = {.stage = t->stage,
+                                    .outcome = FARM_TRIED,
+                                    .first = t->task,
+                                    .count = 1,
+                                    .attempts = t->attempts};
+        if (s->commits[t->stage][t->task] == 0)
+            farm_report(s->farm, &tried);
+    }
     if (board_was_running(r->board, r->seat, &stage, &task) &&
         s->commits[stage][task] == 0)
         farm_crashed(s->farm, (unsigned)(r - s->ranks), stage, task);
@@ -530,6 +578,8 @@ static void hand_out(struct sim *s)
     struct farm_verdict v;
     while (farm_next_verdict(s->farm, &v) > 0) {
         bool ends = v.status != RESULT_RETRIED;
+        if (v.status != RESULT_SKIPPED)
+            number(s, v.stage, v.first, v.attempt);
         for (uint64_t t = v.first; ends && t < v.first + v.count; t++)
             cr_assert_eq(s->commits[v.stage][t]++, 0, "a verdict on what is over");
     }
@@ -564,8 +614,10 @@ static void set_up(struct sim *s)
         seats[r] = (struct farm_seat){.host = s->ranks[r].host, .cores = 1};
         go_at(s, r, s->latency * uniform(s));
     }
-    for (unsigned i = 0; i < s->spec.n_stages; i++)
+    for (unsigned i = 0; i < s->spec.n_stages; i++) {
         s->commits[i] = xcalloc(s->stages[i].n_tasks + 1, 1);
+        s->numbers[i] = xcalloc(s->stages[i].n_tasks + 1, sizeof(uint64_t));
+    }
     struct farm_setup setup = {
         .spec = &s->spec, .seats = seats, .n_ranks = s->n_ranks, .n_hosts = s->n_hosts};
     s->farm = farm_make(&setup);
@@ -577,12 +629,14 @@ static void tear_down(struct sim *s)
     for (unsigned r = 0; r < s->n_ranks; r++) {
         board_close(s->ranks[r].board);
         free(s->ranks[r].finished);
+        free(s->ranks[r].tried);
         free(s->ranks[r].lots);
     }
     for (unsigned h = 0; h < s->n_hosts; h++)
         free(s->boards[h]);
     for (unsigned i = 0; i < s->spec.n_stages; i++) {
         free(s->commits[i]);
+        free(s->numbers[i]);
         free(s->seconds[i]);
     }
     for (size_t i = 0; i < s->n_events; i++)
@@ -744,6 +798,7 @@ static void random_job(struct sim *s)
     s->n_ranks = 1 + (unsigned)(12 * uniform(s));
     s->per_host = 1 + (unsigned)(6 * uniform(s));
     s->latency = uniform(s) < 0.5 ? 1e-4 : 1e-2;
+    s->failing = uniform(s) < 0.5 ? 0 : 0.2;
     uint64_t n = 1 + (uint64_t)(400 * uniform(s));
     for (unsigned i = 0; i < n_stages; i++) {
         unsigned group = uniform(s) < 0.3 ? 2 + (unsigned)(3 * uniform(s)) : 1;
