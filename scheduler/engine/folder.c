@@ -42,20 +42,29 @@ static int lock_failure(int fd, const char *path, const char *name, struct gm_er
         owner);
 }
 
+/* Was the file moved or removed while we waited for its lock? */
+static bool is_another(int fd, const char *name)
+{
+    struct stat ours, there;
+    return fstat(fd, &ours) != 0 || stat(name, &there) != 0 ||
+           ours.st_ino != there.st_ino || ours.st_dev != there.st_dev;
+}
+
 /* Takes PATH/lock without waiting. -EBUSY: another run has it. */
 static int take_lock(const char *path, int *ret, struct gm_error *err)
 {
     AUTO_STR name = {0};
     str_printf(&name, "%s/lock", path);
-    int fd = open(name.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    AUTO_FD fd = open(name.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0)
         return fail(err, name.text);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        int rc = lock_failure(fd, path, name.text, err);
-        (void)close(fd);
-        return rc;
-    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return lock_failure(fd, path, name.text, err);
+    if (is_another(fd, name.text))
+        return gm_fail(
+            err, -EBUSY, "%s: another run has just begun or ended there", path);
     *ret = fd;
+    fd = -1;
     return 0;
 }
 
@@ -103,13 +112,18 @@ static int check_parent(const char *file, struct gm_error *err)
     return 0;
 }
 
+static bool holds(const char *path, const char *name)
+{
+    AUTO_STR all = {0};
+    str_printf(&all, "%s/%s", path, name);
+    return file_exists(all.text);
+}
+
 /* FILE.gm.old goes only when it is one of ours: somebody's own folder may be called so.
  */
 static int check_old_folder(const char *old, struct gm_error *err)
 {
-    AUTO_STR name = {0};
-    str_printf(&name, "%s/lock", old);
-    if (!file_exists(old) || file_exists(name.text))
+    if (!file_exists(old) || holds(old, "lock"))
         return 0;
     return gm_fail(
         err,
@@ -118,17 +132,22 @@ static int check_old_folder(const char *old, struct gm_error *err)
         old);
 }
 
-/* What an earlier run left: refused, or (force) moved to FILE.gm.old once its lock is
- * ours. */
-static int clear_folder(const char *path, bool force, struct gm_error *err)
+/* All that a run has written that was killed before its plan was there. */
+static bool drop_unbegun(const char *path)
 {
-    if (!file_exists(path))
-        return 0;
-    AUTO_FD lock = -1;
-    int rc = take_lock(path, &lock, err);
-    if (rc != 0)
-        return rc;
-    if (!force)
+    static const char *const names[] = {"plan.json.tmp", "lock"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        AUTO_STR all = {0};
+        str_printf(&all, "%s/%s", path, names[i]);
+        (void)unlink(all.text);
+    }
+    return rmdir(path) == 0;
+}
+
+/* 0: there was no run, and the folder went. */
+static int refuse_folder(const char *path, struct gm_error *err)
+{
+    if (holds(path, "plan.json"))
         return gm_fail(
             err,
             -EEXIST,
@@ -138,6 +157,33 @@ static int clear_folder(const char *path, bool force, struct gm_error *err)
             (int)(strlen(path) - strlen(".gm")),
             path,
             path);
+    if (drop_unbegun(path))
+        return 0;
+    return gm_fail(err,
+                   -EEXIST,
+                   "%s: is left over from a run that was over, for it has no plan.json: "
+                   "remove it",
+                   path);
+}
+
+/* What an earlier run left: refused, or (force) moved to FILE.gm.old once its lock is
+ * ours. */
+static int clear_folder(const char *path, bool force, struct gm_error *err)
+{
+    if (!file_exists(path))
+        return 0;
+    if (!force && !holds(path, "lock") && !holds(path, "plan.json"))
+        return gm_fail(err,
+                       -EEXIST,
+                       "%s: is in the way, and no job folder: move it, or give other "
+                       "--results",
+                       path);
+    AUTO_FD lock = -1;
+    int rc = take_lock(path, &lock, err);
+    if (rc != 0)
+        return rc;
+    if (!force)
+        return refuse_folder(path, err);
     AUTO_STR old = {0};
     str_printf(&old, "%s.old", path);
     rc = check_old_folder(old.text, err);
@@ -242,7 +288,14 @@ take_over(struct folder *f, const struct plan *plan, double limit, struct gm_err
     int rc = await_packing(f->path, limit, &packing, err);
     if (rc == 0 && strcmp(f->path, plan->folder) != 0) {
         if (rename(f->path, plan->folder) != 0)
-            return fail(err, plan->folder);
+            return errno == EXDEV
+                       ? gm_fail(err,
+                                 -EXDEV,
+                                 "%s: is on another file system than %s: give --results "
+                                 "on the same one, or move that folder there first",
+                                 plan->results,
+                                 f->path)
+                       : fail(err, plan->folder);
         free(f->path);
         f->path = xstrdup(plan->folder);
     }
@@ -295,6 +348,9 @@ int folder_again(struct folder *f, const struct plan *plan, struct gm_error *err
 
 int folder_remove(struct folder *f, struct gm_error *err)
 {
+    AUTO_STR plan = {0};
+    str_printf(&plan, "%s/plan.json", f->path);
+    (void)unlink(plan.text); /* first: a folder without it is no run */
     return file_remove_tree(f->path, err);
 }
 

@@ -118,6 +118,27 @@ static int find_folder(const char *results, bool failed, char **ret, struct gm_e
                    folder.text);
 }
 
+/* Killed while it went, after the pack; or before there was anything to run. */
+static int
+no_plan(const char *folder, const char *results, bool failed, struct gm_error *err)
+{
+    char id[64];
+    packed_id(results, id);
+    if (id[0] == '\0')
+        return gm_fail(err,
+                       -ENOENT,
+                       "%s: has no plan.json, so there is no run to go on with: start it "
+                       "with gridmill run",
+                       folder);
+    return gm_fail(err,
+                   -EALREADY,
+                   "%s: is whole, %s: %s is left over and can be removed",
+                   results,
+                   failed ? "and its folder is in the way of another run of its tasks"
+                          : "there is nothing to resume",
+                   folder);
+}
+
 /* failed: of a file that is whole, too. */
 static int load_plan(const char *folder,
                      const char *results,
@@ -130,11 +151,7 @@ static int load_plan(const char *folder,
     char id[64];
     str_printf(&path, "%s/plan.json", folder);
     if (!file_exists(path.text))
-        return gm_fail(err,
-                       -EINVAL,
-                       "%s: has no plan.json, so no run of it was begun: remove the "
-                       "folder and start it with gridmill run",
-                       folder);
+        return no_plan(folder, results, failed, err);
     int rc = plan_load(path.text, &plan, err);
     if (rc < 0)
         return rc;

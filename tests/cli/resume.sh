@@ -148,12 +148,47 @@ expect 2 "$GRIDMILL" resume failing.h5 --failed
 says 'no task of it has failed'
 [ ! -e failing.h5.gm ] || fail "a folder is left"
 
-# Killed between the rename of FILE and the removal of its folder.
-mkdir job.h5.gm
+# Killed between the rename of FILE and the end of its folder's removal, whose plan goes first.
+interrupted
+cp -r job.h5.gm kept.h5.gm
+expect 0 "$GRIDMILL" resume job.h5 -q
+mv kept.h5.gm job.h5.gm
 h5 "open('job.h5.gm/plan.json', 'wb').write(f['job/plan'][()])" job.h5
+for state in plan shards lock; do
+    case $state in
+        shards) rm job.h5.gm/plan.json ;;
+        lock) rm -r job.h5.gm/shards job.h5.gm/job.h5 ;;
+    esac
+    expect 2 "$GRIDMILL" resume job.h5
+    says 'job\.h5: is whole, .*job\.h5\.gm is left over and can be removed'
+    expect 2 "$GRIDMILL" run job.yaml
+    says 'results are there already'
+    expect 2 env SLURM_RESTART_COUNT=1 "$GRIDMILL" run job.yaml
+    says 'results are there already'
+    [ "$(hash_of job.h5)" = "$want" ] || fail "$state: another result"
+    [ $state = plan ] && continue
+    expect 2 "$GRIDMILL" resume job.h5 --failed
+    says 'job\.h5: is whole, .*in the way'
+done
+
+# Killed before the plan was written: there is no run, and nothing of one.
+rm -r job.h5 job.h5.gm
+mkdir job.h5.gm
+touch job.h5.gm/lock
 expect 2 "$GRIDMILL" resume job.h5
-says 'is whole'
+says 'has no plan\.json, .*gridmill run'
+expect 0 env SLURM_RESTART_COUNT=1 "$GRIDMILL" run job.yaml -q
+[ "$(hash_of job.h5)" = "$want" ] || fail "another result"
+# What has shards, or was never a job's, is not taken for that.
+interrupted
+rm job.h5.gm/plan.json
+expect 2 "$GRIDMILL" run job.yaml
+says 'job\.h5\.gm: is left over .*remove it'
 rm -r job.h5.gm
+mkdir job.h5.gm
+expect 2 "$GRIDMILL" run job.yaml
+says 'job\.h5\.gm: is in the way'
+rmdir job.h5.gm || fail "something was written into a folder that is not ours"
 
 # A task that would not end before the time is over is not begun: exit 5, and the rest later.
 cat >timed.yaml <<'END'
