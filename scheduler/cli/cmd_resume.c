@@ -82,6 +82,7 @@ static const struct option_spec options[] = {
     OPTION_RANKS,
     OPTIONS_PER_RANK,
     {"failed", 0, NULL, "run failed tasks again, too"},
+    OPTION_TIME,
     OPTION_RESULTS,
     OPTION_HOSTS,
     OPTION_HOSTFILE,

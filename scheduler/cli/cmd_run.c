@@ -284,7 +284,7 @@ const struct command cmd_run = {
     .help =
         "Places the job's ranks on this machine (or on --hosts, or on the hosts of the\n"
         "Slurm allocation it is called in), starts them, and leaves one HDF5 file.\n"
-        " Ctrl-C drains: what is committed stays readable, exit code 5; a\n"
+        "Ctrl-C drains: what is committed stays readable, exit code 5; a\n"
         "second Ctrl-C ends the ranks at once. FILE - is standard input.\n"
         "\n"
         "The jobs of a file of several documents run one after another, each when its\n"

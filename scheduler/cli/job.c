@@ -24,13 +24,19 @@ static int check_ranks(const char *text, struct gm_error *err)
         err, -EINVAL, "--ranks %s: must be a whole number from 1 to 9999999", text);
 }
 
-/* results.file="/absolute path": JSON quoting is YAML's, too. */
+/* JSON quoting is YAML's, too. */
+static char *quoted(struct arena *a, const char *text)
+{
+    AUTO_JSON j = {.pretty = false};
+    json_string(&j, text);
+    return arena_strdup(a, j.out.text);
+}
+
+/* results.file="/absolute path" */
 static char *results_set(struct arena *a, const char *file)
 {
     AUTO_FREE(char) path = file_absolute(NULL, file);
-    AUTO_JSON j = {.pretty = false};
-    json_string(&j, path);
-    return arena_printf(a, "results.file=%s", j.out.text);
+    return arena_printf(a, "results.file=%s", quoted(a, path));
 }
 
 /* mapping={"map-by":"core", ...}: Open MPI's options in the place of the file's mapping;
@@ -128,6 +134,12 @@ int job_sets(const struct cli *cli,
     const char *verify = args_value(args, "verify-binding");
     if (verify != NULL)
         sets[n++] = arena_printf(a, "verify-binding=%s", verify);
+    const char *time = args_value(args, "time"), *name = args_value(args, "name");
+    bool command = job_is_command(cli); /* its document has them (format_command) */
+    if (time != NULL && !command)
+        sets[n++] = arena_printf(a, "time=%s", time);
+    if (name != NULL && !command)
+        sets[n++] = arena_printf(a, "name=%s", quoted(a, name));
     *ret = sets;
     *ret_n = n;
     return 0;

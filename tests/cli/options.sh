@@ -22,6 +22,11 @@ expect 0 "$GRIDMILL" run job.yaml --ranks 1 --force
 expect 0 "$GRIDMILL" run job.yaml --results "$work/other.h5" --ranks 1 --set matrix.x=[7]
 [ "$(hash_of other.h5)" != "$first" ] || fail "--set changed nothing"
 h5 "assert len(f['tasks']['index']) == 1" other.h5
+expect 0 "$GRIDMILL" check job.yaml --canonical --name 12 --time 1.5m
+says '"duration": ?90'
+says '"name": ?"12"'
+expect 2 "$GRIDMILL" run job.yaml --results "$work/none.h5" --time soon
+says "time: 'soon' is no duration"
 expect 2 "$GRIDMILL" run job.yaml --results "$work/none.h5" --set matrx.x=7
 says matrx
 nothing_left none.h5
