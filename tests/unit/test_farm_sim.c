@@ -271,6 +271,7 @@ static void end_group(struct sim *s, struct rank *lead)
             r->group.epoch == lead->group.epoch) {
             r->computing = false;
             r->group.n_members = 0;
+            board_running(r->board, UINT32_MAX, 0);
             go_at(s, lead->members[m], s->now);
         }
     }
@@ -320,6 +321,7 @@ static void start_group(struct sim *s, struct rank *r)
     } else {
         r->computing = true; /* until its lead says so */
         r->stage = UINT32_MAX;
+        board_running(r->board, r->group.stage, r->group.first);
     }
 }
 
