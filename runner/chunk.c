@@ -253,7 +253,7 @@ static bool run_apart(struct chunk *c, uint64_t task, unsigned tried)
                                 .attempt = tried,
                                 .n_members = 1,
                                 .members = &self};
-    if (worker_task(c->w, &alone, task, &tried))
+    if (!c->ports.stopping(c->ports.ctx) && worker_task(c->w, &alone, task, &tried))
         return true;
     worker_give_back(c->w, c->claim->stage, task, 1, tried);
     return false;

@@ -96,7 +96,7 @@ start_it(const struct attempt *a, struct tasks_command *command, struct gm_error
                                  .cwd = a->spec->dir,
                                  .in = p->input >= 0 ? p->input : p->null,
                                  .timeout = stage->timeout,
-                                 .stop = pulse_stopping,
+                                 .stop = pulse_pressing,
                                  .stop_ctx = a->pulse,
                                  .most_output = stage->most_output,
                                  .spill = a->plan->folder,
@@ -151,6 +151,15 @@ static int judge(const struct exec_end *end, double timeout, struct gm_error *er
     }
 }
 
+/* Slurm sends its signals to all processes of a step, ranks and commands alike: such a
+ * command did not fail. */
+static bool was_told_to_stop(const struct attempt *a, int signal)
+{
+    bool asks = signal == SIGTERM || signal == SIGINT || signal == SIGUSR1 ||
+                signal == SIGUSR2 || signal == SIGHUP;
+    return asks && pulse_stopping(a->pulse);
+}
+
 int command_end(const struct attempt *a,
                 int rc,
                 struct parcel *parcel,
@@ -161,7 +170,7 @@ int command_end(const struct attempt *a,
     const struct exec_end *end = &p->end;
     if (rc == 0 && a->look != NULL) /* it may have moved us */
         a->look(a->look_ctx, end->seen);
-    if (rc == 0 && p->child.stopped)
+    if (rc == 0 && (p->child.stopped || was_told_to_stop(a, end->signal)))
         rc = gm_fail(err, -ECANCELED, "asked to stop");
     else if (rc == 0)
         rc = judge(end, p->spec.timeout, err);

@@ -196,7 +196,10 @@ static bool end_attempt(struct crew *c, struct lane *lane, int rc, struct gm_err
         rc < 0 && worker_may_retry(&a->spec->stages[a->stage], end.reason, a->number);
     worker_commit(w, a, &end, rc, again, lane->parcel, err);
     board_done(w->setup->board, a->stage, 1, end.end - end.start);
-    return again;
+    bool later = again && pulse_stopping(a->pulse);
+    if (later)
+        worker_give_back(w, a->stage, a->task, 1, a->number);
+    return again && !later;
 }
 
 /* The lane's task from its next attempt on, until one runs or it is over: then the lane

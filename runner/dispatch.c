@@ -8,7 +8,7 @@
  *   HOLD     0 -> rank     loss, u32: lost ranks[n]           freeze, say what you hold
  *   HELD     rank -> 0     held_head, board_claim[], crash[]
  *   THAW     0 -> rank     loss                               clear the board and go on
- *   STOP     rank -> 0, 0 -> all   empty                      end what runs, no more
+ *   STOP     rank -> 0, 0 -> all   u32: enum pulse_stop       end what runs, no more
  *   WORD     any -> any    watch_word
  * Invariant: one sender's messages stay in order. So what a rank reported before it said
  * HELD is known before, and a rank that said so has no lot left that it did not post. */
@@ -188,16 +188,17 @@ void dispatch_report(struct dispatch *d, struct farm_report *reports, size_t n)
     }
 }
 
-void dispatch_stop(struct dispatch *d)
+void dispatch_stop(struct dispatch *d, enum pulse_stop level)
 {
+    uint32_t word = level;
     if (d->rank != 0) {
-        post(d, 0, TAG_STOP, NULL, 0);
+        post(d, 0, TAG_STOP, &word, sizeof(word));
         return;
     }
     farm_stop(d->farm);
     for (unsigned to = 1; to < d->n_ranks; to++) {
         if (!d->lost[to])
-            post(d, to, TAG_STOP, NULL, 0);
+            post(d, to, TAG_STOP, &word, sizeof(word));
     }
 }
 
@@ -505,6 +506,7 @@ static void take(struct dispatch *d, unsigned from, int tag, const void *bytes, 
 {
     struct watch_word word;
     uint64_t loss;
+    uint32_t level;
     if (tag == TAG_WORD) { /* a lost rank may have to be told */
         memcpy(&word, bytes, sizeof(word));
         d->with.word(d->with.ctx, from, &word);
@@ -524,7 +526,8 @@ static void take(struct dispatch *d, unsigned from, int tag, const void *bytes, 
         take_thaw(d, loss);
         break;
     case TAG_STOP:
-        d->with.stop(d->with.ctx);
+        memcpy(&level, bytes, sizeof(level));
+        d->with.stop(d->with.ctx, (enum pulse_stop)level);
         break;
     default:
         take_from_rank(d, from, tag, bytes, n);

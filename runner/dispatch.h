@@ -8,6 +8,7 @@
 
 #include "board.h"
 #include "farm.h"
+#include "pulse.h"
 #include "watch.h"
 #include <mpi.h>
 
@@ -21,7 +22,7 @@ struct dispatch_setup {
     void *ctx;
     /* A group's task or the stop is there for the compute thread; members are lent. */
     void (*deliver)(void *ctx, const struct farm_assign *a);
-    void (*stop)(void *ctx); /* somebody asks all to stop */
+    void (*stop)(void *ctx, enum pulse_stop level); /* somebody asks all to stop */
     void (*word)(void *ctx, unsigned from, const struct watch_word *word);
     /* Rank 0: seal this lost rank's shard and say dispatch_sealed. */
     void (*seal)(void *ctx, unsigned rank);
@@ -38,7 +39,7 @@ void dispatch_low(struct dispatch *d);
 /* Fills in who says so; then the board holds them no longer. */
 void dispatch_report(struct dispatch *d, struct farm_report *reports, size_t n);
 /* Asks all to stop (rank 0 tells them). */
-void dispatch_stop(struct dispatch *d);
+void dispatch_stop(struct dispatch *d, enum pulse_stop level);
 void dispatch_word(struct dispatch *d, unsigned to, const struct watch_word *word);
 
 /* Takes what came, posts lots that wait, answers holds. True: something happened after

@@ -13,13 +13,25 @@
 #include <inttypes.h>
 #include <signal.h>
 
-static atomic_int stop_signal;
+static atomic_int stop; /* enum pulse_stop */
 static volatile sig_atomic_t last_status;
 static struct tell tell_as; /* as main's, before the first rank is known */
 
+/* Who sends SIGUSR1 (gridmill, Slurm's --signal) gives us time. After SIGTERM and SIGINT
+ * a launcher has little: mpirun a second. A second SIGUSR1 is no echo of the first, which
+ * may come by two ways. */
 static void on_signal(int number)
 {
-    atomic_store(&stop_signal, number);
+    static const double echo = 1; /* s */
+    static _Atomic double first;
+    double now = clock_monotonic(), since = 0;
+    int asked = PULSE_GO;
+    if (atomic_compare_exchange_strong(&first, &since, now))
+        since = now;
+    if ((number != SIGUSR1 && number != SIGUSR2) || now - since > echo)
+        atomic_store(&stop, PULSE_END);
+    else
+        (void)atomic_compare_exchange_strong(&stop, &asked, PULSE_DRAIN);
 }
 
 static void catch_signals(void)
@@ -148,11 +160,8 @@ run(const struct rank *r, const struct options *o, struct tell *tell, bool *ret_
         rc = planning_settle(r, &p, &err);
     tell_phase(tell, "settle", clock_monotonic() - began);
     bool ready = rc == 0;
-    struct session_request req = {.rank = r,
-                                  .planning = &p,
-                                  .tell = tell,
-                                  .stop_signal = &stop_signal,
-                                  .abandon = abandon};
+    struct session_request req = {
+        .rank = r, .planning = &p, .tell = tell, .stop = &stop, .abandon = abandon};
     if (ready)
         rc = session_run(&req, &session, &end, &err);
     int32_t code = ENGINE_DONE;

@@ -27,6 +27,9 @@ static const double PROGRESS_EVERY = 0.1;
 static const double LATE_SHARE = 0.95;
 enum { LATE_LEAST = 5 };
 
+/* s at the end of the grace, or its half. */
+static const double ENDING = 4;
+
 /* An idle rank says so again when it has looked at a new board in vain, but no oftener.
  */
 static const double SAY_IDLE_EVERY = 2e-3;
@@ -44,7 +47,8 @@ struct pulse {
     struct watch *watch;
     unsigned *hosts;
     pthread_t thread;
-    atomic_bool stopping;
+    atomic_int stop; /* enum pulse_stop; the pulse thread alone raises it */
+    double press_at; /* monotonic s: then commands are ended; before `stop` is raised */
 
     pthread_mutex_t lock;
     pthread_cond_t to_compute, to_pulse;
@@ -63,7 +67,8 @@ struct pulse {
 
     uint64_t low_version; /* compute's own: of the board that was last found low */
     /* the pulse thread's own */
-    bool told_stop, got_stop, told_idle;
+    enum pulse_stop told; /* to all */
+    bool got_stop, told_idle;
     uint64_t told_says;
     double next_say;
     double last_traffic, next_progress, deadline; /* monotonic s */
@@ -97,11 +102,28 @@ static void deliver(void *ctx, const struct farm_assign *a)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
-static void take_stop(void *ctx)
+/* Until when commands may end by themselves: then comes SIGTERM, 2 s later SIGKILL, and
+ * what they printed is still to be written in the grace. */
+static double commands_share(double grace)
+{
+    return grace > 2 * ENDING ? grace - ENDING : grace / 2;
+}
+
+static void raise_stop(struct pulse *p, enum pulse_stop level)
+{
+    if ((int)level <= atomic_load(&p->stop))
+        return;
+    if (atomic_load(&p->stop) == PULSE_GO)
+        p->press_at = clock_monotonic() + commands_share(p->spec->grace);
+    atomic_store(&p->stop, level);
+}
+
+static void take_stop(void *ctx, enum pulse_stop level)
 {
     struct pulse *p = ctx;
-    atomic_store(&p->stopping, true);
-    p->told_stop |= p->rank != 0; /* rank 0 knows: it said so */
+    raise_stop(p, level);
+    if (p->rank != 0 && p->told < level) /* rank 0 knows: it said so */
+        p->told = level;
 }
 
 static void take_word(void *ctx, unsigned from, const struct watch_word *word)
@@ -165,7 +187,7 @@ static void stop_alone(struct pulse *p)
 {
     uint32_t self = (uint32_t)p->rank;
     struct farm_assign stop = {.kind = FARM_STOP, .n_members = 1, .members = &self};
-    atomic_store(&p->stopping, true);
+    raise_stop(p, PULSE_END);
     if (p->farm != NULL)
         farm_stop(p->farm);
     if (!p->got_stop)
@@ -226,7 +248,7 @@ static bool take_mail(struct pulse *p, bool *ret_finish)
     if (low)
         dispatch_low(p->dispatch);
     if (gave_up)
-        atomic_store(&p->stopping, true);
+        raise_stop(p, PULSE_END);
     /* Nobody answers a report. */
     return say_state(p, idle, says) || n_sealed > 0 || low;
 }
@@ -245,12 +267,12 @@ static void spread_stop(struct pulse *p)
 {
     if (p->got_stop)
         return;
-    if (!p->told_stop && p->hooks.must_stop(p->hooks.ctx))
-        atomic_store(&p->stopping, true);
-    if (p->told_stop || !atomic_load(&p->stopping))
+    raise_stop(p, p->hooks.must_stop(p->hooks.ctx));
+    enum pulse_stop level = (enum pulse_stop)atomic_load(&p->stop);
+    if (level <= p->told)
         return;
-    p->told_stop = true;
-    dispatch_stop(p->dispatch);
+    p->told = level;
+    dispatch_stop(p->dispatch, level);
 }
 
 static double beat_after(double silence, const struct tempo *t)
@@ -470,8 +492,17 @@ void pulse_report(struct pulse *p, const struct farm_report *r)
 bool pulse_stopping(void *pulse)
 {
     struct pulse *p = pulse;
-    return atomic_load_explicit(&p->stopping, memory_order_relaxed) ||
-           p->hooks.must_stop(p->hooks.ctx);
+    return atomic_load_explicit(&p->stop, memory_order_relaxed) != PULSE_GO ||
+           p->hooks.must_stop(p->hooks.ctx) != PULSE_GO;
+}
+
+bool pulse_pressing(void *pulse)
+{
+    struct pulse *p = pulse;
+    int stop = atomic_load_explicit(&p->stop, memory_order_acquire);
+    return stop == PULSE_END ||
+           (stop == PULSE_DRAIN && (clock_monotonic() >= p->press_at ||
+                                    p->hooks.must_stop(p->hooks.ctx) == PULSE_END));
 }
 
 void pulse_give_up(struct pulse *p)

@@ -16,6 +16,14 @@
 
 struct pulse;
 
+/* How a job is asked to stop. */
+enum pulse_stop {
+    PULSE_GO,    /* it is not */
+    PULSE_DRAIN, /* nothing is begun; kernels end at their next step, commands may end by
+                    themselves in the jobspec's `grace` */
+    PULSE_END    /* commands, too, are told to end at once */
+};
+
 /* Called on the pulse thread; all but must_stop and news on rank 0's alone. */
 struct pulse_hooks {
     void *ctx;
@@ -27,8 +35,8 @@ struct pulse_hooks {
     void (*seal)(void *ctx, unsigned rank);
     /* Of the watch, after the farm has it. */
     void (*news)(void *ctx, const struct watch *watch, const struct watch_news *news);
-    bool (*must_stop)(
-        void *ctx); /* asked at every beat, on all ranks: a signal, the walltime */
+    /* Asked at every beat, on all ranks: a signal, the walltime. */
+    enum pulse_stop (*must_stop)(void *ctx);
 };
 
 struct pulse_setup {
@@ -64,7 +72,9 @@ void pulse_sealed(struct pulse *p, unsigned rank);
 bool pulse_late(const struct pulse *p, unsigned stage);
 /* The job is asked to stop: by a signal here, or by rank 0. Cheap; any thread. */
 bool pulse_stopping(void *pulse);
-/* This rank can go on no more (its writer failed): stops the job. */
+/* Commands that still run are to be ended now; as pulse_stopping. */
+bool pulse_pressing(void *pulse);
+/* This rank can go on no more (its writer failed): ends the job. */
 void pulse_give_up(struct pulse *p);
 /* Who is lost; any thread. */
 const struct watch *pulse_watch(const struct pulse *p);

@@ -142,12 +142,15 @@ static void on_progress(void *ctx, const struct farm_counts *c)
     look_for_gridmill(s);
 }
 
-static bool must_stop(void *ctx)
+static enum pulse_stop must_stop(void *ctx)
 {
     const struct session *s = ctx;
-    return atomic_load_explicit(s->req.stop_signal, memory_order_relaxed) != 0 ||
-           atomic_load_explicit(&s->orphaned, memory_order_relaxed) ||
-           (s->deadline > 0 && clock_monotonic() > s->deadline);
+    if (atomic_load_explicit(&s->orphaned, memory_order_relaxed))
+        return PULSE_END;
+    int asked = atomic_load_explicit(s->req.stop, memory_order_relaxed);
+    if (asked == PULSE_GO && s->deadline > 0 && clock_monotonic() > s->deadline)
+        return PULSE_DRAIN;
+    return (enum pulse_stop)asked;
 }
 
 /* Who runs failed tasks again forgives their crashes. */

@@ -3,6 +3,7 @@
 #define RUNNER_SESSION_H
 
 #include "planning.h"
+#include "pulse.h"
 #include "tell.h"
 #include <stdatomic.h>
 
@@ -10,7 +11,7 @@ struct session_request {
     const struct rank *rank;
     struct planning *planning;
     struct tell *tell;
-    const volatile atomic_int *stop_signal; /* set by a signal handler; 0: none */
+    const volatile atomic_int *stop; /* enum pulse_stop, raised by a signal handler */
     /* The ranks pack together, one was lost, and no thread can end the wait: ends this
      * process. */
     void (*abandon)(struct tell *tell);

@@ -114,13 +114,13 @@ static enum worker_decision run_attempt(struct worker *w, const struct attempt *
         if (rc == -ECANCELED || rc == -EOWNERDEAD)
             decision = WORKER_GIVE_BACK;
         else if (rc < 0 && worker_may_retry(stage, end.reason, a->number))
-            decision = WORKER_AGAIN;
+            decision = pulse_stopping(a->pulse) ? WORKER_LATER : WORKER_AGAIN;
     }
     decision = comm_decide(a->comm, decision);
     if (decision < 0) /* the leader was lost */
         decision = WORKER_GIVE_BACK;
     if (leads && decision != WORKER_GIVE_BACK)
-        worker_commit(w, a, &end, rc, decision == WORKER_AGAIN, parcel, &err);
+        worker_commit(w, a, &end, rc, decision != WORKER_NEXT, parcel, &err);
     else
         parcel_free(parcel);
     return (enum worker_decision)decision;

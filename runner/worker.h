@@ -46,7 +46,12 @@ struct worker {
  * and the first child command (its affinity is `child`). ctx: a struct worker. */
 void worker_look(void *ctx, const struct idset *child);
 
-enum worker_decision { WORKER_NEXT, WORKER_AGAIN, WORKER_GIVE_BACK };
+enum worker_decision {
+    WORKER_NEXT,
+    WORKER_AGAIN,
+    WORKER_LATER,    /* committed as tried, to be tried again by a later launch */
+    WORKER_GIVE_BACK /* not committed */
+};
 
 /* Is an attempt that ended so tried again? */
 bool worker_may_retry(const struct jobspec_stage *stage,

@@ -111,10 +111,10 @@ static void no_news(void *ctx, const struct watch *watch, const struct watch_new
     (void)ctx, (void)watch, (void)news;
 }
 
-static bool no_stop(void *ctx)
+static enum pulse_stop no_stop(void *ctx)
 {
     (void)ctx;
-    return false;
+    return PULSE_GO;
 }
 
 static const struct pulse_hooks quiet = {.verdict = no_verdict,

@@ -49,8 +49,13 @@ static void show_plan(const struct run *r, const struct engine_event *e)
 
 static void show_stopping(struct run *r, const char *why)
 {
+    char grace[32];
     progress_wipe(&r->progress);
-    log_note("%s: the ranks commit what is done, another Ctrl-C ends them at once", why);
+    log_note(
+        "%s: no more tasks are begun, commands that run have %s to end; another Ctrl-C "
+        "ends them at once",
+        why,
+        str_duration(r->spec->grace, grace));
 }
 
 static void keep_summary(struct run *r, const struct summary *s)
