@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "result/fence.h"
+#include "result/parts.h"
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -192,12 +193,19 @@ static int clear_folder(const char *path, bool force, struct gm_error *err)
     return rc != 0 || rename(path, old.text) == 0 ? rc : fail(err, old.text);
 }
 
-/* FILE.old of an earlier --force is replaced; rename refuses to replace a folder. */
+/* FILE.old of an earlier --force is replaced, with the parts that it is made of; rename
+ * refuses to replace a folder. */
 static int move_results(const char *file, struct gm_error *err)
 {
     AUTO_STR old = {0};
     str_printf(&old, "%s.old", file);
-    return rename(file, old.text) == 0 || errno == ENOENT ? 0 : fail(err, old.text);
+    AUTO_FREE(char) before = parts_of(old.text, file);
+    if (rename(file, old.text) != 0)
+        return errno == ENOENT ? 0 : fail(err, old.text);
+    AUTO_FREE(char) now = before != NULL ? parts_of(old.text, file) : NULL;
+    if (before != NULL && (now == NULL || strcmp(before, now) != 0))
+        (void)file_remove_tree(before, NULL);
+    return 0;
 }
 
 static int fill(const struct folder *f, const struct plan *plan, struct gm_error *err)

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "bulk.h"
+#include "parts.h"
 #include "reserve.h"
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -40,27 +41,26 @@ static int write_at(int fd,
     return 0;
 }
 
-/* A generation of parts that nobody has: an earlier FILE stands on its own. */
-static void name_parts(struct output *o)
-{
-    uint32_t n = 0;
-    for (bool taken = o->team->rank == 0; taken; n += taken) {
-        struct str path = {0};
-        str_printf(&path, "%s.parts/%u", o->path, n);
-        taken = file_exists(path.text);
-        str_free(&path);
-    }
-    (void)team_share(o->team, &n, sizeof(n), NULL);
-    const char *base = strrchr(o->path, '/');
-    str_printf(&o->parts, "%s.parts/%u", base != NULL ? base + 1 : o->path, n);
-    str_printf(&o->part, "%s.parts/%u/part-%05u.h5", o->path, n, o->team->rank);
-}
-
+/* Rank 0 takes the folder for the parts. */
 static int create_part(struct output *o, struct gm_error *err)
 {
-    AUTO_FREE(char) dir = file_dirname(o->part.text);
-    int rc = file_make_folders(dir, err);
-    return rc == 0 ? reserve_create(o->part.text, &o->part_why, &o->part_file, err) : rc;
+    int rc = o->team->rank == 0 ? parts_take(o->path, &o->generation, err) : 0;
+    rc = team_agree(o->team, rc, err);
+    if (rc == 0)
+        rc = team_share(o->team, &o->generation, sizeof(o->generation), err);
+    if (rc != 0)
+        return rc;
+    const char *base = strrchr(o->path, '/');
+    str_printf(&o->parts,
+               "%s.parts/%u",
+               base != NULL ? base + 1 : o->path,
+               (unsigned)o->generation);
+    str_printf(&o->part,
+               "%s.parts/%u.tmp/part-%05u.h5",
+               o->path,
+               (unsigned)o->generation,
+               o->team->rank);
+    return reserve_create(o->part.text, &o->part_why, &o->part_file, err);
 }
 
 static int create_file(struct output *o, struct gm_error *err)
@@ -84,11 +84,9 @@ int output_create(const struct output_options *opt,
                          .gzip = opt->gzip,
                          .sharded = opt->sharded};
     str_printf(&o->tmp, "%s.tmp", opt->file);
-    if (o->sharded)
-        name_parts(o);
-    int rc = create_file(o, err);
-    rc = rc == 0 && o->sharded ? create_part(o, err) : rc;
-    rc = team_agree(o->team, rc, err);
+    int rc = team_agree(o->team, create_file(o, err), err);
+    if (rc == 0 && o->sharded)
+        rc = team_agree(o->team, create_part(o, err), err);
     if (rc == 0 && o->team->n > 1 && !o->sharded) {
         o->fd = open(o->tmp.text, O_WRONLY | O_CLOEXEC);
         if (o->fd < 0) {
@@ -253,19 +251,27 @@ static int close_own(struct output *o, int rc, struct gm_error *err)
     return rc;
 }
 
-/* Rank 0: closed, on the disk, under its name. */
+/* Rank 0: closed, on the disk, under its name; the parts of the file that had that name
+ * go. */
 static int rename_file(struct output *o, int rc, struct gm_error *err)
 {
     rc = reserve_close(&o->file, &o->why, rc, o->path, err);
     rc = rc == 0 ? sync_path(o->tmp.text, O_RDONLY, err) : rc;
-    if (rc == 0 && rename(o->tmp.text, o->path) != 0) {
-        rc = -errno;
-        (void)gm_fail(err, rc, "%s: %s", o->path, strerror(-rc));
-    }
+    if (rc == 0 && o->sharded)
+        rc = parts_name(o->path, o->generation, err);
+    if (rc != 0)
+        return rc;
     AUTO_FREE(char) dir = file_dirname(o->path);
-    if (rc == 0) /* some file systems cannot sync a folder; the file itself is safe */
-        (void)sync_path(dir, O_RDONLY | O_DIRECTORY, NULL);
-    return rc;
+    AUTO_FREE(char) before = parts_of(o->path, o->path);
+    if (rename(o->tmp.text, o->path) != 0) {
+        rc = -errno;
+        return gm_fail(err, rc, "%s: %s", o->path, strerror(-rc));
+    }
+    /* Some file systems cannot sync a folder; the file itself is safe. */
+    (void)sync_path(dir, O_RDONLY | O_DIRECTORY, NULL);
+    if (before != NULL)
+        (void)file_remove_tree(before, NULL);
+    return 0;
 }
 
 int output_finish(struct output *o, int rc, struct gm_error *err)
@@ -277,13 +283,8 @@ int output_finish(struct output *o, int rc, struct gm_error *err)
         rc = rename_file(o, rc, err);
     if (rc != 0 && o->team->rank == 0)
         (void)unlink(o->tmp.text);
-    if (rc != 0 && o->part.len > 0) {
-        AUTO_FREE(char) dir = file_dirname(o->part.text);
-        (void)unlink(o->part.text);
-        AUTO_FREE(char) parent = file_dirname(dir);
-        (void)rmdir(dir); /* by the last one */
-        (void)rmdir(parent);
-    }
+    if (rc != 0 && rc != -EOWNERDEAD && o->part.len > 0 && o->team->rank == 0)
+        parts_drop(o->path, o->generation); /* else others may still write there */
     if (rc != -EOWNERDEAD)
         rc = team_agree(o->team, rc, err);
     str_free(&o->tmp);

@@ -1,9 +1,8 @@
 /* A results file while it is packed, by one process or by a team. Rank 0 of the team
  * makes all that is structure and all that is small; chunks of large datasets are written
  * by whoever has them: rank 0 gives each its place (reserve.h), its writer fills it.
- * Sharded, each member has a file of its own for its chunks,
- * FOLDER/parts-N/part-00000.h5, and FILE has virtual datasets over them. Private to
- * scheduler/result. */
+ * Sharded, each member has a file of its own for its chunks (parts.h), and FILE has
+ * virtual datasets over them. Private to scheduler/result. */
 #ifndef RESULT_OUTPUT_H
 #define RESULT_OUTPUT_H
 
@@ -25,6 +24,7 @@ struct output {
     const struct team *team;
     const char *path;            /* FILE; written as tmp */
     struct str tmp, part, parts; /* parts: "FILE.parts/N", from FILE's folder */
+    uint32_t generation;         /* of the parts */
     hid_t file;                  /* rank 0's; else -1 */
     hid_t part_file;             /* sharded: this member's; else -1 */
     int why, part_why;           /* of a write to these two that failed, or 0 */

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "packing.h"
-#include <dirent.h>
+#include "parts.h"
 
 static const char *const groups[][2] = {
     {"tasks", "one row a task, all stages in order"},
@@ -152,49 +152,11 @@ int pack_run(const struct pack_options *opt, struct gm_error *err)
     return pack_team(opt, &team_alone, err);
 }
 
-/* What FILE says that it is made of: "FILE.parts/0"; NULL: of itself alone. Yours. */
-static int read_parts(const char *path, char **ret, struct gm_error *err)
-{
-    AUTO_ID file = -1;
-    h5_begin();
-    int rc = h5_open(path, H5F_ACC_RDONLY, &file, err);
-    if (rc == 0 && H5Aexists(file, "parts") > 0)
-        rc = h5_get_text(file, "parts", ret, err);
-    return rc;
-}
-
-/* Parts that FILE is not made of; FILE.old (--force) may be. */
-static int clean_parts(const char *file, struct gm_error *err)
-{
-    AUTO_STR old = {0};
-    AUTO_STR folder = {0};
-    AUTO_FREE(char) keep = NULL;
-    str_printf(&old, "%s.old", file);
-    str_printf(&folder, "%s.parts", file);
-    DIR *dir = file_exists(old.text) ? NULL : opendir(folder.text);
-    if (dir == NULL)
-        return 0;
-    int rc = read_parts(file, &keep, err);
-    const char *name = keep != NULL ? strrchr(keep, '/') : NULL;
-    const struct dirent *entry;
-    while (rc == 0 && (entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] == '.' ||
-            (name != NULL && strcmp(entry->d_name, name + 1) == 0))
-            continue;
-        AUTO_STR path = {0};
-        str_printf(&path, "%s/%s", folder.text, entry->d_name);
-        rc = file_remove_tree(path.text, err);
-    }
-    (void)closedir(dir);
-    (void)rmdir(folder.text); /* where nothing is left in it */
-    return rc;
-}
-
 int pack_clean(const struct pack_options *opt, struct gm_error *err)
 {
     AUTO_STR plan = {0};
     str_printf(&plan, "%s/plan.json", opt->folder);
-    int rc = clean_parts(opt->file, err);
+    int rc = parts_clean(opt->file, err);
     (void)unlink(plan.text);
     return rc == 0 ? file_remove_tree(opt->folder, err) : rc;
 }

@@ -30,7 +30,8 @@ struct pack_times { /* s, on this process */
 };
 
 /* Once FILE is there: the folder goes (its plan first: who waits for the folder sees by
- * that that it is over), and parts that no file here needs any more. */
+ * that that it is over), and parts that a pack which was killed
+ * left. */
 int pack_clean(const struct pack_options *opt, struct gm_error *err);
 
 /* By this process alone. */

@@ -120,6 +120,14 @@ else:
     assert f[p].is_virtual, 'one file alone'" values.h5 "$how"
 done
 [ -d values.h5.parts ] || fail "the parts are gone"
+mv values.h5 first.h5 # its parts are nobody else's
+for _ in 1 2 3; do
+    expect 0 "$GRIDMILL" run values.yaml -q --force --set 'results={pack: sharded}' --results values.h5
+done
+[ "$(ls values.h5.parts | wc -l)" -eq 3 ] || fail "parts: $(ls values.h5.parts)"
+for file in first.h5 values.h5 values.h5.old; do
+    [ "$(hash_of $file)" = "$(hash_of plain.h5)" ] || fail "$file: its parts are gone"
+done
 [ ! -e values.h5.gm ] || fail "the shards are left"
 
 # notify: after the end, whatever it was; its own failure changes nothing.

@@ -256,40 +256,78 @@ Test(pack, data_in_other_files_is_a_part_or_is_not_followed)
     fixture_drop(&f);
 }
 
-/* The parts of the file that is there stay; those of one before it go, unless it is kept.
- */
+static void pack_again(const struct result_fixture *f, bool sharded)
+{
+    struct gm_error err = {0};
+    struct pack_options opt = {.folder = f->folder, .file = f->file, .sharded = sharded};
+    AUTO_STR kept = {0}; /* pack_clean but for the folder */
+    ok(pack_run(&opt, &err), &err);
+    str_printf(&kept, "%s.away", f->folder);
+    cr_assert_eq(rename(f->folder, kept.text), 0);
+    ok(pack_clean(&opt, &err), &err);
+    cr_assert_eq(rename(kept.text, f->folder), 0);
+}
+
+static bool has_part(const struct result_fixture *f, unsigned generation)
+{
+    AUTO_STR part = {0};
+    str_printf(&part, "%s.parts/%u/part-00000.h5", f->file, generation);
+    return file_exists(part.text);
+}
+
+static void expect_tasks(const char *path)
+{
+    struct gm_error err = {0};
+    struct reader_task t;
+    AUTO(reader) r = NULL;
+    ok(reader_open(path, &r, &err), &err);
+    ok(reader_task(r, 0, 8999, &t, &err), &err);
+    cr_expect_eq(t.status, RESULT_DONE);
+}
+
+/* The parts of a file that is replaced go with it. */
 Test(pack, parts_that_no_file_needs_are_removed)
 {
     struct result_fixture f;
     struct gm_error err = {0};
-    struct reader_task t;
-    AUTO_STR part = {0};
     AUTO_STR old = {0};
     fixture_make(&f, NULL, 9000, 1);
     ok(fixture_run(&f, 1, &err), &err);
-    struct pack_options opt = {.folder = f.folder, .file = f.file, .sharded = true};
-    str_printf(&part, "%s.parts/0/part-00000.h5", f.file);
     for (unsigned i = 0; i < 3; i++) {
-        ok(pack_run(&opt, &err), &err);
-        part.text[strlen(f.file) + strlen(".parts/")] = (char)('0' + i % 2);
-        cr_expect(file_exists(part.text), "%s", part.text);
-        AUTO_STR kept = {0}; /* pack_clean but for the folder */
-        str_printf(&kept, "%s.away", f.folder);
-        cr_assert_eq(rename(f.folder, kept.text), 0);
-        ok(pack_clean(&opt, &err), &err);
-        cr_assert_eq(rename(kept.text, f.folder), 0);
-        AUTO(reader) r = NULL;
-        ok(reader_open(f.file, &r, &err), &err);
-        ok(reader_task(r, 0, 8999, &t, &err), &err);
-        cr_expect_eq(t.status, RESULT_DONE);
+        pack_again(&f, true);
+        cr_expect(has_part(&f, i % 2));
+        cr_expect_not(has_part(&f, (i + 1) % 2), "the one before");
+        expect_tasks(f.file);
     }
-    part.text[strlen(f.file) + strlen(".parts/")] = '1';
-    cr_expect_not(file_exists(part.text), "the one before");
-    opt.sharded = false;
-    ok(pack_run(&opt, &err), &err);
     str_printf(&old, "%s.parts", f.file);
-    ok(pack_clean(&opt, &err), &err);
+    AUTO_STR left = {0};
+    str_printf(&left, "%s/7.tmp/deep", old.text); /* of a pack that was killed */
+    ok(file_make_folders(left.text, &err), &err);
+    pack_again(&f, false);
     cr_expect_not(file_exists(old.text));
-    cr_expect_not(file_exists(f.folder));
+    expect_tasks(f.file);
+    fixture_drop(&f);
+}
+
+/* A file that got another name keeps its parts, whatever is packed beside it. */
+Test(pack, parts_of_a_file_that_was_renamed_stay)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    AUTO_STR first = {0};
+    fixture_make(&f, NULL, 9000, 1);
+    ok(fixture_run(&f, 1, &err), &err);
+    pack_again(&f, true);
+    str_printf(&first, "%s.first", f.file);
+    cr_assert_eq(rename(f.file, first.text), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        pack_again(&f, true);
+        cr_expect(has_part(&f, 0));
+        cr_expect(has_part(&f, 1 + i));
+        expect_tasks(first.text);
+        expect_tasks(f.file);
+    }
+    pack_again(&f, false);
+    expect_tasks(first.text);
     fixture_drop(&f);
 }
