@@ -95,7 +95,7 @@ static void on_news(void *ctx, const struct watch *watch, const struct watch_new
     const struct plan *plan = s->req.planning->plan;
     if (news->kind == WATCH_OUTCAST && s->req.rank->world == 0)
         log_note("rank 0 was given up by the others, since it did not run");
-    if (news->kind == WATCH_LOST && is_lowest(s, watch))
+    if (news->kind == WATCH_LOST && !watch_root_lost(watch) && is_lowest(s, watch))
         log_note("rank %u (%s) is lost: its tasks go to the others",
                  news->rank,
                  plan->ranks[news->rank].host);
