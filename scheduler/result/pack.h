@@ -30,8 +30,7 @@ struct pack_times { /* s, on this process */
 };
 
 /* Once FILE is there: the folder goes (its plan first: who waits for the folder sees by
- * that that it is over), and parts that a pack which was killed
- * left. */
+ * that that it is over), and parts that a pack which was killed left. */
 int pack_clean(const struct pack_options *opt, struct gm_error *err);
 
 /* By this process alone. */
