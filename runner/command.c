@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <math.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 void command_place_init(struct command_place *p, _Atomic uint64_t *mark)
 {
     *p = (struct command_place){.input = -1, .mark = mark};
+    p->files = UINT64_MAX;
     p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     proc_changed_signals(&p->changed);
 }
@@ -25,15 +27,20 @@ void command_place_clear(struct command_place *p)
     p->null = -1;
 }
 
-static unsigned set_limits(const struct jobspec_limits *l, struct proc_limit to[6])
+/* files: descriptors, where the stage does not limit them. */
+static unsigned
+set_limits(const struct jobspec_limits *l, uint64_t files, struct proc_limit to[6])
 {
     const struct proc_limit all[6] = {
-        {RLIMIT_AS, l->memory},
-        {RLIMIT_FSIZE, l->file_size},
-        {RLIMIT_NOFILE, l->files},
-        {RLIMIT_NPROC, l->processes},
-        {RLIMIT_CORE, l->core},
-        {RLIMIT_CPU, l->cpu < 0 ? UINT64_MAX : (uint64_t)ceil(l->cpu)},
+        {.resource = RLIMIT_AS, .most = l->memory},
+        {.resource = RLIMIT_FSIZE, .most = l->file_size},
+        {.resource = RLIMIT_NOFILE,
+         .most = l->files != UINT64_MAX ? l->files : files,
+         .soft = l->files == UINT64_MAX},
+        {.resource = RLIMIT_NPROC, .most = l->processes},
+        {.resource = RLIMIT_CORE, .most = l->core},
+        {.resource = RLIMIT_CPU,
+         .most = l->cpu < 0 ? UINT64_MAX : (uint64_t)ceil(l->cpu)},
     };
     unsigned n = 0;
     for (unsigned i = 0; i < 6; i++) {
@@ -45,11 +52,15 @@ static unsigned set_limits(const struct jobspec_limits *l, struct proc_limit to[
 
 static int open_input(struct command_place *p, const char *path, struct gm_error *err)
 {
+    struct stat st;
     if (path == NULL)
         return 0;
-    p->input = open(path, O_RDONLY | O_CLOEXEC);
-    return p->input < 0 ? gm_fail(err, -errno, "stdin: %s: %s", path, strerror(errno))
-                        : 0;
+    p->input = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would hold us */
+    if (p->input < 0 || fstat(p->input, &st) != 0)
+        return gm_fail(err, -errno, "stdin: %s: %s", path, strerror(errno));
+    return S_ISREG(st.st_mode)
+               ? 0
+               : gm_fail(err, -EINVAL, "stdin: %s: is no regular file", path);
 }
 
 static int empty_tmpdir(const struct attempt *a, struct gm_error *err)
@@ -91,21 +102,22 @@ start_it(const struct attempt *a, struct tasks_command *command, struct gm_error
         rc = open_input(p, command->input, err);
     if (rc < 0)
         return rc;
-    p->spec = (struct exec_spec){.argv = command->argv,
-                                 .env = make_env(a, command),
-                                 .cwd = a->spec->dir,
-                                 .in = p->input >= 0 ? p->input : p->null,
-                                 .timeout = stage->timeout,
-                                 .stop = pulse_pressing,
-                                 .stop_ctx = a->pulse,
-                                 .most_output = stage->most_output,
-                                 .spill = a->plan->folder,
-                                 .cpus = p->cpus,
-                                 .limits = p->limits,
-                                 .n_limits = set_limits(&stage->limits, p->limits),
-                                 .changed = &p->changed,
-                                 .mark = p->mark,
-                                 .look = a->look != NULL};
+    p->spec =
+        (struct exec_spec){.argv = command->argv,
+                           .env = make_env(a, command),
+                           .cwd = a->spec->dir,
+                           .in = p->input >= 0 ? p->input : p->null,
+                           .timeout = stage->timeout,
+                           .stop = pulse_pressing,
+                           .stop_ctx = a->pulse,
+                           .most_output = stage->most_output,
+                           .spill = a->plan->folder,
+                           .cpus = p->cpus,
+                           .limits = p->limits,
+                           .n_limits = set_limits(&stage->limits, p->files, p->limits),
+                           .changed = &p->changed,
+                           .mark = p->mark,
+                           .look = a->look != NULL};
     return exec_start(&p->spec, &p->child, &p->end, err);
 }
 

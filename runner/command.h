@@ -15,6 +15,7 @@ struct command_place {
     sigset_t changed;         /* as in struct proc_spec */
     int null;                 /* /dev/null */
     _Atomic uint64_t *mark;   /* of what runs there, on the host's board */
+    uint64_t files; /* its soft limit of descriptors; UINT64_MAX: ours as it is */
     /* While one runs; command.c's own: */
     struct arena *arena;
     int input;    /* -1: none */

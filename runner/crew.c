@@ -9,8 +9,10 @@
 #include "orphans.h"
 #include "topo/bind.h"
 #include "topo/siblings.h"
+#include <sys/resource.h>
 
 enum { NOBODY = UINT32_MAX };
+enum { OWN_FILES = 256, LANE_FILES = 8 }; /* descriptors */
 
 struct lane {
     bool made, busy;
@@ -27,6 +29,7 @@ struct crew {
     unsigned n_cores;
     uint32_t *owner; /* [n_cores] a lane, or NOBODY */
     unsigned n_lanes;
+    uint64_t files; /* as in struct command_place */
     struct lane *lanes;
     struct board_commands *commands; /* of the lanes, for who finds us dead */
     unsigned n_busy, n_free;         /* lanes; cores */
@@ -76,10 +79,26 @@ static struct lane *lane_at(struct crew *c, unsigned i)
         return lane;
     lane->made = true;
     command_place_init(&lane->place, &c->commands->marks[i]);
+    lane->place.files = c->files;
     if (i > 0)
         lane->source = source_make(s->spec, s->writer, s->plan->folder, s->rank, i);
     lane->place.source = i > 0 ? lane->source : c->w->source;
     return lane;
+}
+
+/* Lanes have pipes and more, a few descriptors each; the soft limit is often 1024. What
+ * we raise is not the commands': their select() may take no more. */
+static void make_room(struct crew *c)
+{
+    struct rlimit now;
+    rlim_t wanted = OWN_FILES + (rlim_t)LANE_FILES * c->n_lanes;
+    c->files = UINT64_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &now) != 0 || now.rlim_cur >= wanted)
+        return;
+    uint64_t before = now.rlim_cur;
+    now.rlim_cur = wanted < now.rlim_max ? wanted : now.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &now) == 0)
+        c->files = before;
 }
 
 struct crew *crew_make(struct worker *w)
@@ -90,6 +109,7 @@ struct crew *crew_make(struct worker *w)
     c->n_free = c->n_cores;
     c->owner = xcalloc(c->n_cores, sizeof(*c->owner));
     c->n_lanes = c->n_cores < BOARD_COMMANDS ? c->n_cores : BOARD_COMMANDS;
+    make_room(c);
     c->lanes = xcalloc(c->n_lanes, sizeof(*c->lanes));
     c->commands = orphans_open(w->setup->board);
     c->children = xcalloc(c->n_lanes, sizeof(struct exec_child *));

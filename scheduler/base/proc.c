@@ -83,7 +83,8 @@ IN_CHILD static int limit(const struct proc_limit *l)
     rlim_t most = l->most < now.rlim_max ? (rlim_t)l->most : now.rlim_max;
     /* The soft one of CPU time warns (SIGXCPU) before the hard one kills. */
     bool warns = l->resource == RLIMIT_CPU && most < now.rlim_max;
-    now = (struct rlimit){.rlim_cur = most, .rlim_max = warns ? most + 1 : most};
+    rlim_t hard = l->soft ? now.rlim_max : warns ? most + 1 : most;
+    now = (struct rlimit){.rlim_cur = most, .rlim_max = hard};
     return setrlimit((__rlimit_resource_t)l->resource, &now);
 }
 

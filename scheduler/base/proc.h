@@ -13,6 +13,7 @@
 struct proc_limit {
     int resource; /* RLIMIT_... */
     uint64_t most;
+    bool soft; /* the soft one alone */
 };
 
 struct proc_spec {

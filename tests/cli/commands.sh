@@ -41,6 +41,23 @@ END
     "GRIDMILL_ATTEMPT GRIDMILL_STAGE GRIDMILL_TASK MORE_SEEN OMP_NUM_THREADS OPENBLAS_NUM_THREADS OWN PATH SEEN TMPDIR " ] ||
     fail "environment: $(log_of stdout 0)"
 
+# What was a file when the job was planned, and would hold its reader for ever.
+touch late
+run1 1 <<'END'
+ranks: 1
+tasks:
+  - {name: a, command: [sh, -c, "rm late; mkfifo late"]}
+  - {name: s, needs: [a], stdin: late, command: [wc, -c]}
+END
+says 's\[0\].*late: is no regular file'
+
+# A rank takes more descriptors than it was given, its commands do not.
+[ "$(ulimit -Hn)" != unlimited ] && [ "$(ulimit -Hn)" -lt 1000 ] || (
+    ulimit -Sn 200
+    run1 0 <<<'{ranks: 1, tasks: [{name: s, command: [sh, -c, "ulimit -Sn; ulimit -Hn"]}]}'
+    [ "$(log_of stdout 0 | tr '\n' ' ')" = "200 $(ulimit -Hn) " ] || fail "open files: $(log_of stdout 0)"
+) || exit 1
+
 # Limits; no setuid program gains anything.
 run1 0 <<'END'
 ranks: 1

@@ -187,15 +187,23 @@ Test(proc, limits_are_set_and_never_above_what_is_ours)
 {
     struct rlimit files;
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
-    struct proc_limit limits[] = {{RLIMIT_CORE, 0},
-                                  {RLIMIT_FSIZE, 512 * 7},
-                                  {RLIMIT_CPU, 100},
-                                  {RLIMIT_NOFILE, (uint64_t)files.rlim_max + 1}};
+    struct proc_limit limits[] = {
+        {.resource = RLIMIT_CORE, .most = 0},
+        {.resource = RLIMIT_FSIZE, .most = 512 * 7},
+        {.resource = RLIMIT_CPU, .most = 100},
+        {.resource = RLIMIT_NOFILE, .most = (uint64_t)files.rlim_max + 1}};
     struct proc_spec spec = {.limits = limits, .n_limits = 4};
     char *text = said(&spec, "ulimit -c; ulimit -f; ulimit -St; ulimit -Ht; ulimit -Hn");
     char want[64];
     (void)snprintf(
         want, sizeof(want), "0\n7\n100\n101\n%llu\n", (unsigned long long)files.rlim_max);
+    cr_expect_str_eq(text, want);
+    free(text);
+
+    struct proc_limit soft = {.resource = RLIMIT_NOFILE, .most = 40, .soft = true};
+    spec = (struct proc_spec){.limits = &soft, .n_limits = 1};
+    text = said(&spec, "ulimit -Sn; ulimit -Hn");
+    (void)snprintf(want, sizeof(want), "40\n%llu\n", (unsigned long long)files.rlim_max);
     cr_expect_str_eq(text, want);
     free(text);
 }
