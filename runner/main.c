@@ -146,8 +146,26 @@ static void abandon(struct tell *tell)
     _exit(ENGINE_INCOMPLETE);
 }
 
+static void on_alarm(int number)
+{
+    (void)number;
+    _exit(last_status);
+}
+
+/* The window's end and MPI_Finalize wait for all, and nobody watches any more: one may
+ * die on its way there. */
+static void limit_leaving(const struct rank *r, int code)
+{
+    static const unsigned patience = 20; /* s */
+    bool ours = r->alloc.launcher == ALLOC_OURS;
+    last_status = ours ? ENGINE_DONE : code; /* our engine has read the event */
+    (void)fflush(NULL);
+    (void)signal(SIGALRM, on_alarm);
+    (void)alarm(patience);
+}
+
 /* *ret_all: no rank is missing. */
-static enum engine_exit
+static void
 run(const struct rank *r, const struct options *o, struct tell *tell, bool *ret_all)
 {
     struct gm_error err = {0};
@@ -172,15 +190,15 @@ run(const struct rank *r, const struct options *o, struct tell *tell, bool *ret_
         *ret_all = session_leave(session, &code);
     else
         (void)rank_share(0, &code, sizeof(code), NULL);
+    limit_leaving(r, code);
     if (!*ret_all)
-        return (enum engine_exit)code;
+        return;
     if (session != NULL)
         session_free(session);
     if (nothing_committed(&end))
         planning_drop(&p);
     else
         planning_free(&p);
-    return (enum engine_exit)code;
 }
 
 /* Before the ranks watch each other: one that dies would leave all in a collective. */
@@ -193,23 +211,6 @@ static void on_lost_sibling(bool first)
                ENGINE_INCOMPLETE,
                "a rank was lost before the first task: nothing was begun");
     _exit(ENGINE_INCOMPLETE);
-}
-
-/* MPI_Finalize waits for all; one may die on its way there. */
-static void on_alarm(int number)
-{
-    (void)number;
-    _exit(last_status);
-}
-
-static void finalize(struct rank *r, int code)
-{
-    static const unsigned patience = 20; /* s */
-    last_status = code;
-    (void)signal(SIGALRM, on_alarm);
-    (void)alarm(patience);
-    rank_close(r);
-    (void)alarm(0);
 }
 
 int main(int argc, char **argv)
@@ -248,15 +249,12 @@ int main(int argc, char **argv)
     tell.silent = r.world != 0;
     tell_phase(&tell, "init", r.inited - r.start);
     bool all;
-    enum engine_exit code = run(&r, &o, &tell, &all);
-    bool ours = r.alloc.launcher == ALLOC_OURS;
-    int status = ours ? ENGINE_DONE : (int)code; /* our engine has read the event */
+    run(&r, &o, &tell, &all);
     siblings_let_go();
-    if (!all) {
-        (void)fflush(NULL);
-        _exit(status);
-    }
+    if (!all)
+        _exit(last_status);
     options_free(&o);
-    finalize(&r, status);
-    return status;
+    rank_close(&r);
+    (void)alarm(0);
+    return last_status;
 }
