@@ -79,7 +79,7 @@ run(const struct final *f, const struct pack_options *opt, int rc, struct gm_err
     return rc;
 }
 
-int final_pack(const struct final *f, struct gm_error *err)
+int final_pack(const struct final *f, uint64_t *ret_damaged, struct gm_error *err)
 {
     const struct plan *plan = f->req->planning->plan;
     const struct jobspec *spec = f->req->planning->spec;
@@ -93,7 +93,8 @@ int final_pack(const struct final *f, struct gm_error *err)
                                .outcome = failed ? "failed" : "done",
                                .gzip = spec->compress != NULL &&
                                        strcmp(spec->compress, "gzip") == 0,
-                               .sharded = spec->pack == JOBSPEC_PACK_SHARDED};
+                               .sharded = spec->pack == JOBSPEC_PACK_SHARDED,
+                               .ret_damaged = ret_damaged};
     AUTO_FD held = -1; /* else --force or a resume may take the folder meanwhile */
     if (first)
         tell_packing(f->req->tell);

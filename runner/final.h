@@ -17,7 +17,8 @@ struct final {
 };
 
 /* Collective over all ranks of the job unless it is alone; no world collective is called.
- * It is rank 0's answer that counts. */
-int final_pack(const struct final *f, struct gm_error *err);
+ * It is rank 0's answer that counts. *ret_damaged: tasks that have failed by a value that
+ * could not be read. */
+int final_pack(const struct final *f, uint64_t *ret_damaged, struct gm_error *err);
 
 #endif

@@ -340,8 +340,11 @@ static int pack(struct session *s, int rc, struct session_end *end, struct gm_er
                           .lost = lost_since_parting,
                           .ctx = s};
     atomic_store(&s->packing, how == PACK_TOGETHER);
-    rc = final_pack(&final, err);
+    uint64_t damaged = 0;
+    rc = final_pack(&final, &damaged, err);
     atomic_store(&s->packing, false);
+    end->counts.done -= damaged;
+    end->counts.failed += damaged;
     return rc;
 }
 

@@ -29,16 +29,17 @@ static int copy_head(hid_t from, hid_t to, struct gm_error *err)
     return rc;
 }
 
-static int put_end(hid_t file, const struct pack_options *opt, struct gm_error *err)
+static int put_end(const struct packing *p, struct gm_error *err)
 {
-    if (!opt->complete)
+    const char *outcome = p->opt->outcome != NULL ? p->opt->outcome : "";
+    if (!p->opt->complete)
         return 0;
+    if (p->n_undone > 0 && strcmp(outcome, "done") == 0)
+        outcome = "failed";
     AUTO_ID job = -1;
-    int rc = h5_open_group(file, "job", &job, err);
-    rc = rc == 0 ? h5_put_f64(job, "end", opt->end, err) : rc;
-    return rc == 0 ? h5_put_text(
-                         job, "outcome", opt->outcome != NULL ? opt->outcome : "", err)
-                   : rc;
+    int rc = h5_open_group(p->out.file, "job", &job, err);
+    rc = rc == 0 ? h5_put_f64(job, "end", p->opt->end, err) : rc;
+    return rc == 0 ? h5_put_text(job, "outcome", outcome, err) : rc;
 }
 
 /* The stages' rows of /tasks, in order; a stage that was not asked for has none. */
@@ -65,7 +66,7 @@ static int write_frame(struct packing *p, hid_t head_file, struct gm_error *err)
     int rc = copy_head(head_file, file, err);
     if (rc == 0 && p->opt->sharded)
         rc = h5_put_text(file, "parts", p->out.parts.text, err);
-    rc = rc == 0 ? put_end(file, p->opt, err) : rc;
+    rc = rc == 0 ? put_end(p, err) : rc;
     rc = rc == 0 ? packing_ranks(p, err) : rc;
     for (size_t i = 0; rc == 0 && i < sizeof(groups) / sizeof(groups[0]); i++) {
         AUTO_ID group = -1;
@@ -141,6 +142,8 @@ int pack_team(const struct pack_options *opt,
     if (opt->ret_times != NULL)
         *opt->ret_times = (struct pack_times){.all = clock_monotonic() - began,
                                               .written = p.out.write_seconds};
+    if (opt->ret_damaged != NULL)
+        *opt->ret_damaged = p.n_undone;
     shards_close(p.shards);
     packing_free(&p);
     head_free(&head);

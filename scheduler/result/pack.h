@@ -23,6 +23,7 @@ struct pack_options {
      * datasets). */
     bool sharded;
     struct pack_times *ret_times; /* or NULL */
+    uint64_t *ret_damaged;        /* or NULL: tasks that were done and are not any more */
 };
 
 struct pack_times { /* s, on this process */

@@ -7,6 +7,7 @@
 #include "crc.h"
 #include "packing.h"
 
+#define SMALL       4096u      /* bytes of a value that is read at once */
 #define PART_DAMAGE UINT32_MAX /* source_value.part: the message of a damaged task */
 
 static int by_task(const void *pa, const void *pb)
@@ -104,20 +105,10 @@ static int copy_small(struct packing *p,
                       uint64_t n,
                       struct gm_error *err)
 {
-    AUTO_FREE(unsigned char) large = NULL;
-    unsigned char *data = p->scratch;
-    int rc = 0;
     if (v->part == PART_DAMAGE)
         return bulk_add(to, p->damage[v->offset].text + first, n, err);
-    if (v->nbytes > PACKING_SCRATCH) {
-        large = malloc(v->nbytes);
-        data = large;
-        if (data == NULL)
-            return gm_fail(
-                err, -ENOMEM, "no memory for %llu bytes", (unsigned long long)v->nbytes);
-    }
-    rc = shards_read(p->shards, v, data, err);
-    return rc == 0 ? bulk_add(to, data + first, n, err) : rc;
+    int rc = shards_read(p->shards, v, p->scratch, err);
+    return rc == 0 ? bulk_add(to, p->scratch + first, n, err) : rc;
 }
 
 /* The bytes from `at` to the value's end, for its checksum alone. */
@@ -145,7 +136,7 @@ int packing_copy(struct packing *p,
 {
     if (n == 0)
         return 0;
-    if (v->part == PART_DAMAGE || v->nbytes <= 4096)
+    if (v->part == PART_DAMAGE || v->nbytes <= SMALL)
         return copy_small(p, to, v, first, n, err);
     uint32_t crc = 0;
     int rc = 0;
@@ -193,7 +184,7 @@ verify_task(struct packing *p, unsigned stage, uint64_t task, struct gm_error *e
         struct source_value v;
         struct gm_error why = {0};
         int rc = shards_find(p->shards, stage, task, h->kind, h->index, &v, &why);
-        if (rc == 0 && v.nbytes <= 4096)
+        if (rc == 0 && v.nbytes <= SMALL)
             rc = shards_read(p->shards, &v, p->scratch, &why);
         else if (rc == 0)
             rc = check_rest(p, &v, 0, 0, &why);
@@ -229,6 +220,18 @@ static int gather(struct packing *p, struct gm_error *err)
     return rc;
 }
 
+static int count_undone(struct packing *p, struct gm_error *err)
+{
+    int rc = 0;
+    p->n_undone = 0;
+    for (uint64_t i = 0; rc == 0 && i < p->n_damage; i++) {
+        struct reader_task t;
+        rc = shards_task(p->shards, p->damage[i].stage, p->damage[i].task, &t, err);
+        p->n_undone += rc == 0 && t.status == RESULT_DONE;
+    }
+    return rc;
+}
+
 int packing_verify(struct packing *p, struct gm_error *err)
 {
     int rc = 0;
@@ -239,5 +242,6 @@ int packing_verify(struct packing *p, struct gm_error *err)
             rc = verify_task(p, s, i, err);
     }
     rc = team_agree(p->team, rc, err);
-    return rc == 0 ? gather(p, err) : rc;
+    rc = rc == 0 ? gather(p, err) : rc;
+    return rc == 0 ? team_agree(p->team, count_undone(p, err), err) : rc;
 }

@@ -45,10 +45,10 @@ struct packing {
     uint64_t n_rows;
     struct heap *heaps; /* parameters, messages, then a stage's outputs and logs */
     unsigned n_heaps;
-    unsigned *heaps_first; /* of a stage */
-    struct damage *damage; /* by stage and task; none: nothing was found */
-    uint64_t n_damage;
-    unsigned char *scratch; /* PACKING_SCRATCH bytes */
+    unsigned *heaps_first;       /* of a stage */
+    struct damage *damage;       /* by stage and task; none: nothing was found */
+    uint64_t n_damage, n_undone; /* of their tasks, so many were done */
+    unsigned char *scratch;      /* PACKING_SCRATCH bytes */
 };
 
 enum { PACKING_PARAMS, PACKING_MESSAGE, PACKING_TEXTS };

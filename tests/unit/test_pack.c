@@ -3,6 +3,7 @@
 #include "result/pack.h"
 #include "result_job.h"
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <hdf5.h>
 #include <sys/mount.h>
 
@@ -329,5 +330,76 @@ Test(pack, parts_of_a_file_that_was_renamed_stay)
     }
     pack_again(&f, false);
     expect_tasks(first.text);
+    fixture_drop(&f);
+}
+
+/* Flips one byte of what a shard has once. */
+static void damage(const char *path, const char *bytes)
+{
+    struct gm_error err = {0};
+    AUTO_FREE(char) all = NULL;
+    size_t len = 0;
+    ok(file_read(path, 1u << 30, &all, &len, &err), &err);
+    char *at = memmem(all, len, bytes, strlen(bytes));
+    cr_assert_not_null(at);
+    *at ^= 1;
+    AUTO_FD fd = open(path, O_WRONLY);
+    cr_assert_eq(pwrite(fd, at, 1, at - all), 1);
+}
+
+Test(pack, what_is_damaged_costs_its_task_alone_and_the_outcome_says_so)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    uint64_t damaged = 0;
+    AUTO_STR path = {0};
+    fixture_make(&f, NULL, 3, 1);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    ok(fixture_rank(s, 0, &err), &err);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct result_commit c = fixture_commit(i, 0, 1);
+        const char *text = i == 1 ? "a text to be damaged" : "another";
+        ok(fixture_value(s,
+                         i,
+                         RESULT_OUTPUT,
+                         O_MODEL,
+                         GM_U8,
+                         1,
+                         (uint32_t)strlen(text),
+                         0,
+                         text,
+                         &err),
+           &err);
+        ok(shard_commit(s, &c, &err), &err);
+    }
+    ok(shard_close(s, &err), &err);
+    str_printf(&path, "%s/shards/000/rank-000000.h5", f.folder);
+    damage(path.text, "a text to be damaged");
+    damage(path.text, "0-3"); /* of what the rank says of itself */
+    struct pack_options opt = {.folder = f.folder,
+                               .file = f.file,
+                               .complete = true,
+                               .outcome = "done",
+                               .ret_damaged = &damaged};
+    ok(pack_run(&opt, &err), &err);
+    cr_expect_eq(damaged, 1);
+    AUTO(reader) r = NULL;
+    ok(reader_open(f.file, &r, &err), &err);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct reader_task t;
+        ok(reader_task(r, 0, i, &t, &err), &err);
+        cr_expect_eq(t.status, i == 1 ? RESULT_FAILED : RESULT_DONE);
+        cr_expect_eq(t.reason, i == 1 ? RESULT_DAMAGED : RESULT_OK);
+    }
+    char outcome[16] = "";
+    hid_t file = H5Fopen(f.file, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t id = H5Aopen_by_name(file, "job", "outcome", H5P_DEFAULT, H5P_DEFAULT);
+    hid_t type = H5Aget_type(id);
+    cr_assert(H5Tget_size(type) < sizeof(outcome) && H5Aread(id, type, outcome) >= 0);
+    cr_expect_str_eq(outcome, "failed");
+    (void)H5Tclose(type);
+    (void)H5Aclose(id);
+    (void)H5Fclose(file);
     fixture_drop(&f);
 }
