@@ -217,6 +217,7 @@ int bulk_open(struct output *o,
         .out = o, .name = column.name, .group = -1, .set = -1, .sparse = spec->sparse};
     if (column.fill != NULL)
         memcpy(b->fill, column.fill, H5Tget_size(column.type));
+    number(b);
     int rc = measure(b, &column, &chunked, err); /* alike on all members */
     if (rc != 0)
         return rc;
@@ -224,7 +225,6 @@ int bulk_open(struct output *o,
     deal(b, o->team->rank, o->team->n, &b->first, &b->end);
     b->at = b->small ? 0 : chunk_of_row(b, b->first);
     b->left = (b->end - b->first) * b->row_bytes;
-    number(b);
     rc = make(b, &full, err);
     rc = rc == 0 ? make_buffers(b, err) : rc;
     rc = team_agree(o->team, rc, err);

@@ -3,6 +3,7 @@
  */
 #include "pack_mpi.h"
 #include "base/auto.h"
+#include "base/memory.h"
 #include "base/str.h"
 #include "team.h"
 #include <dirent.h>
@@ -30,9 +31,7 @@ static int wait_for(const struct pack_mpi *with, MPI_Request *request)
 static int share_piece(const struct pack_mpi *with, void *buf, size_t n)
 {
     MPI_Request request;
-    void *copy = malloc(n);
-    if (copy == NULL)
-        return -EOWNERDEAD; /* for the others this rank is as good as lost */
+    void *copy = xrealloc(NULL, n, 1); /* without memory a rank dies, which is noticed */
     memcpy(copy, buf, n);
     int rc = MPI_Ibcast(copy, (int)n, MPI_BYTE, 0, with->comm, &request) == MPI_SUCCESS
                  ? wait_for(with, &request)
@@ -64,9 +63,9 @@ static int gather(void *ctx, const void *mine, size_t n, void *ret)
     (void)MPI_Comm_size(with->comm, &n_ranks);
     if (n == 0)
         return 0;
-    char *copy = malloc(n * ((size_t)n_ranks + 1));
-    if (copy == NULL || n > PIECE)
+    if (n > PIECE) /* alike on all members */
         return -EOWNERDEAD;
+    char *copy = xrealloc(NULL, (size_t)n_ranks + 1, n);
     char *all = copy + n;
     memcpy(copy, mine, n);
     (void)MPI_Type_contiguous((int)n, MPI_BYTE, &type);

@@ -85,14 +85,9 @@ static int copy_run(struct packing *p,
                     struct bulk *to,
                     struct gm_error *err)
 {
-    uint64_t most = run->row_bytes > 0 ? PACKING_SCRATCH / run->row_bytes : end;
-    int rc =
-        f->nbytes > 0 && most == 0
-            ? gm_fail(
-                  err, -EINVAL, "rows of %llu bytes", (unsigned long long)run->row_bytes)
-            : 0;
-    for (uint64_t task = run->task, n; rc == 0 && f->nbytes > 0 && task < end;
-         task += n) {
+    uint64_t most = f->nbytes > 0 ? PACKING_SCRATCH / run->row_bytes : 0;
+    int rc = 0;
+    for (uint64_t task = run->task, n; rc == 0 && most > 0 && task < end; task += n) {
         n = end - task < most ? end - task : most;
         rc = shards_run_rows(p->shards, run, task, n, p->scratch, err);
         if (rc == 0 && f->nbytes == run->row_bytes) {
@@ -118,7 +113,9 @@ static int fill_stacked(struct packing *p,
         struct source_value v;
         size_t offset = 0;
         rc = packing_run(p, h->stage, task, &run, err);
-        const struct result_field *f = rc == 0 ? field_of(&run, h->index, &offset) : NULL;
+        const struct result_field *f = rc == 0 && run.row_bytes <= PACKING_SCRATCH
+                                           ? field_of(&run, h->index, &offset)
+                                           : NULL;
         if (f != NULL) {
             uint64_t end = run.end < to->end ? run.end : to->end;
             rc = copy_run(p, &run, f, offset, end, to, err);
@@ -136,14 +133,10 @@ static int fill_stacked(struct packing *p,
     return rc;
 }
 
-static int put_layout(struct packing *p,
-                      hid_t at,
-                      const struct heap *h,
-                      const char *layout,
-                      struct gm_error *err)
+static int
+put_layout(hid_t at, const struct heap *h, const char *layout, struct gm_error *err)
 {
     int rc = h5_put_text(at, "layout", layout, err);
-    (void)p;
     return rc == 0 ? h5_put_text(at, "dtype", gm_dtype_name(h->dtype), err) : rc;
 }
 
@@ -161,7 +154,7 @@ static int label_set(struct packing *p,
     int rc = h5_open_group(p->out.file, group, &at, err);
     if (rc == 0 && (set = H5Dopen2(at, h->name, H5P_DEFAULT)) < 0)
         rc = h5_fail(err, "%s", h->name);
-    return rc == 0 ? put_layout(p, set, h, layout, err) : rc;
+    return rc == 0 ? put_layout(set, h, layout, err) : rc;
 }
 
 static int put_stacked(struct packing *p,
@@ -335,7 +328,7 @@ static int make_group(struct packing *p,
     int rc = h5_open_group(p->out.file, parent, &at, err);
     rc = rc == 0 ? h5_group(at, h->name, h->help, &group, err) : rc;
     rc = rc == 0 ? h5_put_text(group, "unit", h->unit, err) : rc;
-    return rc == 0 ? put_layout(p, group, h, layout, err) : rc;
+    return rc == 0 ? put_layout(group, h, layout, err) : rc;
 }
 
 /* A group: data, offset, and shape where the shapes are not simply the lengths. */

@@ -28,7 +28,7 @@ struct driver {
 static void note(struct driver *d)
 {
     if (*d->why == 0)
-        *d->why = errno != 0 ? -errno : -EIO;
+        *d->why = -errno;
 }
 
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t fapl, haddr_t maxaddr)
@@ -145,6 +145,7 @@ static herr_t driver_write(H5FD_t *file,
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
+            errno = n == 0 ? EIO : errno;
             note(d);
             break;
         }
@@ -251,7 +252,7 @@ int reserve_chunk(hid_t file,
         return h5_fail(err, "the file's driver");
     d->noted = UINT64_MAX;
     if (nbytes > CHUNK_MOST || d->nowhere == NULL)
-        return gm_fail(err, -EOVERFLOW, "a chunk of %u bytes is too large", nbytes);
+        return gm_fail(err, -ENOTSUP, "no address space for a chunk of %u bytes", nbytes);
     if (H5Dwrite_chunk(set, H5P_DEFAULT, 0, offset, nbytes, d->nowhere) < 0)
         return h5_fail(err, "a chunk");
     if (d->noted == UINT64_MAX)
