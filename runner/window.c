@@ -1,7 +1,9 @@
 /* See window.h. */
 #include "window.h"
 #include "base/memory.h"
+#include "base/str.h"
 #include <string.h>
+#include <sys/statvfs.h>
 
 /* Hosts are numbered in the order of their lowest ranks. */
 static int number_hosts(const struct rank *r, struct window *w, struct gm_error *err)
@@ -19,6 +21,30 @@ static int number_hosts(const struct rank *r, struct window *w, struct gm_error 
     return 0;
 }
 
+/* Open MPI's shared windows stand in /dev/shm. Where there is no room for one, the rank
+ * that creates it fails and the others wait for it for ever: so it is looked for before,
+ * by one rank for all of its host. */
+static int look_for_room(const struct window *w, uint64_t want, struct gm_error *err)
+{
+    struct statvfs fs;
+    uint64_t room = UINT64_MAX;
+    char wanted[32], left[32];
+    if (statvfs("/dev/shm", &fs) == 0)
+        room = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (MPI_Bcast(&room, 1, MPI_UINT64_T, 0, w->comm) != MPI_SUCCESS)
+        return gm_fail(err, -EIO, "MPI_Bcast failed");
+    want += want / 10; /* MPI's own part */
+    return room >= want
+               ? 0
+               : gm_fail(err,
+                         -ENOMEM,
+                         "its host's ranks share %s of memory, but /dev/shm has room for "
+                         "%s: enlarge it (in a container: --shm-size), or start fewer "
+                         "ranks there",
+                         str_bytes(want, wanted),
+                         str_bytes(room, left));
+}
+
 /* The lowest rank's part holds the board before its own. */
 static int share(unsigned n_stages, size_t own, struct window *w, struct gm_error *err)
 {
@@ -30,12 +56,19 @@ static int share(unsigned n_stages, size_t own, struct window *w, struct gm_erro
     (void)MPI_Comm_size(w->comm, &n_seats);
     size_t board = (board_bytes((unsigned)n_seats, n_stages) + 4095) / 4096 * 4096;
     size_t bytes = own + (seat == 0 ? board : 0);
+    int rc = look_for_room(w, (uint64_t)n_seats * own + board, err);
+    if (rc < 0)
+        return rc;
     (void)MPI_Info_create(&info);
     (void)MPI_Info_set(info, "alloc_shared_noncontig", "true");
-    int rc = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, w->comm, &mine, &w->win);
+    rc = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, w->comm, &mine, &w->win);
     (void)MPI_Info_free(&info);
+    w->shared = rc == MPI_SUCCESS;
     if (rc != MPI_SUCCESS || MPI_Win_shared_query(w->win, 0, &got, &unit, (void *)&base))
-        return gm_fail(err, -ENOMEM, "no memory that the ranks of this host can share");
+        return gm_fail(err,
+                       -ENOMEM,
+                       "no memory that the ranks of this host can share: MPI made no "
+                       "shared window (ompi_info should list osc sm)");
     memset(mine, 0, bytes);
     if (seat == 0)
         board_init(base, (unsigned)n_seats, n_stages);
@@ -56,6 +89,7 @@ int window_make(const struct rank *r,
             MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, r->world, MPI_INFO_NULL, &w.comm) !=
         MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Comm_split_type failed");
+    w.made = true;
     int rc = number_hosts(r, &w, err);
     if (rc == 0)
         rc = share(n_stages, own_bytes, &w, err);
@@ -67,7 +101,8 @@ void window_free(struct window *w)
 {
     board_close(w->board);
     free(w->hosts);
-    if (w->win != MPI_WIN_NULL)
+    if (w->shared)
         (void)MPI_Win_free(&w->win);
-    (void)MPI_Comm_free(&w->comm);
+    if (w->made)
+        (void)MPI_Comm_free(&w->comm);
 }

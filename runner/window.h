@@ -9,20 +9,21 @@
 struct window {
     MPI_Comm comm; /* the ranks of this host */
     MPI_Win win;
+    bool made, shared;   /* comm, win are there */
     struct board *board; /* its seats: the ranks of this host, ascending */
     unsigned *hosts;     /* [n_ranks]: the host of each rank, by its lowest rank from 0 */
     unsigned n_hosts;
     void *own; /* this rank's part: zeroed, of as many bytes as it asked for */
 };
 
-/* Collective. */
+/* Collective. *ret is yours to window_free in any case. */
 int window_make(const struct rank *r,
                 unsigned n_stages,
                 size_t own_bytes,
                 struct window *ret,
                 struct gm_error *err);
-/* Collective on the host; after a loss it is not called: the memory goes with the last
- * process. */
+/* Takes one that was never made. Collective on the host; after a loss it is not called:
+ * the memory goes with the last process. */
 void window_free(struct window *w);
 
 #endif

@@ -64,4 +64,13 @@ head -c 4000000 /dev/zero >small/ballast 2>/dev/null
 expect 2 "$GRIDMILL" run job.yaml --ranks 1
 says 'No space left on device'
 nothing_left small/flood.h5
+
+# No room in /dev/shm for what a host's ranks share: told, and nobody waits for anybody.
+cat >shared.sh <<'END'
+mount -t tmpfs -o size=1m none /dev/shm && exec "$@"
+END
+rm small/ballast
+expect 5 timeout 60 unshare -m sh shared.sh "${MPIRUN[@]}" --mca btl self,tcp -n 2 "$RUNNER" job.yaml
+says '/dev/shm has room for 1\.0 MiB: enlarge it'
+nothing_left small/flood.h5
 exit 0
