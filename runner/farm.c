@@ -95,6 +95,9 @@ struct farm *farm_make(const struct farm_setup *setup)
     }
     farm_count_slots(f);
     sort_stages(f);
+    struct farm_counts c;
+    farm_count(f, &c);
+    f->before = c.done + c.failed + c.skipped;
     return f;
 }
 
@@ -388,7 +391,8 @@ estimate(const struct farm *f, unsigned i, uint64_t rest, struct farm_counts *c)
 
 void farm_count(const struct farm *f, struct farm_counts *ret)
 {
-    struct farm_counts c = {.stage = -1, .left = -1, .lost = f->n_ranks - f->n_living};
+    struct farm_counts c = {
+        .stage = -1, .left = -1, .before = f->before, .lost = f->n_ranks - f->n_living};
     for (unsigned i = 0; i < f->spec->n_stages; i++) {
         struct backlog_counts n;
         uint64_t out = taskset_count(backlog_out(f->backlog, i));

@@ -69,8 +69,9 @@ struct farm_counts {
     int stage;     /* the first that is not over, or -1 */
     double left;   /* s of work for all ranks, by each stage's own mean; < 0: not known */
     bool at_least; /* a stage of which no task is over comes on top of it */
-    unsigned lost; /* ranks */
-    bool late;     /* some stage was closed (farm_close) */
+    uint64_t before; /* of them over when this launch began */
+    unsigned lost;   /* ranks */
+    bool late;       /* some stage was closed (farm_close) */
 };
 
 struct farm_seat { /* a rank */

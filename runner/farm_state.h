@@ -73,6 +73,7 @@ struct farm {
     struct farm_verdict *verdicts;
     size_t n_verdicts, first_verdict;
     uint64_t lots;
+    uint64_t before; /* tasks that were over when it was made */
     uint32_t epoch;
     bool stopped, ended;
 };

@@ -67,6 +67,8 @@ static void put_counts(struct json *j, const struct tell *t)
     json_put_int(j, "skipped", (int64_t)c->skipped);
     json_put_int(j, "running", (int64_t)c->running);
     json_put_int(j, "total", (int64_t)c->total);
+    if (c->before > 0)
+        json_put_int(j, "before", (int64_t)c->before);
     if (c->lost > 0)
         json_put_int(j, "lost", c->lost);
     json_put_double(j, "elapsed", elapsed);

@@ -85,11 +85,11 @@ extern const struct command cmd_run, cmd_resume, cmd_plan, cmd_check, cmd_init, 
     }
 #define OPTION_NAME                                                                      \
     {                                                                                    \
-        "name", 0, "NAME", "what the job is called"                         \
+        "name", 0, "NAME", "what the job is called"                                      \
     }
 #define OPTION_TIME                                                                      \
     {                                                                                    \
-        "time", 0, "TIME", "the job's time limit: 90s, 10m"                       \
+        "time", 0, "TIME", "the job's time limit: 90s, 10m"                              \
     }
 #define OPTION_OVERSUBSCRIBE                                                             \
     {                                                                                    \

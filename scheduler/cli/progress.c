@@ -21,7 +21,7 @@ static const char *whole_duration(double s, char buf[32])
     return buf;
 }
 
-/* "12 of 22 tasks, 1 failed, 8.3/s, 2 s left, train" */
+/* "12 of 22 tasks, 1 failed, 1 rank lost, 8.3/s, 2 s left, train" */
 static void numbers(const struct engine_event *e, const char *comma, struct str *out)
 {
     char left[32];
@@ -30,8 +30,13 @@ static void numbers(const struct engine_event *e, const char *comma, struct str 
         str_printf(out, "%s%" PRIu64 " failed", comma, e->failed);
     if (e->skipped > 0)
         str_printf(out, "%s%" PRIu64 " skipped", comma, e->skipped);
-    double rate = e->elapsed > 0 ? (double)over(e) / e->elapsed : 0;
-    if (rate > 0 && over(e) > 0)
+    if (e->lost > 0)
+        str_printf(
+            out, "%s%" PRIu64 " rank%s lost", comma, e->lost, e->lost == 1 ? "" : "s");
+    /* of this launch alone, also where it goes on with another's work */
+    double ours = over(e) > e->before ? (double)(over(e) - e->before) : 0;
+    double rate = e->elapsed > 0 ? ours / e->elapsed : 0;
+    if (rate > 0)
         str_printf(out, "%s%.*f/s", comma, rate < 9.95 ? 1 : 0, rate);
     if (e->left >= 0 && over(e) < e->total) /* an estimate has no decimals */
         str_printf(out,

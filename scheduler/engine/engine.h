@@ -47,6 +47,8 @@ struct engine_event {
     enum engine_event_kind kind;
     uint64_t done, failed, skipped, total;
     uint64_t running;
+    uint64_t before; /* of the tasks, over when this launch began */
+    uint64_t lost;   /* ranks of this launch */
     const char
         *stage; /* STAGE_OVER: its name; PROGRESS: the first unfinished one; or NULL */
     double elapsed; /* s since STARTED */

@@ -29,6 +29,8 @@ void relay_tell(const struct relay *r, struct engine_event *e)
     e->skipped = w->skipped;
     e->running = w->running;
     e->total = w->total;
+    e->before = w->before;
+    e->lost = w->lost;
     e->elapsed = w->elapsed;
     e->left = r->started ? w->left : -1;
     e->at_least = w->at_least;

@@ -74,6 +74,7 @@ static void read_event(const struct doc_node *map, struct wire *w)
                        .skipped = number(map, "skipped"),
                        .running = number(map, "running"),
                        .total = number(map, "total"),
+                       .before = number(map, "before"),
                        .lost = number(map, "lost"),
                        .elapsed = real(map, "elapsed", 0),
                        .left = real(map, "left", -1),

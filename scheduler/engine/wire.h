@@ -28,6 +28,7 @@ struct wire_phase {
 struct wire {
     enum wire_kind kind;
     uint64_t done, failed, skipped, running, total;
+    uint64_t before; /* of the tasks, over when the launch began */
     uint64_t lost;   /* ranks */
     char stage[256]; /* "": not said */
     double elapsed;

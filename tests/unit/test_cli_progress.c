@@ -27,6 +27,18 @@ Test(cli_progress, an_estimate_that_more_comes_on_top_of_says_so)
     cr_expect_not_null(strstr(out.text, ", over 4 s left, train"), "%s", out.text);
 }
 
+Test(cli_progress, the_rate_is_this_launch_s_alone)
+{
+    struct engine_event e = event;
+    AUTO_STR out = {0};
+    e.before = 10;
+    e.lost = 1;
+    progress_text(&e, false, 90, &out);
+    cr_expect_str_eq(out.text,
+                     "============------------  12 of 24 tasks, 1 failed, 1 rank lost, "
+                     "0.5/s, 4 s left, train");
+}
+
 Test(cli_progress, what_is_not_known_yet_is_not_shown)
 {
     struct engine_event e = {.kind = ENGINE_STARTED, .total = 7, .left = -1};
