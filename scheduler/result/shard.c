@@ -459,6 +459,14 @@ int shard_rows(struct shard *s, const struct result_rows *r, struct gm_error *er
 
 int shard_rank(struct shard *s, const struct result_rank *rank, struct gm_error *err)
 {
+    return shard_rank_of(s, s->rank, rank, err);
+}
+
+int shard_rank_of(struct shard *s,
+                  unsigned number,
+                  const struct result_rank *rank,
+                  struct gm_error *err)
+{
     int rc = broken(s, err);
     if (rc != 0)
         return rc;
@@ -479,7 +487,7 @@ int shard_rank(struct shard *s, const struct result_rank *rank, struct gm_error 
     struct result_record record = {
         .stage = ROW_OF_RANK,
         .kind = RESULT_RANK,
-        .task = s->rank,
+        .task = number,
         .dtype = GM_U8,
         .ndim = 1,
         .dims = {text.len},
@@ -492,9 +500,9 @@ int shard_rank(struct shard *s, const struct result_rank *rank, struct gm_error 
         return rc;
     struct row_commit row = {
         .stage = ROW_OF_RANK,
-        .task = s->rank,
+        .task = number,
         .count = 1,
-        .rank = s->rank,
+        .rank = number,
         .first = n_records(s) - 1,
         .n = 1,
     };

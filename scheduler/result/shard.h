@@ -35,6 +35,11 @@ int shard_commit(struct shard *s, const struct result_commit *c, struct gm_error
 int shard_rows(struct shard *s, const struct result_rows *r, struct gm_error *err);
 /* Says who this rank is; may be called again, the last one counts. Part of the batch. */
 int shard_rank(struct shard *s, const struct result_rank *rank, struct gm_error *err);
+/* The same of another rank, whose shard is no more. */
+int shard_rank_of(struct shard *s,
+                  unsigned number,
+                  const struct result_rank *rank,
+                  struct gm_error *err);
 /* After it returns 0 the batch's commits are seen by readers. */
 int shard_flush(struct shard *s, struct gm_error *err);
 /* Somebody fenced this shard (fence.h), or moved or removed the job's folder: what is

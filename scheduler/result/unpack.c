@@ -251,19 +251,21 @@ static int copy_tasks(struct unpack *u, struct gm_error *err)
     return rc;
 }
 
-static int copy_attribute(hid_t from, hid_t to, unsigned i, struct gm_error *err)
+struct copying {
+    hid_t to;
+    struct gm_error *err;
+    int rc;
+};
+
+static int copy_attribute(hid_t from, const char *name, hid_t to, struct gm_error *err)
 {
-    char name[256];
-    AUTO_ID id = H5Aopen_by_idx(
-        from, ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT);
-    if (id < 0 || H5Aget_name(id, sizeof(name), name) < 0)
-        return h5_fail(err, "an attribute");
+    AUTO_ID id = H5Aopen(from, name, H5P_DEFAULT);
+    if (id < 0)
+        return h5_fail(err, "%s", name);
     AUTO_ID type = H5Aget_type(id);
     AUTO_ID space = H5Aget_space(id);
     size_t size = H5Tget_size(type);
     hssize_t n = H5Sget_simple_extent_npoints(space);
-    if (strcmp(name, "task_rows") == 0)
-        return 0;
     if (n < 0 || n > 65536 || size > (1u << 20) || H5Tis_variable_str(type) != 0)
         return gm_fail(err, -EINVAL, "%s: no attribute of a results file", name);
     AUTO_FREE(char) data = xcalloc((size_t)n + 1, size);
@@ -273,15 +275,22 @@ static int copy_attribute(hid_t from, hid_t to, unsigned i, struct gm_error *err
                : 0;
 }
 
+/* All but the rows of /tasks, which the next pack numbers anew. */
+static herr_t
+each_attribute(hid_t from, const char *name, const H5A_info_t *info, void *ctx)
+{
+    struct copying *c = ctx;
+    (void)info;
+    if (strcmp(name, "task_rows") != 0)
+        c->rc = copy_attribute(from, name, c->to, c->err);
+    return c->rc == 0 ? 0 : -1;
+}
+
 static int copy_attributes(hid_t from, hid_t to, struct gm_error *err)
 {
-    H5O_info_t info;
-    if (H5Oget_info2(from, &info, H5O_INFO_NUM_ATTRS) < 0)
-        return h5_fail(err, "attributes");
-    int rc = 0;
-    for (unsigned i = 0; rc == 0 && i < info.num_attrs; i++)
-        rc = copy_attribute(from, to, i, err);
-    return rc;
+    struct copying c = {.to = to, .err = err};
+    herr_t done = H5Aiterate2(from, H5_INDEX_NAME, H5_ITER_INC, NULL, each_attribute, &c);
+    return c.rc == 0 && done < 0 ? h5_fail(err, "attributes") : c.rc;
 }
 
 /* All in a stage's group but what its tasks gave. */
@@ -351,11 +360,15 @@ static int write_head(struct unpack *u, const char *folder, struct gm_error *err
     return rc == 0 ? closed : rc;
 }
 
-static int write_shard(struct unpack *u, const char *folder, struct gm_error *err)
+/* What each rank said of itself. */
+static int copy_ranks(struct unpack *u, struct gm_error *err)
 {
-    struct reader_rank r;
-    int rc = shard_create(folder, 0, &u->shard, err);
-    if (rc == 0 && reader_n_ranks(u->r) > 0 && reader_rank(u->r, 0, &r, err) == 0) {
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < reader_n_ranks(u->r); i++) {
+        struct reader_rank r;
+        rc = reader_rank(u->r, i, &r, err);
+        if (rc != 0 || r.pid == 0) /* it never said so much as its process */
+            continue;
         struct result_rank rank = {.host = r.host,
                                    .device = r.device,
                                    .planned = r.planned,
@@ -365,8 +378,15 @@ static int write_shard(struct unpack *u, const char *folder, struct gm_error *er
                                    .gpus = r.gpus,
                                    .mismatch = r.mismatch,
                                    .pid = r.pid};
-        rc = shard_rank(u->shard, &rank, err);
+        rc = shard_rank_of(u->shard, i, &rank, err);
     }
+    return rc;
+}
+
+static int write_shard(struct unpack *u, const char *folder, struct gm_error *err)
+{
+    int rc = shard_create(folder, 0, &u->shard, err);
+    rc = rc == 0 ? copy_ranks(u, err) : rc;
     rc = rc == 0 ? copy_tasks(u, err) : rc;
     int closed = shard_close(u->shard, rc == 0 ? err : NULL);
     return rc == 0 ? closed : rc;

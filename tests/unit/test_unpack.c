@@ -59,6 +59,15 @@ Test(unpack, the_folder_and_what_is_packed_of_it_are_the_file)
     cr_expect_str_eq(hash[0], hash[2]);
     ok(reader_open(f.file, &r, &err), &err);
     ok(reader_open(other.text, &again, &err), &err);
+    for (unsigned i = 0; i < 2; i++) { /* what each rank said of itself */
+        struct reader_rank x, y;
+        ok(reader_rank(r, i, &x, &err), &err);
+        ok(reader_rank(again, i, &y, &err), &err);
+        cr_expect(x.pid == y.pid && x.tasks == y.tasks && x.busy_s == y.busy_s);
+        cr_expect_str_eq(x.device, y.device);
+        cr_expect_str_eq(x.seen, y.seen);
+        cr_expect_str_eq(x.mismatch, y.mismatch);
+    }
     for (uint64_t i = 0; i < 3; i++) { /* attempts, logs and messages too */
         struct reader_value x, y;
         ok(reader_task(r, 1, i, &a, &err), &err);
@@ -73,6 +82,41 @@ Test(unpack, the_folder_and_what_is_packed_of_it_are_the_file)
         }
     }
     fixture_drop(&f);
+}
+
+/* Large enough for chunks; and without a task, where every dataset has no rows. */
+Test(unpack, every_form_comes_back)
+{
+    static const struct {
+        uint64_t tasks;
+        bool gzip, sharded;
+    } forms[] = {{9000, true, false},
+                 {9000, false, true},
+                 {9000, true, true},
+                 {0, false, false},
+                 {0, true, true}};
+    for (unsigned i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        struct result_fixture f;
+        struct gm_error err = {0};
+        char hash[3][65];
+        fixture_make(&f, NULL, forms[i].tasks, 2);
+        ok(fixture_run(&f, 2, &err), &err);
+        hash_of(f.folder, hash[0]);
+        struct pack_options opt = {.folder = f.folder,
+                                   .file = f.file,
+                                   .gzip = forms[i].gzip,
+                                   .sharded = forms[i].sharded};
+        ok(pack_run(&opt, &err), &err);
+        ok(pack_clean(&opt, &err), &err);
+        ok(file_make_folders(f.folder, &err), &err);
+        ok(unpack_run(f.file, f.folder, &err), &err);
+        ok(pack_run(&opt, &err), &err);
+        hash_of(f.file, hash[1]);
+        hash_of(f.folder, hash[2]);
+        cr_expect_str_eq(hash[0], hash[1]);
+        cr_expect_str_eq(hash[0], hash[2]);
+        fixture_drop(&f);
+    }
 }
 
 Test(unpack, what_is_not_packed_is_refused)
