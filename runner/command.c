@@ -169,7 +169,7 @@ static bool was_told_to_stop(const struct attempt *a, int signal)
 {
     bool asks = signal == SIGTERM || signal == SIGINT || signal == SIGUSR1 ||
                 signal == SIGUSR2 || signal == SIGHUP;
-    return asks && pulse_stopping(a->pulse);
+    return asks && !a->place->child.timed_out && pulse_stopping(a->pulse);
 }
 
 int command_end(const struct attempt *a,

@@ -208,7 +208,7 @@ static void finish(struct exec_child *c)
 bool exec_attend(struct exec_child *c)
 {
     double now = clock_monotonic();
-    if (c->over && proc_ended(c->pid)) {
+    if (c->over && (c->pidfd >= 0 || proc_ended(c->pid))) {
         finish(c);
         return true;
     }

@@ -46,14 +46,12 @@ static bool read_process(pid_t pid, struct process *ret)
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
     text[n > 0 ? n : 0] = '\0';
     const char *name_end = strrchr(text, ')'); /* a name may hold anything */
+    if (name_end == NULL)
+        return false;
+    static const char fields[] = " %*c %*d %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+                                 "%*s %*s %*s %*s %*s %" SCNu64;
     /* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
-    if (name_end == NULL ||
-        sscanf(name_end + 1,
-               " %*c %*d %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-               "%*s %" SCNu64,
-               &ret->group,
-               &ret->session,
-               &began) != 3)
+    if (sscanf(name_end + 1, fields, &ret->group, &ret->session, &began) != 3)
         return false;
     ret->began = (uint32_t)began;
     return true;

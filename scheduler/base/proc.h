@@ -11,9 +11,9 @@
 
 /* setrlimit(2): soft and hard, never above the hard limit that is ours. */
 struct proc_limit {
-    int resource; /* RLIMIT_... */
     uint64_t most;
-    bool soft; /* the soft one alone */
+    int resource; /* RLIMIT_... */
+    bool soft;    /* the soft one alone */
 };
 
 struct proc_spec {
