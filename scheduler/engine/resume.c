@@ -34,20 +34,44 @@ static void packed_id(const char *results, char ret[64])
         (void)snprintf(ret, 64, "%s", id);
 }
 
-/* A task of FILE failed, or was skipped for one that did. */
-static int any_failed(const char *results, struct gm_error *err)
+struct left {        /* tasks of FILE */
+    uint64_t failed; /* or skipped for one that did */
+    uint64_t open;   /* not over: FILE was packed of a run that went on, or was cut off */
+};
+
+static int count_left(const char *results, struct left *ret, struct gm_error *err)
 {
     AUTO(committed) c = NULL;
-    uint64_t n = 0;
+    struct left left = {0};
     int rc = committed_load(results, &c, err);
-    for (unsigned i = 0; rc == 0 && i < c->n_stages; i++)
-        n += taskset_count(c->stages[i].failed) + taskset_count(c->stages[i].skipped);
-    if (rc == 0 && n == 0)
-        rc = gm_fail(err,
-                     -EALREADY,
-                     "%s: no task of it has failed, there is nothing to resume",
-                     results);
+    for (unsigned i = 0; rc == 0 && i < c->n_stages; i++) {
+        const struct committed_stage *s = &c->stages[i];
+        uint64_t failed = taskset_count(s->failed) + taskset_count(s->skipped);
+        left.failed += failed;
+        left.open += s->n_tasks - taskset_count(s->done) - failed;
+    }
+    *ret = left;
     return rc;
+}
+
+/* 0: there is something to run again of FILE, which is packed. */
+static int check_left(const char *results, bool failed, struct gm_error *err)
+{
+    struct left left;
+    int rc = count_left(results, &left, err);
+    if (rc < 0 || left.open > 0 || (failed && left.failed > 0))
+        return rc;
+    if (left.failed == 0)
+        return gm_fail(err,
+                       -EALREADY,
+                       "%s: is whole, there is nothing to resume: no task of it has "
+                       "failed",
+                       results);
+    return gm_fail(err,
+                   -EALREADY,
+                   "%s: is whole, there is nothing to resume (its failed tasks run "
+                   "again with --failed)",
+                   results);
 }
 
 /* All that a job folder holds, in one that has not its name yet. */
@@ -71,15 +95,13 @@ static int fill_unpacked(const char *results, const char *folder, struct gm_erro
     return rc == 0 ? unpack_run(results, folder, err) : rc;
 }
 
-/* A job that is packed, and some of whose tasks shall run again: FILE stays until the
- * next pack replaces it. The folder gets its name once it is whole. */
+/* A job that is packed, and some of whose tasks shall run, or run again: FILE stays until
+ * the next pack replaces it. The folder gets its name once it is whole. */
 static int unpack(const char *results, const char *folder, struct gm_error *err)
 {
     AUTO_STR tmp = {0};
     str_printf(&tmp, "%s.unpacked", folder);
-    int rc = any_failed(results, err);
-    if (rc == 0)
-        rc = file_remove_tree(tmp.text, err);
+    int rc = file_remove_tree(tmp.text, err);
     if (rc < 0)
         return rc;
     rc = fill_unpacked(results, tmp.text, err);
@@ -95,27 +117,20 @@ static int find_folder(const char *results, bool failed, char **ret, struct gm_e
     AUTO_STR folder = {0};
     str_printf(&folder, "%s.gm", results);
     bool packed = file_exists(results), there = file_exists(folder.text);
-    if (!there && packed && failed) {
-        int rc = unpack(results, folder.text, err);
-        if (rc < 0)
-            return rc;
-        there = true;
-    }
-    if (there) {
-        *ret = str_steal(&folder);
-        return 0;
-    }
-    if (packed)
+    int rc = 0;
+    if (!there && !packed)
         return gm_fail(err,
-                       -EALREADY,
-                       "%s: is whole, there is nothing to resume (its failed tasks run "
-                       "again with --failed)",
-                       results);
-    return gm_fail(err,
-                   -ENOENT,
-                   "%s: no such results, and no unfinished run %s",
-                   results,
-                   folder.text);
+                       -ENOENT,
+                       "%s: no such results, and no unfinished run %s",
+                       results,
+                       folder.text);
+    if (!there)
+        rc = check_left(results, failed, err);
+    if (rc == 0 && !there)
+        rc = unpack(results, folder.text, err);
+    if (rc == 0)
+        *ret = str_steal(&folder);
+    return rc;
 }
 
 /* Killed while it went, after the pack; or before there was anything to run. */
@@ -156,15 +171,19 @@ static int load_plan(const char *folder,
     if (rc < 0)
         return rc;
     packed_id(results, id);
-    if (!failed && strcmp(id, plan->id) == 0) /* killed before the folder was removed */
-        return gm_fail(err,
-                       -EALREADY,
-                       "%s: is whole, there is nothing to resume: %s is left over and "
-                       "can be removed",
-                       results,
-                       folder);
-    *ret = steal(&plan);
-    return 0;
+    struct left left = {.open = 1};
+    if (!failed && strcmp(id, plan->id) == 0)
+        rc = count_left(results, &left, err);
+    if (rc == 0 && left.open == 0) /* killed before the folder was removed */
+        rc = gm_fail(err,
+                     -EALREADY,
+                     "%s: is whole, there is nothing to resume: %s is left over and "
+                     "can be removed",
+                     results,
+                     folder);
+    if (rc == 0)
+        *ret = steal(&plan);
+    return rc;
 }
 
 /* An input that was only written again has another date, and is still the same. */

@@ -9,7 +9,9 @@
 #include "spec/doc.h"
 #include "spec/faults.h"
 
-static const char part[] = "attributes.user.gridmill.";
+/* Where the keys of a jobspec are found in it. */
+static const char *const parts[] = {"attributes.user.gridmill.",
+                                    "attributes.system.job."};
 
 /* Where and how long it runs, and what follows: by a job of our language ... */
 static const char *const free_keys[] = {"version",
@@ -133,8 +135,10 @@ int same_job(const struct jobspec *before,
                                       : sizeof(free_keys) / sizeof(free_keys[0])};
     bool other = x == NULL || y == NULL || differs(&w, x, y);
     const char *path = str_text(&w.path);
-    if (strncmp(path, part, sizeof(part) - 1) == 0)
-        path += sizeof(part) - 1;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (strncmp(path, parts[i], strlen(parts[i])) == 0)
+            path += strlen(parts[i]);
+    }
     int rc = 0;
     if (other)
         rc = gm_fail(err,

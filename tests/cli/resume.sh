@@ -77,6 +77,8 @@ expect 2 "$GRIDMILL" resume job.h5 --set tasks.nap.args.seconds=0.5
 says 'tasks\.nap\.args\.seconds: .*ranks, mapping, per-rank, time and results'
 expect 2 "$GRIDMILL" resume job.h5 --set tasks.nap.args.second=1
 says 'second'
+expect 2 "$GRIDMILL" resume job.h5 --set name=other
+says '^gridmill: name: is not what'
 expect 2 "$GRIDMILL" run job.yaml
 says 'gridmill resume .*job\.h5 .*--force'
 expect 2 "${MPIRUN[@]}" -n 2 "$RUNNER" job.yaml
@@ -112,6 +114,17 @@ mv job.h5.gm elsewhere/
 expect 0 "$GRIDMILL" resume elsewhere/job.h5 -q
 mv elsewhere/job.h5 .
 whole 2
+
+# A file that was packed of what there was is no whole one: its rest runs, too.
+interrupted
+expect 0 "$GRIDMILL" result pack job.h5 -o part.h5
+expect 0 "$GRIDMILL" resume part.h5 -q
+[ ! -e part.h5.gm ] && [ -d job.h5.gm ] || fail "the folders: $(ls -d ./*.gm)"
+rm -r job.h5.gm
+mv part.h5 job.h5
+whole 2
+expect 2 "$GRIDMILL" resume job.h5
+says 'job\.h5: is whole, there is nothing to resume: no task of it has failed$'
 
 # Two at once: one has the folder, the other one says so.
 interrupted
