@@ -85,6 +85,23 @@ void worker_commit(struct worker *w,
     (void)writer_commit(w->setup->writer, &c, parcel, !again);
 }
 
+/* The leader's decision; *end gets the reason that the others know. */
+static enum worker_decision
+decide(const struct attempt *a, int rc, struct attempt_end *end)
+{
+    if (rc < 0 && end->reason == RESULT_OK) {
+        end->reason = RESULT_ERROR;
+        end->exit_code = -1;
+    }
+    if (rc == -ETIMEDOUT) /* perhaps another rank of the group saw it first */
+        end->reason = RESULT_TIMEOUT;
+    if (rc == -ECANCELED || rc == -EOWNERDEAD)
+        return WORKER_GIVE_BACK;
+    if (rc == 0 || !worker_may_retry(&a->spec->stages[a->stage], end->reason, a->number))
+        return WORKER_NEXT;
+    return pulse_stopping(a->pulse) ? WORKER_LATER : WORKER_AGAIN;
+}
+
 /* One attempt: what the whole group does after it. */
 static enum worker_decision run_attempt(struct worker *w, const struct attempt *a)
 {
@@ -103,19 +120,7 @@ static enum worker_decision run_attempt(struct worker *w, const struct attempt *
     if (rc < 0)
         comm_abandon(a->comm);
     rc = comm_settle(a->comm, rc, &err);
-    int decision = WORKER_NEXT;
-    if (leads) {
-        if (rc < 0 && end.reason == RESULT_OK) {
-            end.reason = RESULT_ERROR;
-            end.exit_code = -1;
-        }
-        if (rc == -ETIMEDOUT) /* perhaps another rank of the group saw it first */
-            end.reason = RESULT_TIMEOUT;
-        if (rc == -ECANCELED || rc == -EOWNERDEAD)
-            decision = WORKER_GIVE_BACK;
-        else if (rc < 0 && worker_may_retry(stage, end.reason, a->number))
-            decision = pulse_stopping(a->pulse) ? WORKER_LATER : WORKER_AGAIN;
-    }
+    int decision = leads ? decide(a, rc, &end) : WORKER_NEXT;
     decision = comm_decide(a->comm, decision);
     if (decision < 0) /* the leader was lost */
         decision = WORKER_GIVE_BACK;
