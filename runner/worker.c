@@ -120,7 +120,7 @@ static enum worker_decision run_attempt(struct worker *w, const struct attempt *
     if (rc < 0)
         comm_abandon(a->comm);
     rc = comm_settle(a->comm, rc, &err);
-    int decision = leads ? decide(a, rc, &end) : WORKER_NEXT;
+    int decision = leads ? (int)decide(a, rc, &end) : (int)WORKER_NEXT;
     decision = comm_decide(a->comm, decision);
     if (decision < 0) /* the leader was lost */
         decision = WORKER_GIVE_BACK;
