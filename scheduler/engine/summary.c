@@ -3,8 +3,10 @@
  */
 #include "summary.h"
 #include "base/memory.h"
+#include "result/parts.h"
 #include "summary_data.h"
 #include <assert.h>
+#include <dirent.h>
 #include <inttypes.h>
 #include <math.h>
 #include <sys/stat.h>
@@ -369,6 +371,23 @@ static int fill(struct summary *s, struct reader *r, struct gm_error *err)
     return rc;
 }
 
+/* The parts that a sharded file is made of count, too. */
+static void measure(struct summary *s, const char *file)
+{
+    AUTO_FREE(char) parts = parts_of(file, file);
+    struct stat st;
+    if (stat(file, &st) == 0)
+        s->bytes = (uint64_t)st.st_size;
+    DIR *dir = parts != NULL ? opendir(parts) : NULL;
+    s->sharded = dir != NULL;
+    for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+        if (fstatat(dirfd(dir), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+            s->bytes += (uint64_t)st.st_size;
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
 int summary_load(const char *results, struct summary **ret, struct gm_error *err)
 {
     AUTO(reader) r = NULL;
@@ -386,9 +405,8 @@ int summary_load(const char *results, struct summary **ret, struct gm_error *err
     bool folder = len > 3 && strcmp(results + len - 3, ".gm") == 0;
     s->path = s->packed || folder ? arena_strdup(a, results)
                                   : arena_printf(a, "%s.gm", results);
-    struct stat st;
-    if (s->packed && stat(results, &st) == 0)
-        s->bytes = (uint64_t)st.st_size;
+    if (s->packed)
+        measure(s, results);
     *ret = steal(&s);
     return 0;
 }

@@ -65,8 +65,8 @@ struct summary {
     struct arena *arena;
     const char *path; /* the file, or the folder */
     const char *id, *name, *build;
-    uint64_t bytes; /* of the file; 0: a folder */
-    bool packed;
+    uint64_t bytes; /* of the file and its parts; 0: a folder */
+    bool packed, sharded;
     struct summary_stage *stages;
     unsigned n_stages;
     struct summary_rank *ranks;

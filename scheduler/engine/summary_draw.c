@@ -7,7 +7,8 @@
 
 enum {
     RANKS_MOST = 16, /* lines of ranks */
-    LINES_MOST = 24, /* of what a command printed */
+    LINES_MOST = 24, /* of what commands printed, */
+    LINES_EACH = 6,  /* but at least so many of each text */
     LINE_LONGEST = 200,
     WIDTH = 80 /* of a terminal; also of a file */
 };
@@ -323,6 +324,9 @@ draw_failures(const struct summary *s, const struct style *st, struct str *out)
     }
     if (all > s->n_failures)
         str_printf(out, "  and %" PRIu64 " more\n", all - s->n_failures);
+    str_printf(out, "  %sgridmill result failed ", st->dim);
+    str_add_shell(out, s->path);
+    str_printf(out, " tells of each%s\n", st->off);
 }
 
 /* A byte or letter that a terminal shows and does not obey; its length, or 0. */
@@ -349,12 +353,14 @@ draw_line(const char *text, size_t n, const struct style *st, struct str *out, b
 }
 
 /* A command's text, indented, its first lines. */
-static void
-draw_lines(const struct summary_text *text, const struct style *st, struct str *out)
+static void draw_lines(const struct summary_text *text,
+                       unsigned most,
+                       const struct style *st,
+                       struct str *out)
 {
     size_t at = 0;
     bool cut = text->more;
-    for (unsigned lines = 0; at < text->n && lines < LINES_MOST; lines++) {
+    for (unsigned lines = 0; at < text->n && lines < most; lines++) {
         const char *line = text->bytes + at;
         const char *end = memchr(line, '\n', text->n - at);
         size_t n = end != NULL ? (size_t)(end - line) : text->n - at;
@@ -367,6 +373,8 @@ draw_lines(const struct summary_text *text, const struct style *st, struct str *
 
 static void draw_prints(const struct summary *s, const struct style *st, struct str *out)
 {
+    unsigned most = LINES_MOST / (s->n_prints > 0 ? s->n_prints : 1);
+    most = most < LINES_EACH ? LINES_EACH : most;
     for (unsigned i = 0; i < s->n_prints; i++) {
         const struct summary_print *p = &s->prints[i];
         const struct summary_stage *stage = &s->stages[p->stage];
@@ -374,8 +382,8 @@ static void draw_prints(const struct summary *s, const struct style *st, struct 
         if (stage->n_tasks > 1)
             str_printf(out, "[%" PRIu64 "]", p->task);
         str_printf(out, " printed%s\n", st->off);
-        draw_lines(&p->out, st, out);
-        draw_lines(&p->err, st, out);
+        draw_lines(&p->out, most, st, out);
+        draw_lines(&p->err, most, st, out);
     }
     if (s->n_prints > 0 && s->unread > 0)
         str_printf(out,
@@ -407,10 +415,11 @@ void summary_draw(const struct summary *s, bool colour, bool utf8, struct str *o
     draw_prints(s, &st, out);
     if (s->packed)
         str_printf(out,
-                   "\n  results  %s  %s%s%s\n",
+                   "\n  results  %s  %s%s%s%s\n",
                    s->path,
                    st.dim,
                    str_bytes(s->bytes, size),
+                   s->sharded ? " with its parts beside it" : "",
                    st.off);
     else
         str_printf(out, "\n  not packed: the committed tasks are in %s\n", s->path);

@@ -140,12 +140,14 @@ Test(summary, not_every_task_of_many_is_printed_and_the_rest_is_counted)
     struct shard *one = engine_job_begin(&wide, p);
     struct gm_error err = {0};
     for (unsigned i = 0; i < 30; i++) {
-        engine_job_text(one, i / 6, i % 6, RESULT_STDOUT, "hello\n");
+        const char *printed = i == 0 ? "1\n2\n3\n4\n5\n6\n7\n" : "hello\n";
+        engine_job_text(one, i / 6, i % 6, RESULT_STDOUT, printed);
         engine_job_commit(one, i / 6, i % 6, RESULT_DONE);
     }
     cr_assert_eq(shard_close(one, &err), 0, "%s", err.text);
     AUTO(summary) s = load(p->folder);
     expect_text(s, "  s2[3] printed\n    hello\n\n  what 18 more tasks printed");
+    expect_text(s, "    6\n    (more in the results file)\n"); /* less of each */
     plan_free(p);
     engine_job_close(&wide);
     close_shard();
