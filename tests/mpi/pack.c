@@ -8,6 +8,7 @@
 #include "tests/unit/result_job.h"
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static int n_failed, world, n_ranks;
@@ -189,6 +190,41 @@ static void a_member_that_is_lost(struct result_fixture *f, const char *dir)
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
+/* Rank 0 gives chunks no place, as with an HDF5 that hands them to its driver otherwise:
+ * it packs alone. */
+static void no_place_for_chunks(struct result_fixture *f, const char *dir)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    struct gm_error err = {0};
+    struct str path = {0};
+    char hash[2][65] = {"", ""};
+    unsigned long pages = 0;
+    struct rlimit before, less;
+    FILE *own = fopen("/proc/self/statm", "re");
+    EXPECT(own != NULL && fscanf(own, "%lu", &pages) == 1 && fclose(own) == 0);
+    EXPECT(getrlimit(RLIMIT_AS, &before) == 0);
+    less = before;
+    less.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (48u << 20);
+    str_printf(&path, "%s/no-place.h5", dir);
+    if (world == 0)
+        EXPECT(setrlimit(RLIMIT_AS, &less) == 0);
+    EXPECT(pack_as(f, path.text, false, false, &err) == 0);
+    EXPECT(setrlimit(RLIMIT_AS, &before) == 0);
+    EXPECT(n_ranks == 1 || world == 0 ||
+           strstr(err.text, "no address space for a chunk") != NULL);
+    if (world == 0) {
+        hash_of(f->folder, hash[0]);
+        hash_of(path.text, hash[1]);
+        EXPECT(strcmp(hash[0], hash[1]) == 0);
+    }
+    str_free(&path);
+    MPI_Barrier(MPI_COMM_WORLD);
+#else
+    (void)f;
+    (void)dir;
+#endif
+}
+
 /* One byte of a value that several members have a part of. */
 static void a_value_that_is_damaged(struct result_fixture *f, const char *dir)
 {
@@ -259,6 +295,7 @@ int main(int argc, char **argv)
     a_full_disk(&f, dir, "size=1m", false);
     a_full_disk(&f, dir, "size=64k", false);
     a_full_disk(&f, dir, "size=8k", true);
+    no_place_for_chunks(&f, dir);
     a_member_that_is_lost(&f, dir);
     a_value_that_is_damaged(&f, dir);
     int all = 0;
