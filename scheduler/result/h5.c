@@ -103,7 +103,9 @@ hid_t h5_access(bool latest)
 int h5_open(const char *path, unsigned flags, hid_t *ret, struct gm_error *err)
 {
     AUTO_ID access = h5_access((flags & H5F_ACC_SWMR_READ) != 0);
-    hid_t id = H5Fopen(path, flags, access);
+    AUTO_FREE(char)
+    real = realpath(path, NULL); /* parts lie beside it, not beside a link */
+    hid_t id = H5Fopen(real != NULL ? real : path, flags, access);
     if (id < 0)
         return h5_fail(err, "%s", path);
     *ret = id;

@@ -316,9 +316,15 @@ Test(pack, parts_of_a_file_that_was_renamed_stay)
     struct result_fixture f;
     struct gm_error err = {0};
     AUTO_STR first = {0};
+    AUTO_STR link = {0};
     fixture_make(&f, NULL, 9000, 1);
     ok(fixture_run(&f, 1, &err), &err);
     pack_again(&f, true);
+    str_printf(&link, "%s.elsewhere", f.folder);
+    ok(file_make_folders(link.text, &err), &err);
+    str_add(&link, "/link.h5");
+    cr_assert_eq(symlink(f.file, link.text), 0);
+    expect_tasks(link.text);
     str_printf(&first, "%s.first", f.file);
     cr_assert_eq(rename(f.file, first.text), 0);
     for (unsigned i = 0; i < 2; i++) {
