@@ -121,6 +121,9 @@ pid_t board_pid(const struct board *b, unsigned seat); /* 0: nobody sat down yet
 uint64_t board_beats(const struct board *b, unsigned seat);
 unsigned board_n_seats(const struct board *b);
 unsigned board_seat(const struct board *b);
+/* This seat's rank is about to end its process as it should. */
+void board_leave(struct board *b);
+bool board_left(const struct board *b, unsigned seat);
 /* Known dead: its claim is nobody's to steal, the freeze does not wait for it. Should it
  * be alive after all, it gets nothing any more (take: 0, claim: BOARD_FROZEN). */
 void board_bury(struct board *b, unsigned seat);

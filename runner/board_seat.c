@@ -143,6 +143,16 @@ unsigned board_seat(const struct board *b)
     return b->seat;
 }
 
+void board_leave(struct board *b)
+{
+    atomic_store(&b->me->left, 1);
+}
+
+bool board_left(const struct board *b, unsigned seat)
+{
+    return atomic_load(&b->seats[seat].left) != 0;
+}
+
 void board_bury(struct board *b, unsigned seat)
 {
     uint32_t alive = 0;

@@ -40,43 +40,37 @@ static unsigned list_packers(const struct plan *plan, int *ret)
     return n;
 }
 
-/* MPI_COMM_NULL: this rank has no part in it. */
-static MPI_Comm join_packers(const struct plan *plan, int world)
+int final_join(const struct plan *plan, int world, MPI_Comm *ret, struct gm_error *err)
 {
-    MPI_Comm comm = MPI_COMM_NULL;
     MPI_Group all, some;
     AUTO_FREE(int) packers = xcalloc(plan->n_ranks + 1u, sizeof(*packers));
     unsigned n = list_packers(plan, packers);
     bool mine = false;
+    *ret = MPI_COMM_NULL;
     for (unsigned i = 0; i < n; i++)
         mine |= packers[i] == world;
     if (!mine)
-        return comm;
+        return 0;
     (void)MPI_Comm_group(MPI_COMM_WORLD, &all);
     (void)MPI_Group_incl(all, (int)n, packers, &some);
-    (void)MPI_Comm_create_group(MPI_COMM_WORLD, some, GROUP_TAG, &comm);
+    int rc = MPI_Comm_create_group(MPI_COMM_WORLD, some, GROUP_TAG, ret);
     (void)MPI_Group_free(&some);
     (void)MPI_Group_free(&all);
-    return comm;
+    return rc == MPI_SUCCESS ? 0 : gm_fail(err, -EIO, "MPI_Comm_create_group failed");
 }
 
 static int
 run(const struct final *f, const struct pack_options *opt, int rc, struct gm_error *err)
 {
-    if (f->alone)
+    if (f->packers == MPI_COMM_NULL)
         return rc == 0 ? pack_run(opt, err) : rc;
-    struct pack_mpi with = {.comm =
-                                join_packers(f->req->planning->plan, f->req->rank->world),
-                            .lost = f->lost,
-                            .ctx = f->ctx,
-                            .alone_below = ALONE_BELOW,
-                            .rc = rc};
-    if (with.comm == MPI_COMM_NULL)
-        return 0;
-    rc = pack_mpi(opt, &with, err);
-    if (f->lost == NULL || !f->lost(f->ctx))
-        (void)MPI_Comm_free(&with.comm);
-    return rc;
+    return pack_mpi(opt,
+                    &(struct pack_mpi){.comm = f->packers,
+                                       .lost = f->lost,
+                                       .ctx = f->ctx,
+                                       .alone_below = ALONE_BELOW,
+                                       .rc = rc},
+                    err);
 }
 
 int final_pack(const struct final *f, uint64_t *ret_damaged, struct gm_error *err)

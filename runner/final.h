@@ -10,15 +10,19 @@
 struct final {
     const struct session_request *req;
     const struct session_end *end;
-    bool alone; /* after a loss: rank 0 packs, and the others need not call */
-    /* Asked while ranks wait for each other: was one lost? NULL: none can be. */
+    /* Of final_join. MPI_COMM_NULL on rank 0: it packs alone, after a loss. */
+    MPI_Comm packers;
+    /* Asked while ranks wait for each other: was one lost? */
     bool (*lost)(void *ctx);
     void *ctx;
 };
 
-/* Collective over all ranks of the job unless it is alone; no world collective is called.
- * It is rank 0's answer that counts. *ret_damaged: tasks that have failed by a value that
- * could not be read. */
+/* Collective over all ranks, while none can be lost: the ranks that will pack. *ret:
+ * MPI_COMM_NULL where this rank has no part in it. */
+int final_join(const struct plan *plan, int world, MPI_Comm *ret, struct gm_error *err);
+/* By the packers, or rank 0 alone; nobody waits for one that is lost. It is rank 0's
+ * answer that counts. *ret_damaged: tasks that have failed by a value that could not be
+ * read. */
 int final_pack(const struct final *f, uint64_t *ret_damaged, struct gm_error *err);
 
 #endif

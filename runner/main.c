@@ -13,8 +13,11 @@
 #include <inttypes.h>
 #include <signal.h>
 
+/* Ranks are started at once: who is not there by then died before we looked. */
+static const double START_WITHIN = 5; /* s */
+
 static atomic_int stop; /* enum pulse_stop */
-static volatile sig_atomic_t last_status;
+static atomic_int last_status;
 static struct tell tell_as; /* as main's, before the first rank is known */
 
 /* Who sends SIGUSR1 (gridmill, Slurm's --signal) gives us time. After SIGTERM and SIGINT
@@ -136,30 +139,33 @@ static enum engine_exit conclude_all(int rc,
     return conclude(p->plan, end, tell, !tell->events);
 }
 
-/* Nothing of the job is lost by it: a later launch packs the shards. */
-static void abandon(struct tell *tell)
+/* How many ranks this host has, with us; 0: not known. */
+static unsigned siblings_of(const struct alloc *a)
 {
-    tell_ended(tell,
-               "lost",
-               ENGINE_INCOMPLETE,
-               "a rank was lost while the ranks packed the results");
-    _exit(ENGINE_INCOMPLETE);
+    return a->launcher == ALLOC_OURS && a->local_size > 0 ? (unsigned)a->local_size : 0;
+}
+
+static void on_left_sibling(bool first)
+{
+    (void)first;
+    _exit(atomic_load(&last_status));
 }
 
 static void on_alarm(int number)
 {
     (void)number;
-    _exit(last_status);
+    _exit(atomic_load(&last_status));
 }
 
-/* The window's end and MPI_Finalize wait for all, and nobody watches any more: one may
- * die on its way there. */
+/* The window's end and MPI_Finalize wait for all, and one may die on its way there: this
+ * process ends as it would when another of its host has, or after a while. */
 static void limit_leaving(const struct rank *r, int code)
 {
     static const unsigned patience = 20; /* s */
     bool ours = r->alloc.launcher == ALLOC_OURS;
-    last_status = ours ? ENGINE_DONE : code; /* our engine has read the event */
+    atomic_store(&last_status, ours ? ENGINE_DONE : code); /* our engine read the event */
     (void)fflush(NULL);
+    siblings_watch(siblings_of(&r->alloc), 0, on_left_sibling);
     (void)signal(SIGALRM, on_alarm);
     (void)alarm(patience);
 }
@@ -178,8 +184,7 @@ run(const struct rank *r, const struct options *o, struct tell *tell, bool *ret_
         rc = planning_settle(r, &p, &err);
     tell_phase(tell, "settle", clock_monotonic() - began);
     bool ready = rc == 0;
-    struct session_request req = {
-        .rank = r, .planning = &p, .tell = tell, .stop = &stop, .abandon = abandon};
+    struct session_request req = {.rank = r, .planning = &p, .tell = tell, .stop = &stop};
     if (ready)
         rc = session_run(&req, &session, &end, &err);
     int32_t code = ENGINE_DONE;
@@ -242,19 +247,17 @@ int main(int argc, char **argv)
     tell.start = clock_monotonic();
     tell_as = tell;
     alloc_read(&alloc);
-    bool known = alloc.launcher == ALLOC_OURS && alloc.local_size > 0;
-    siblings_watch(known ? (unsigned)alloc.local_size : 0, on_lost_sibling);
+    siblings_watch(siblings_of(&alloc), START_WITHIN, on_lost_sibling);
     if (rank_prepare(&r, &err) < 0 || rank_open(&r, &argc, &argv, &err) < 0)
         return refuse(&r, &tell, &err);
     tell.silent = r.world != 0;
     tell_phase(&tell, "init", r.inited - r.start);
     bool all;
     run(&r, &o, &tell, &all);
-    siblings_let_go();
     if (!all)
-        _exit(last_status);
+        _exit(atomic_load(&last_status));
     options_free(&o);
     rank_close(&r);
     (void)alarm(0);
-    return last_status;
+    return atomic_load(&last_status);
 }

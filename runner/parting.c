@@ -92,7 +92,6 @@ static int hear_all(const struct rank *r,
             break;
     }
     int code = 0;
-    ret->n_lost = watch_n_lost(w);
     for (int i = 0; i < r->n_ranks; i++) {
         if (!came[i])
             continue;
@@ -169,7 +168,7 @@ void parting_tell(const struct rank *r,
 
 bool parting_whole(const struct rank *r, const struct watch *w, const struct parting *p)
 {
-    return p->n_here == (unsigned)r->n_ranks && watch_n_lost(w) == p->n_lost;
+    return p->n_here == (unsigned)r->n_ranks && watch_n_lost(w) == 0;
 }
 
 void parting_clear(struct parting *p)

@@ -12,7 +12,6 @@
 /* What rank 0 heard; elsewhere empty. */
 struct parting {
     unsigned n_here; /* ranks that have come, with this one */
-    unsigned n_lost; /* that were lost by then */
     bool *came;      /* [n_ranks] */
     unsigned n_notes;
     char notes[PARTING_NOTES][512]; /* the first of them: "rank N (HOST): ..." */
@@ -33,8 +32,8 @@ void parting_tell(const struct rank *r,
                   const struct watch *w,
                   const struct parting *p,
                   int32_t *word);
-/* Rank 0: every rank has come and none was lost since: MPI_Finalize will not wait for
- * one. */
+/* Rank 0: every rank has come and none was ever lost, also not after it had come: what
+ * all call together will not wait for one. */
 bool parting_whole(const struct rank *r, const struct watch *w, const struct parting *p);
 void parting_clear(struct parting *p); /* what is inside */
 

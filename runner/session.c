@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "crashes.h"
 #include "final.h"
+#include "keeper.h"
 #include "parting.h"
 #include "past.h"
 #include "siblings.h"
@@ -17,15 +18,9 @@
 #include "verify.h"
 #include "window.h"
 #include "worker.h"
-#include <fcntl.h>
-#include <sys/file.h>
 
 /* Of the window, for the rows of this rank's tasks. */
 enum { OWN_BYTES = 1 << 20 };
-
-/* After a loss while ranks pack together, this long; then they are taken for stuck in a
- * collective call. */
-static const double MOST_STUCK = 15; /* s */
 
 struct session {
     struct session_request req;
@@ -39,11 +34,9 @@ struct session {
     struct crashes_task *crashes;
     size_t n_crashes;
     struct parting parting;
-    atomic_bool packing; /* together with others */
-    double stuck;        /* rank 0's pulse: since when; 0: not */
-    double deadline;     /* monotonic s; 0: none */
-    int lock; /* rank 0 under gridmill: the folder's lock, which gridmill holds */
-    atomic_bool orphaned;
+    MPI_Comm packers;
+    double deadline;       /* monotonic s; 0: none */
+    struct keeper *keeper; /* rank 0 under gridmill; or NULL */
 };
 
 static void on_verdict(void *ctx, const struct farm_verdict *v)
@@ -54,10 +47,10 @@ static void on_verdict(void *ctx, const struct farm_verdict *v)
         crashes_add(s->req.planning->plan->folder, v->stage, v->first);
 }
 
-static bool lost_since_parting(void *ctx)
+static bool is_one_lost(void *ctx)
 {
     const struct session *s = ctx;
-    return watch_n_lost(pulse_watch(s->pulse)) > s->parting.n_lost;
+    return pulse_n_lost(s->pulse) > 0;
 }
 
 static void on_seal(void *ctx, unsigned rank)
@@ -99,12 +92,8 @@ static void on_news(void *ctx, const struct watch *watch, const struct watch_new
         log_note("rank %u (%s) is lost: its tasks go to the others",
                  news->rank,
                  plan->ranks[news->rank].host);
-    if (news->kind != WATCH_ROOT_LOST)
-        return;
-    if (is_lowest(s, watch))
+    if (news->kind == WATCH_ROOT_LOST && is_lowest(s, watch))
         tell_of_root(s);
-    if (atomic_load(&s->packing))
-        s->req.abandon(s->req.tell);
 }
 
 static void on_stage_over(void *ctx, unsigned stage)
@@ -113,39 +102,16 @@ static void on_stage_over(void *ctx, unsigned stage)
     tell_stage_over(s->req.tell, stage);
 }
 
-/* gridmill holds the folder's lock as long as it lives. Whoever gets it finds that it is
- * gone, killed with nobody to end us: we stop, and are the holder until we have. */
-static void look_for_gridmill(struct session *s)
-{
-    if (s->lock >= 0 && !atomic_load_explicit(&s->orphaned, memory_order_relaxed) &&
-        flock(s->lock, LOCK_EX | LOCK_NB) == 0)
-        atomic_store(&s->orphaned, true);
-}
-
-/* Rank 0: a rank that dies may leave the others in a call that they cannot end. */
-static void look_for_stuck(struct session *s)
-{
-    double now = clock_monotonic();
-    if (!atomic_load(&s->packing) || !lost_since_parting(s))
-        s->stuck = 0;
-    else if (s->stuck == 0)
-        s->stuck = now;
-    else if (now - s->stuck > MOST_STUCK)
-        s->req.abandon(s->req.tell);
-}
-
 static void on_progress(void *ctx, const struct farm_counts *c)
 {
     struct session *s = ctx;
-    look_for_stuck(s);
     tell_progress(s->req.tell, c);
-    look_for_gridmill(s);
 }
 
 static enum pulse_stop must_stop(void *ctx)
 {
     const struct session *s = ctx;
-    if (atomic_load_explicit(&s->orphaned, memory_order_relaxed))
+    if (keeper_gone(s->keeper))
         return PULSE_END;
     int asked = atomic_load_explicit(s->req.stop, memory_order_relaxed);
     if (asked == PULSE_GO && s->deadline > 0 && clock_monotonic() > s->deadline)
@@ -234,6 +200,8 @@ static int start_threads(struct session *s, struct gm_error *err)
                                           .news = on_news,
                                           .must_stop = must_stop}};
     int rc = make_window(s, &alone);
+    int joined = final_join(s->req.planning->plan, r->world, &s->packers, &alone);
+    rc = rc == 0 ? joined : rc;
     setup.board = s->window.board;
     setup.n_hosts = s->window.n_hosts;
     setup.seats = s->seats;
@@ -334,27 +302,18 @@ static int pack(struct session *s, int rc, struct session_end *end, struct gm_er
     bool first = s->req.rank->world == 0;
     if (how != PACK_TOGETHER && !(how == PACK_ALONE && first))
         return rc;
+    if (!first && s->packers == MPI_COMM_NULL)
+        return rc;
     struct final final = {.req = &s->req,
                           .end = end,
-                          .alone = how == PACK_ALONE,
-                          .lost = lost_since_parting,
+                          .packers = how == PACK_ALONE ? MPI_COMM_NULL : s->packers,
+                          .lost = is_one_lost,
                           .ctx = s};
-    atomic_store(&s->packing, how == PACK_TOGETHER);
     uint64_t damaged = 0;
     rc = final_pack(&final, &damaged, err);
-    atomic_store(&s->packing, false);
     end->counts.done -= damaged;
     end->counts.failed += damaged;
     return rc;
-}
-
-static int open_lock(const struct session_request *req)
-{
-    if (req->rank->world != 0 || req->rank->alloc.launcher != ALLOC_OURS)
-        return -1;
-    AUTO_STR path = {0};
-    str_printf(&path, "%s/lock", req->planning->plan->folder);
-    return open(path.text, O_RDWR | O_CLOEXEC);
 }
 
 /* The tasks: from the threads' start to their end, with every shard closed. *ret_began:
@@ -395,7 +354,7 @@ int session_run(const struct session_request *req,
     struct session *s = xcalloc(1, sizeof(*s));
     bool began_tasks = false;
     double began = clock_monotonic();
-    *s = (struct session){.req = *req, .lock = -1};
+    *s = (struct session){.req = *req, .packers = MPI_COMM_NULL};
     s->launches = xcalloc(req->planning->plan->n_ranks, sizeof(*s->launches));
     int rc = rank_agree(req->rank, open_results(s, err), true, err);
     if (rc < 0) {
@@ -407,7 +366,8 @@ int session_run(const struct session_request *req,
         free(s);
         return rc;
     }
-    s->lock = open_lock(req);
+    if (req->rank->world == 0 && req->rank->alloc.launcher == ALLOC_OURS)
+        s->keeper = keeper_watch(req->planning->plan->folder);
     tell_phase(req->tell, "results", clock_monotonic() - began);
     tell_started(req->tell, req->planning->spec);
     rc = run_tasks(s, ret, &began_tasks, err);
@@ -423,6 +383,7 @@ bool session_leave(struct session *s, int32_t *code)
     static const int32_t whole = 1 << 8;
     const struct watch *watch = pulse_watch(s->pulse);
     int32_t word = *code;
+    board_leave(s->window.board);
     if (parting_whole(s->req.rank, watch, &s->parting))
         word |= whole;
     parting_tell(s->req.rank, watch, &s->parting, &word);
@@ -435,12 +396,13 @@ void session_free(struct session *s)
     if (s->pulse != NULL)
         pulse_finish(s->pulse);
     comm_free(s->comm);
+    if (s->packers != MPI_COMM_NULL)
+        (void)MPI_Comm_free(&s->packers);
     window_free(&s->window);
     parting_clear(&s->parting);
     free(s->seats);
     free(s->crashes);
     free(s->launches);
-    if (s->lock >= 0)
-        (void)close(s->lock);
+    keeper_free(s->keeper);
     free(s);
 }

@@ -12,9 +12,6 @@ struct session_request {
     struct planning *planning;
     struct tell *tell;
     const volatile atomic_int *stop; /* enum pulse_stop, raised by a signal handler */
-    /* The ranks pack together, one was lost, and no thread can end the wait: ends this
-     * process. */
-    void (*abandon)(struct tell *tell);
 };
 
 struct session_end {
@@ -38,7 +35,7 @@ int session_run(const struct session_request *req,
  * lost. True: all ranks are here, and MPI_Finalize will not wait for one that is lost.
  * False: nothing of MPI may be called any more. */
 bool session_leave(struct session *s, int32_t *code);
-/* After session_leave said true. */
+/* After session_leave said true, as all ranks do: with calls that wait for all. */
 void session_free(struct session *s);
 
 #endif

@@ -3,6 +3,7 @@
 #include "siblings.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/str.h"
 #include <dirent.h>
 #include <pthread.h>
@@ -14,12 +15,10 @@
 static const double LOOK_EVERY = 0.25;
 /* A mis-launch ends all ranks, not quite at once: each shall say its own word first. */
 static const double GONE_FOR = 1; /* s */
-/* All are started at once: who is not there by then died before we looked. */
-static const double START_WITHIN = 5; /* s */
-
 struct watching {
     void (*lost)(bool first);
     unsigned expected;
+    double within;
     atomic_bool over;
 };
 
@@ -80,7 +79,7 @@ static void *look(void *arg)
         unsigned n = siblings_count(&first);
         double now = clock_monotonic();
         most = n > most ? n : most;
-        if (now - began > START_WITHIN && w->expected > most)
+        if (now - began > w->within && w->expected > most)
             most = w->expected;
         since = n == most || n == 0 ? 0 : since > 0 ? since : now;
         if (since > 0 && now - since > GONE_FOR && !atomic_load(&w->over))
@@ -90,19 +89,23 @@ static void *look(void *arg)
     return NULL;
 }
 
-/* One process, one launch: the thread may outlast every scope, so its state does, too. */
-static struct watching watching;
+/* Of the latest siblings_watch. Its thread may outlast every scope: it is never freed. */
+static struct watching *watching;
 
-void siblings_watch(unsigned expected, void (*lost)(bool first))
+void siblings_watch(unsigned expected, double within, void (*lost)(bool first))
 {
     pthread_t thread;
-    watching.expected = expected;
-    watching.lost = lost;
-    if (pthread_create(&thread, NULL, look, &watching) == 0)
+    siblings_let_go();
+    watching = xcalloc(1, sizeof(*watching));
+    watching->expected = expected;
+    watching->within = within;
+    watching->lost = lost;
+    if (pthread_create(&thread, NULL, look, watching) == 0)
         (void)pthread_detach(thread);
 }
 
 void siblings_let_go(void)
 {
-    atomic_store(&watching.over, true);
+    if (watching != NULL)
+        atomic_store(&watching->over, true);
 }

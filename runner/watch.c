@@ -187,15 +187,19 @@ static void lose(struct watch *w, unsigned rank, bool gone)
     if (rank == w->setup.rank || before >= state)
         return;
     atomic_store_explicit(&w->lost[rank], state, memory_order_release);
+    bool left = false; /* as it should: no news, but nobody shall wait for it */
     for (unsigned i = 0; i < w->n_seats; i++) {
         if (w->seats[i].rank != rank)
             continue;
         board_bury(w->setup.board, i);
         orphans_end(w->setup.board, i);
+        left = board_left(w->setup.board, i);
     }
     if (before != 0)
         return;
     (void)atomic_fetch_add(&w->n_lost, 1);
+    if (left)
+        return;
     add_news(w,
              (struct watch_news){.kind = rank == 0 ? WATCH_ROOT_LOST : WATCH_LOST,
                                  .rank = rank,

@@ -168,7 +168,7 @@ says_not 'lost'
 
 echo "-- a writer that stalls is no loss"
 job 150 0.02
-start LD_PRELOAD="$GRIDMILL_PLUGINS/stall.so" STALL_FILE="$work/stall" STALL_RANK=rank-000001
+start LD_PRELOAD="$GRIDMILL_PLUGINS/stall.so" STALL_FILE="$work/stall" STALL_NAME=rank-000001
 tasks_run 40
 touch stall
 sleep "$stall"
@@ -178,6 +178,38 @@ ends 0 60
 all_done 150
 says_not 'lost'
 [ "$(sort log | uniq -d | wc -l)" -eq 0 ] || fail "tasks ran twice"
+
+echo "-- a lock that cannot be asked for keeps nobody from computing"
+job 400 0.02
+start LD_PRELOAD="$GRIDMILL_PLUGINS/stall.so" STALL_FILE="$work/stall" STALL_NAME=job.h5.gm/lock
+tasks_run 20
+touch stall
+sleep 0.5
+before=$(wc -l <log)
+tasks_run $((before + 60))
+rm stall
+ends 0 60
+all_done 400
+says_not 'lost'
+
+# PLACE: rank 1 dies there.
+dies_at()
+{
+    job 60 0.01
+    touch die
+    start LD_PRELOAD="$GRIDMILL_PLUGINS/die.so" DIE_AT="$1" DIE_RANK=1 DIE_FILE="$work/die"
+    ends 0 60
+    [ ! -e die ] || fail "nobody came to $1"
+    all_done 60
+}
+
+echo "-- killed when its shard is closed and others' are not"
+dies_at parting
+says "rank 1 .*is lost"
+
+echo "-- killed as it packs with others, and in the last call that waits for all"
+dies_at pack
+dies_at end
 
 echo "-- another launch has taken over: this one ends, though nobody tells it"
 job 2000 0.02

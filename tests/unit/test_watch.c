@@ -147,6 +147,24 @@ Test(watch, a_process_that_is_gone_is_lost_at_once)
     end();
 }
 
+Test(watch, a_process_that_left_as_it_should_is_no_news_and_not_waited_for)
+{
+    make(1, 3);
+    pid_t pid = sleeper();
+    board_sit(ranks[0].board, pid); /* rank 0 is that process */
+    pass(1);
+    board_leave(ranks[0].board);
+    (void)kill(pid, SIGKILL);
+    (void)usleep(20000);
+    ranks[0].stopped = true;
+    pass(0.2);
+    (void)waitpid(pid, NULL, 0);
+    cr_expect(watch_root_lost(ranks[1].watch) && watch_gone(ranks[2].watch, 0));
+    cr_expect_eq(ranks[1].told_root, 0);
+    cr_expect_eq(ranks[2].told_root, 0);
+    end();
+}
+
 Test(watch, a_stopped_rank_is_given_up_after_three_seconds_and_learns_it)
 {
     make(1, 3);
