@@ -121,6 +121,9 @@ pid_t board_pid(const struct board *b, unsigned seat); /* 0: nobody sat down yet
 uint64_t board_beats(const struct board *b, unsigned seat);
 unsigned board_n_seats(const struct board *b);
 unsigned board_seat(const struct board *b);
+/* This signal ends it; from its handler. 0: none that it could tell of. */
+void board_dies(struct board *b, int signal);
+int board_died_of(const struct board *b, unsigned seat);
 /* This seat's rank is about to end its process as it should. */
 void board_leave(struct board *b);
 bool board_left(const struct board *b, unsigned seat);

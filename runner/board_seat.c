@@ -143,6 +143,16 @@ unsigned board_seat(const struct board *b)
     return b->seat;
 }
 
+void board_dies(struct board *b, int signal)
+{
+    atomic_store(&b->me->signal, (uint32_t)signal);
+}
+
+int board_died_of(const struct board *b, unsigned seat)
+{
+    return (int)atomic_load(&b->seats[seat].signal);
+}
+
 void board_leave(struct board *b)
 {
     atomic_store(&b->me->left, 1);

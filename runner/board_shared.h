@@ -45,7 +45,7 @@ struct shared_seat {
     _Atomic uint32_t running_stage;
     alignas(LINE) _Atomic uint64_t beats;
     _Atomic int64_t pid;
-    _Atomic uint32_t buried, left;
+    _Atomic uint32_t buried, left, signal;
 };
 
 struct shared_times { /* of a stage */

@@ -1,15 +1,15 @@
 /* See dispatch.h. Messages, each a tag:
- *   IDLE     rank -> 0     u32: groups' tasks it was given    nothing to do
- *   BUSY     rank -> 0     empty                              its board had work after
- * all LOW      rank -> 0     empty                              its board will be empty
- * soon REPORT   rank -> 0     farm_report[n]                     committed, or given back
- *   ASSIGN   0 -> rank     farm_assign, members
- *   RECALLED rank -> 0     recalled                           answers a recall
- *   HOLD     0 -> rank     loss, u32: lost ranks[n]           freeze, say what you hold
- *   HELD     rank -> 0     held_head, board_claim[], crash[]
- *   THAW     0 -> rank     loss                               clear the board and go on
- *   STOP     rank -> 0, 0 -> all   u32: enum pulse_stop       end what runs, no more
- *   WORD     any -> any    watch_word
+ *   IDLE     rank -> 0    u32 (groups' tasks it was given)   nothing to do
+ *   BUSY     rank -> 0    empty                              its board had work after all
+ *   LOW      rank -> 0    empty                              its board will be empty soon
+ *   REPORT   rank -> 0    farm_report[n]                     committed, or given back
+ *   ASSIGN   0 -> rank    farm_assign, members               work, or the end of it
+ *   RECALLED rank -> 0    recalled                           answers a recall
+ *   HOLD     0 -> rank    loss, u32[n] (lost ranks)          freeze, say what you hold
+ *   HELD     rank -> 0    held_head, claims, crashes         that
+ *   THAW     0 -> rank    loss                               clear the board and go on
+ *   STOP     rank -> 0, 0 -> all    u32 (enum pulse_stop)    end what runs, no more
+ *   WORD     any -> any   watch_word                         who lives
  * Invariant: one sender's messages stay in order. So what a rank reported before it said
  * HELD is known before, and a rank that said so has no lot left that it did not post. */
 #include "dispatch.h"
@@ -64,7 +64,8 @@ struct standing {
     bool answers;   /* its HELD is waited for */
     bool unsettled; /* lost, and its host is not settled since */
     bool unsealed;
-    struct crash crash; /* stage UINT32_MAX: none */
+    struct crash crash; /* by its board; stage UINT32_MAX: none */
+    struct crash said;  /* by itself */
 };
 
 struct dispatch {
@@ -354,13 +355,20 @@ static void hold_host(struct dispatch *d, unsigned host)
     }
 }
 
+/* n_ranks: nobody is left there. */
+static unsigned lowest_living(const struct dispatch *d, unsigned host)
+{
+    unsigned r = 0;
+    while (r < d->n_ranks && (d->with.hosts[r] != host || d->lost[r]))
+        r++;
+    return r;
+}
+
 static void thaw(struct dispatch *d, unsigned host)
 {
     uint64_t loss = d->losses[host];
-    unsigned r = 0;
+    unsigned r = lowest_living(d, host);
     d->losses[host] = 0;
-    while (r < d->n_ranks && (d->with.hosts[r] != host || d->lost[r]))
-        r++;
     if (r == 0)
         take_thaw(d, loss);
     else if (r < d->n_ranks)
@@ -376,11 +384,14 @@ static void try_settle(struct dispatch *d, unsigned host)
         if (d->with.hosts[r] == host && (d->ranks[r].answers || d->ranks[r].unsealed))
             return;
     }
+    bool deserted = lowest_living(d, host) == d->n_ranks;
     for (unsigned r = 0; r < d->n_ranks; r++) {
         struct standing *s = &d->ranks[r];
         if (d->with.hosts[r] != host || !s->unsettled)
             continue;
         s->unsettled = false;
+        if (s->crash.stage == UINT32_MAX && deserted)
+            s->crash = s->said;
         if (s->crash.stage != UINT32_MAX)
             farm_crashed(d->farm, r, s->crash.stage, s->crash.task);
     }
@@ -422,9 +433,10 @@ void dispatch_lost(struct dispatch *d, unsigned rank)
     d->with.seal(d->with.ctx, rank);
 }
 
-void dispatch_sealed(struct dispatch *d, unsigned rank)
+void dispatch_sealed(struct dispatch *d, unsigned rank, uint32_t stage, uint64_t task)
 {
     d->ranks[rank].unsealed = false;
+    d->ranks[rank].said = (struct crash){rank, stage, task};
     try_settle(d, d->with.hosts[rank]);
 }
 

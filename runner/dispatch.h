@@ -55,7 +55,8 @@ bool dispatch_said_all(struct dispatch *d);
  * says is heard. On rank 0 its host is held, and it is to be sealed. */
 void dispatch_lost(struct dispatch *d, unsigned rank);
 /* Rank 0: the lost rank's shard is sealed, and all that it had committed is reported
- * (farm_report). */
-void dispatch_sealed(struct dispatch *d, unsigned rank);
+ * (farm_report). It is said to have been running this task (stage UINT32_MAX: none): that
+ * is believed where nobody of its host is left to look at the board. */
+void dispatch_sealed(struct dispatch *d, unsigned rank, uint32_t stage, uint64_t task);
 
 #endif

@@ -110,8 +110,10 @@ void farm_crashed_before(struct farm *f, uint32_t stage, uint64_t task)
     const struct jobspec_stage *said = &f->spec->stages[stage];
     struct tried_task *t = tried_of(&f->stages[stage].tried, task);
     t->crashes++;
-    if (t->crashes < said->crash_limit && may_run_again(said))
+    if (t->crashes < said->crash_limit && may_run_again(said)) {
+        t->attempts = t->attempts > t->crashes ? t->attempts : t->crashes;
         return;
+    }
     t->attempts++;
     struct farm_verdict v = failed_by(f, stage, t);
     add_verdict(f, &v);

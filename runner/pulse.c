@@ -37,6 +37,12 @@ static const double MOST_TO_FINISH = 1;
 /* An idle rank looks at its board, which others fill, as often as this. */
 static const double FIRST_NAP = 50e-6, LONGEST_NAP = 1e-3;
 
+struct sealed {
+    unsigned rank;
+    uint32_t stage; /* UINT32_MAX: it left nothing written */
+    uint64_t task;
+};
+
 struct pulse {
     int rank, n_ranks;
     struct pulse_hooks hooks;
@@ -60,7 +66,7 @@ struct pulse {
     uint32_t *work_members;
     struct farm_report *reports;
     size_t n_reports, room_reports;
-    unsigned *sealed;
+    struct sealed *sealed;
     size_t n_sealed;
     struct farm_counts counts; /* rank 0: when the stop was given */
     bool complete;
@@ -200,11 +206,11 @@ static bool step_watch(struct pulse *p)
     struct watch_news news;
     bool any = false;
     for (; watch_step(p->watch, clock_monotonic(), &news); any = true) {
+        p->hooks.news(p->hooks.ctx, p->watch, &news);
         if (news.kind == WATCH_LOST || news.kind == WATCH_ROOT_LOST)
             dispatch_lost(p->dispatch, news.rank);
         if (news.kind == WATCH_ROOT_LOST || news.kind == WATCH_OUTCAST)
             stop_alone(p);
-        p->hooks.news(p->hooks.ctx, p->watch, &news);
     }
     return any;
 }
@@ -227,6 +233,14 @@ static bool say_state(struct pulse *p, bool idle, uint64_t says)
     return true;
 }
 
+/* What it wrote as it died is surer than what it said before. */
+static void take_sealed(struct pulse *p, struct sealed *s)
+{
+    if (s->stage == UINT32_MAX)
+        (void)watch_was_running(p->watch, s->rank, &s->stage, &s->task);
+    dispatch_sealed(p->dispatch, s->rank, s->stage, s->task);
+}
+
 /* What this rank's other threads left in the mailbox. */
 static bool take_mail(struct pulse *p, bool *ret_finish)
 {
@@ -234,7 +248,7 @@ static bool take_mail(struct pulse *p, bool *ret_finish)
     bool idle = p->idle, low = p->low, gave_up = p->gave_up;
     uint64_t says = p->idle_says;
     AUTO_FREE(struct farm_report) reports = steal(&p->reports);
-    AUTO_FREE(unsigned) sealed = steal(&p->sealed);
+    AUTO_FREE(struct sealed) sealed = steal(&p->sealed);
     size_t n = p->n_reports, n_sealed = p->n_sealed;
     p->low = false;
     p->n_reports = p->room_reports = p->n_sealed = 0;
@@ -244,7 +258,7 @@ static bool take_mail(struct pulse *p, bool *ret_finish)
 
     dispatch_report(p->dispatch, reports, n);
     for (size_t i = 0; i < n_sealed; i++)
-        dispatch_sealed(p->dispatch, sealed[i]);
+        take_sealed(p, &sealed[i]);
     if (low)
         dispatch_low(p->dispatch);
     if (gave_up)
@@ -454,11 +468,15 @@ void pulse_busy(struct pulse *p)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
-void pulse_sealed(struct pulse *p, unsigned rank)
+void pulse_sealed(struct pulse *p, unsigned rank, const struct losses_crash *crash)
 {
+    struct sealed s = {.rank = rank, .stage = UINT32_MAX};
+    if (crash != NULL && crash->stage < p->spec->n_stages &&
+        crash->task < p->spec->stages[crash->stage].n_tasks)
+        s = (struct sealed){rank, crash->stage, crash->task};
     (void)pthread_mutex_lock(&p->lock);
     p->sealed = xrealloc(p->sealed, p->n_sealed + 1, sizeof(*p->sealed));
-    p->sealed[p->n_sealed++] = rank;
+    p->sealed[p->n_sealed++] = s;
     (void)pthread_cond_signal(&p->to_pulse);
     (void)pthread_mutex_unlock(&p->lock);
 }

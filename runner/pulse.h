@@ -9,8 +9,8 @@
 #define RUNNER_PULSE_H
 
 #include "board.h"
-#include "crashes.h"
 #include "farm.h"
+#include "result/losses.h"
 #include "watch.h"
 #include <mpi.h>
 
@@ -33,7 +33,7 @@ struct pulse_hooks {
     /* Seal this lost rank's shard, report what it had committed (pulse_report), then
      * pulse_sealed. Does not wait. */
     void (*seal)(void *ctx, unsigned rank);
-    /* Of the watch, after the farm has it. */
+    /* Of the watch, before the farm has it. */
     void (*news)(void *ctx, const struct watch *watch, const struct watch_news *news);
     /* Asked at every beat, on all ranks: a signal, the walltime. */
     enum pulse_stop (*must_stop)(void *ctx);
@@ -46,7 +46,7 @@ struct pulse_setup {
     const struct farm_seat *seats; /* [n_ranks] */
     unsigned n_hosts;
     const struct farm_past *past;       /* rank 0; NULL: a fresh job */
-    const struct crashes_task *crashes; /* rank 0: of earlier launches */
+    const struct losses_crash *crashes; /* rank 0: of earlier launches */
     size_t n_crashes;
     double deadline; /* monotonic s when ranks drain; 0: none */
     struct pulse_hooks hooks;
@@ -65,8 +65,9 @@ int pulse_wait(struct pulse *p, uint64_t version, struct farm_assign *ret);
 /* The board had something. */
 void pulse_busy(struct pulse *p);
 void pulse_report(struct pulse *p, const struct farm_report *r);
-/* Rank 0, after all that the lost rank had committed was reported. Any thread. */
-void pulse_sealed(struct pulse *p, unsigned rank);
+/* Rank 0, after all that the lost rank had committed was reported; `crash`: what it left
+ * written about its end, or NULL. Any thread. */
+void pulse_sealed(struct pulse *p, unsigned rank, const struct losses_crash *crash);
 /* By the measured times of this host a task of the stage would not end before the ranks
  * drain. Any thread. */
 bool pulse_late(const struct pulse *p, unsigned stage);

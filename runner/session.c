@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "base/version.h"
-#include "crashes.h"
+#include "dying.h"
 #include "final.h"
 #include "keeper.h"
 #include "parting.h"
@@ -29,22 +29,20 @@ struct session {
     struct comm *comm;
     struct window window;
     struct farm_seat *seats;
-    struct past *past;  /* rank 0, of a later launch; or NULL */
-    uint32_t *launches; /* rank 0: the number of each rank's shard */
-    struct crashes_task *crashes;
-    size_t n_crashes;
+    struct past *past;    /* rank 0, of a later launch; or NULL */
+    uint32_t *launches;   /* rank 0: the number of each rank's shard */
+    struct losses losses; /* of earlier launches */
     struct parting parting;
     MPI_Comm packers;
     double deadline;       /* monotonic s; 0: none */
     struct keeper *keeper; /* rank 0 under gridmill; or NULL */
+    char why[64];          /* the pulse's: what is known of the loss that it tells of */
 };
 
 static void on_verdict(void *ctx, const struct farm_verdict *v)
 {
     struct session *s = ctx;
     writer_verdict(s->writer, v);
-    if (v->rank != UINT32_MAX)
-        crashes_add(s->req.planning->plan->folder, v->stage, v->first);
 }
 
 static bool is_one_lost(void *ctx)
@@ -56,44 +54,62 @@ static bool is_one_lost(void *ctx)
 static void on_seal(void *ctx, unsigned rank)
 {
     struct session *s = ctx;
-    writer_seal(s->writer, rank, s->launches[rank]);
+    writer_seal(s->writer, rank, s->launches[rank], s->why);
 }
 
-/* Every rank below this one is lost. */
-static bool is_lowest(const struct session *s, const struct watch *watch)
+/* Every rank below this one is lost; of its own host alone, or of all. */
+static bool is_lowest(const struct session *s, const struct watch *watch, bool of_host)
 {
-    for (int r = 0; r < s->req.rank->world; r++) {
-        if (!watch_lost(watch, (unsigned)r))
+    const unsigned *hosts = s->window.hosts;
+    int self = s->req.rank->world;
+    for (int r = 0; r < self; r++) {
+        if (!watch_lost(watch, (unsigned)r) && (!of_host || hosts[r] == hosts[self]))
             return false;
     }
     return true;
 }
 
-/* Rank 0 cannot write down what it died of. */
-static void tell_of_root(const struct session *s)
+/* Rank 0 cannot write down what it died of. A rank of its host knows what it was running;
+ * where none is left, the others know what it said last. */
+static void note_root(const struct session *s, const struct watch *watch, const char *why)
 {
     const struct plan *plan = s->req.planning->plan;
-    uint32_t stage;
-    uint64_t task;
-    log_note("rank 0 (%s) is lost: this launch ends", plan->ranks[0].host);
-    if (s->window.hosts[s->req.rank->world] == s->window.hosts[0] &&
-        board_was_running(s->window.board, 0, &stage, &task))
-        crashes_add(plan->folder, stage, task);
+    struct losses_crash c = {.launch = plan->launch};
+    const unsigned *hosts = s->window.hosts;
+    bool ours = hosts[s->req.rank->world] == hosts[0], deserted = true, known;
+    for (unsigned r = 1; r < plan->n_ranks; r++)
+        deserted = deserted && (hosts[r] != hosts[0] || watch_lost(watch, r));
+    if (ours ? !is_lowest(s, watch, true) : !deserted || !is_lowest(s, watch, false))
+        return;
+    losses_add_rank(
+        plan->folder,
+        &(struct losses_rank){.launch = plan->launch, .when = clock_unix(), .why = why});
+    known = ours ? board_was_running(s->window.board, 0, &c.stage, &c.task)
+                 : watch_was_running(watch, 0, &c.stage, &c.task);
+    if (known)
+        losses_add_crash(plan->folder, &c);
 }
 
 /* One rank says who was lost. */
 static void on_news(void *ctx, const struct watch *watch, const struct watch_news *news)
 {
-    const struct session *s = ctx;
+    struct session *s = ctx;
     const struct plan *plan = s->req.planning->plan;
+    bool lowest = is_lowest(s, watch, false);
+    memcpy(s->why, news->why, sizeof(s->why));
     if (news->kind == WATCH_OUTCAST && s->req.rank->world == 0)
         log_note("rank 0 was given up by the others, since it did not run");
-    if (news->kind == WATCH_LOST && !watch_root_lost(watch) && is_lowest(s, watch))
-        log_note("rank %u (%s) is lost: its tasks go to the others",
+    if (news->kind == WATCH_LOST && !watch_root_lost(watch) && lowest)
+        log_note("rank %u (%s) is lost: %s; its tasks go to the others",
                  news->rank,
-                 plan->ranks[news->rank].host);
-    if (news->kind == WATCH_ROOT_LOST && is_lowest(s, watch))
-        tell_of_root(s);
+                 plan->ranks[news->rank].host,
+                 news->why);
+    if (news->kind != WATCH_ROOT_LOST)
+        return;
+    if (lowest)
+        log_note(
+            "rank 0 (%s) is lost: %s; this launch ends", plan->ranks[0].host, news->why);
+    note_root(s, watch, news->why);
 }
 
 static void on_stage_over(void *ctx, unsigned stage)
@@ -125,7 +141,7 @@ static int load_past(struct session *s, struct gm_error *err)
     const struct planning *p = s->req.planning;
     int rc = past_load(p->plan, p->spec, &s->past, err);
     if (rc == 0 && p->plan->launch > 0 && !p->plan->again)
-        rc = crashes_read(p->plan->folder, &s->crashes, &s->n_crashes, err);
+        rc = losses_read(p->plan->folder, &s->losses, err);
     return rc;
 }
 
@@ -206,8 +222,8 @@ static int start_threads(struct session *s, struct gm_error *err)
     setup.n_hosts = s->window.n_hosts;
     setup.seats = s->seats;
     setup.past = past_stages(s->past);
-    setup.crashes = s->crashes;
-    setup.n_crashes = s->n_crashes;
+    setup.crashes = s->losses.crashes;
+    setup.n_crashes = s->losses.n_crashes;
     setup.deadline = s->deadline;
     if (rc == 0)
         rc = pulse_start(&setup, &s->pulse, &alone);
@@ -221,6 +237,8 @@ static int start_threads(struct session *s, struct gm_error *err)
         return gm_fail(err, rc, "%s", alone.text);
     }
     siblings_let_go(); /* the pulse watches */
+    const struct plan *plan = s->req.planning->plan;
+    dying_watch(plan->folder, plan->launch, (uint32_t)r->world, s->window.board);
     writer_attach(s->writer, s->pulse);
     s->comm = comm_make(r->groups,
                         &(struct comm_hooks){.ctx = s->pulse,
@@ -361,7 +379,7 @@ int session_run(const struct session_request *req,
         if (s->writer != NULL)
             (void)writer_finish(s->writer, NULL);
         past_free(s->past);
-        free(s->crashes);
+        losses_clear(&s->losses);
         free(s->launches);
         free(s);
         return rc;
@@ -384,6 +402,7 @@ bool session_leave(struct session *s, int32_t *code)
     const struct watch *watch = pulse_watch(s->pulse);
     int32_t word = *code;
     board_leave(s->window.board);
+    dying_forget();
     if (parting_whole(s->req.rank, watch, &s->parting))
         word |= whole;
     parting_tell(s->req.rank, watch, &s->parting, &word);
@@ -401,7 +420,7 @@ void session_free(struct session *s)
     window_free(&s->window);
     parting_clear(&s->parting);
     free(s->seats);
-    free(s->crashes);
+    losses_clear(&s->losses);
     free(s->launches);
     keeper_free(s->keeper);
     free(s);

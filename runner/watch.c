@@ -1,6 +1,7 @@
 /* See watch.h. Invariant: a rank that is lost stays lost: nothing that it says or does
  * later brings it back. */
 #include "watch.h"
+#include "base/exitinfo.h"
 #include "base/memory.h"
 #include "orphans.h"
 #include <poll.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum word_kind {
@@ -27,7 +29,13 @@ struct seat {
     unsigned rank;
     bool asked; /* for its process */
     int pidfd;  /* -1: not known, or in another namespace; then its counter alone says */
+    int status; /* of its end; -1: not known */
     struct watch_silence beats;
+};
+
+struct running { /* a task; stage UINT32_MAX: none */
+    uint32_t stage;
+    uint64_t task;
 };
 
 struct host {
@@ -45,6 +53,8 @@ struct watch {
     struct host *others; /* [n_hosts]: rank 0 counts each; the others count rank 0's */
     bool spoke;          /* we speak for this host */
     double next_look, next_word;
+    struct running own;      /* at our last word */
+    struct running *running; /* [n_ranks]: by their last words */
     struct watch_news *news;
     size_t n_news, first_news;
     bool told_outcast;
@@ -78,11 +88,15 @@ struct watch *watch_make(const struct watch_setup *setup, double now)
     w->polls = xcalloc(w->n_seats, sizeof(*w->polls));
     w->others = xcalloc(setup->n_hosts, sizeof(*w->others));
     w->lost = xcalloc(setup->n_ranks, sizeof(*w->lost));
+    w->running = xcalloc(setup->n_ranks, sizeof(*w->running));
+    w->own.stage = UINT32_MAX;
+    for (unsigned r = 0; r < setup->n_ranks; r++)
+        w->running[r].stage = UINT32_MAX;
     unsigned n = 0;
     for (unsigned r = 0; r < setup->n_ranks && n < w->n_seats; r++) {
         if (w->hosts[r] == w->hosts[setup->rank])
-            w->seats[n++] =
-                (struct seat){.rank = r, .pidfd = -1, .beats = {.looked = now}};
+            w->seats[n++] = (struct seat){
+                .rank = r, .pidfd = -1, .status = -1, .beats = {.looked = now}};
     }
     for (unsigned h = 0; h < setup->n_hosts; h++)
         w->others[h].silence.looked = now;
@@ -103,6 +117,7 @@ void watch_free(struct watch *w)
     free(w->polls);
     free(w->others);
     free(w->lost);
+    free(w->running);
     free(w->news);
     free(w);
 }
@@ -148,10 +163,37 @@ static unsigned my_host(const struct watch *w)
     return w->hosts[w->setup.rank];
 }
 
-static void say(const struct watch *w, unsigned to, uint32_t kind, unsigned about)
+bool watch_was_running(const struct watch *w,
+                       unsigned rank,
+                       uint32_t *ret_stage,
+                       uint64_t *ret_task)
 {
-    struct watch_word word = {.kind = kind, .rank = about};
-    word.gone = kind == WORD_LOST && watch_gone(w, about);
+    *ret_stage = w->running[rank].stage;
+    *ret_task = w->running[rank].task;
+    return *ret_stage != UINT32_MAX;
+}
+
+static void say_alive(const struct watch *w, unsigned to, const struct running *since)
+{
+    struct watch_word word = {.kind = WORD_ALIVE,
+                              .rank = to,
+                              .status = -1,
+                              .stage = since->stage,
+                              .task = since->task};
+    w->setup.send(w->setup.ctx, to, &word);
+}
+
+static void say_lost(const struct watch *w, unsigned to, unsigned about)
+{
+    struct watch_word word = {
+        .kind = WORD_LOST, .rank = about, .status = -1, .stage = UINT32_MAX};
+    word.gone = watch_gone(w, about);
+    for (unsigned i = 0; i < w->n_seats && word.gone != 0; i++) {
+        if (w->seats[i].rank != about)
+            continue;
+        word.pid = (uint32_t)board_pid(w->setup.board, i);
+        word.status = w->seats[i].status;
+    }
     w->setup.send(w->setup.ctx, to, &word);
 }
 
@@ -170,19 +212,49 @@ static void spread_loss(const struct watch *w, unsigned rank)
 {
     if (!is_root(w) && rank != 0) {
         if (w->spoke && !watch_root_lost(w))
-            say(w, 0, WORD_LOST, rank);
+            say_lost(w, 0, rank);
         return;
     }
     bool all = is_root(w) || my_host(w) == w->hosts[0];
     for (unsigned r = 0; r < w->setup.n_ranks && (is_root(w) || w->spoke); r++) {
         if (r != w->setup.rank && (all || w->hosts[r] == my_host(w)) &&
             !watch_gone(w, r) && !w->others[w->hosts[r]].lost)
-            say(w, r, WORD_LOST, rank);
+            say_lost(w, r, rank);
     }
 }
 
-static void lose(struct watch *w, unsigned rank, bool gone)
+/* How it is known that a rank is lost. */
+struct sign {
+    bool gone;
+    bool host; /* else: its whole host is silent */
+    unsigned pid;
+    int status;
+};
+
+static void say_why(const struct sign *sign, bool root, char *ret, size_t room)
 {
+    double silence = root ? WATCH_ROOT_LOST_AFTER : WATCH_LOST_AFTER;
+    int number =
+        sign->status >= 0 && WIFSIGNALED(sign->status) ? WTERMSIG(sign->status) : 0;
+    const char *name = number > 0 ? sigabbrev_np(number) : NULL;
+    if (!sign->gone)
+        (void)snprintf(ret,
+                       room,
+                       sign->host ? "no word from its host for %g s"
+                                  : "no sign of life for %g s",
+                       silence);
+    else if (name != NULL)
+        (void)snprintf(ret, room, "pid %u ended by SIG%s", sign->pid, name);
+    else if (sign->status >= 0 && WIFEXITED(sign->status))
+        (void)snprintf(
+            ret, room, "pid %u exited with %d", sign->pid, WEXITSTATUS(sign->status));
+    else
+        (void)snprintf(ret, room, "pid %u ended", sign->pid);
+}
+
+static void lose(struct watch *w, unsigned rank, const struct sign *sign)
+{
+    bool gone = sign->gone;
     unsigned char before = atomic_load(&w->lost[rank]), state = gone ? 2 : 1;
     if (rank == w->setup.rank || before >= state)
         return;
@@ -200,10 +272,11 @@ static void lose(struct watch *w, unsigned rank, bool gone)
     (void)atomic_fetch_add(&w->n_lost, 1);
     if (left)
         return;
-    add_news(w,
-             (struct watch_news){.kind = rank == 0 ? WATCH_ROOT_LOST : WATCH_LOST,
-                                 .rank = rank,
-                                 .host = w->hosts[rank]});
+    struct watch_news news = {.kind = rank == 0 ? WATCH_ROOT_LOST : WATCH_LOST,
+                              .rank = rank,
+                              .host = w->hosts[rank]};
+    say_why(sign, rank == 0, news.why, sizeof(news.why));
+    add_news(w, news);
     spread_loss(w, rank);
 }
 
@@ -246,8 +319,16 @@ static void look_at_processes(struct watch *w)
     if (poll(w->polls, w->n_seats, 0) <= 0)
         return;
     for (unsigned i = 0; i < w->n_seats; i++) {
-        if ((w->polls[i].revents & POLLIN) != 0)
-            lose(w, w->seats[i].rank, true);
+        struct seat *s = &w->seats[i];
+        if ((w->polls[i].revents & POLLIN) == 0)
+            continue;
+        pid_t pid = board_pid(w->setup.board, i);
+        s->status = exitinfo_of(pid, s->pidfd);
+        if (s->status < 0 && board_died_of(w->setup.board, i) != 0)
+            s->status = board_died_of(w->setup.board, i);
+        lose(w,
+             s->rank,
+             &(struct sign){.gone = true, .pid = (unsigned)pid, .status = s->status});
     }
 }
 
@@ -258,7 +339,7 @@ static void look_at_counters(struct watch *w, double now)
         double most = s->rank == 0 ? WATCH_ROOT_LOST_AFTER : WATCH_LOST_AFTER;
         if (i != w->seat &&
             watch_silence(&s->beats, board_beats(w->setup.board, i), now) > most)
-            lose(w, s->rank, false);
+            lose(w, s->rank, &(struct sign){.status = -1});
     }
     if (board_buried(w->setup.board, w->seat))
         be_outcast(w);
@@ -280,7 +361,7 @@ static void look_at_hosts(struct watch *w, double now)
             add_news(w, (struct watch_news){.kind = WATCH_HOST_LOST, .host = h});
         for (unsigned r = 0; r < w->setup.n_ranks; r++) {
             if (w->hosts[r] == h)
-                lose(w, r, false);
+                lose(w, r, &(struct sign){.host = true, .status = -1});
         }
     }
 }
@@ -292,7 +373,20 @@ static void look_at_root(struct watch *w, double now)
     if (my_host(w) == w->hosts[0] || !w->spoke)
         return;
     if (watch_silence(&root->silence, root->words, now) > WATCH_ROOT_LOST_AFTER)
-        lose(w, 0, false);
+        lose(w, 0, &(struct sign){.host = true, .status = -1});
+}
+
+/* What we run, if it is the same as at our last word: what is over in less than that is
+ * not told, since it would be another's fault more often than its own. */
+static struct running running_since(struct watch *w)
+{
+    struct running now = {.stage = UINT32_MAX}, before = w->own;
+    if (!board_was_running(w->setup.board, w->seat, &now.stage, &now.task))
+        now.stage = UINT32_MAX;
+    w->own = now;
+    if (now.stage != before.stage || now.task != before.task)
+        now.stage = UINT32_MAX;
+    return now;
 }
 
 static void speak(struct watch *w, double now)
@@ -310,11 +404,12 @@ static void speak(struct watch *w, double now)
     if (!w->spoke || now < w->next_word || w->setup.n_hosts < 2)
         return;
     w->next_word = now + SPEAK_EVERY;
+    struct running since = running_since(w);
     if (!is_root(w) && my_host(w) != w->hosts[0] && !watch_root_lost(w))
-        say(w, 0, WORD_ALIVE, 0);
+        say_alive(w, 0, &since);
     for (unsigned r = 1; is_root(w) && r < w->setup.n_ranks; r++) {
         if (w->hosts[r] != my_host(w) && !watch_lost(w, r) && speaks(w, r))
-            say(w, r, WORD_ALIVE, r);
+            say_alive(w, r, &since);
     }
 }
 
@@ -343,14 +438,22 @@ void watch_take(struct watch *w, unsigned from, const struct watch_word *word)
 {
     if (watch_lost(w, from)) { /* it wakes up: too late, and it may not know */
         if (is_root(w))
-            say(w, from, WORD_LOST, from);
+            say_lost(w, from, from);
         return;
     }
     w->others[w->hosts[from]].words++;
+    if (word->kind == WORD_ALIVE)
+        w->running[from] = (struct running){word->stage, word->task};
     if (word->kind != WORD_LOST || word->rank >= w->setup.n_ranks)
         return;
     if (word->rank == w->setup.rank)
         be_outcast(w);
     else
-        lose(w, word->rank, word->gone != 0);
+        lose(w,
+             word->rank,
+             &(struct sign){.gone = word->gone != 0,
+                            .host =
+                                word->gone == 0 && w->others[w->hosts[word->rank]].lost,
+                            .pid = word->pid,
+                            .status = word->status});
 }

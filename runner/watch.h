@@ -22,9 +22,13 @@ struct watch;
 
 /* What ranks say to each other of life and death. */
 struct watch_word {
-    uint32_t kind; /* the watch's own */
-    uint32_t rank; /* whom it is about */
-    uint32_t gone; /* 1: its process has ended; 0: it may wake up again */
+    uint32_t kind;  /* the watch's own */
+    uint32_t rank;  /* whom it is about */
+    uint32_t gone;  /* 1: its process has ended; 0: it may wake up again */
+    uint32_t pid;   /* of a process that has ended */
+    int32_t status; /* and how, as wait(2) tells; -1: not known */
+    uint32_t stage; /* of the speaker: what it has been running since its last word; */
+    uint64_t task;  /* stage UINT32_MAX: nothing, or something else by now */
 };
 
 struct watch_setup {
@@ -47,6 +51,8 @@ enum watch_news_kind {
 struct watch_news {
     enum watch_news_kind kind;
     unsigned rank, host; /* LOST: both; HOST_LOST: the host */
+    char why[64]; /* LOST, ROOT_LOST: "pid 123 ended by SIGKILL", "no sign of life for 3
+                     s" */
 };
 
 struct watch *watch_make(const struct watch_setup *setup, double now);
@@ -61,6 +67,12 @@ bool watch_lost(const struct watch *w, unsigned rank);
 bool watch_gone(const struct watch *w, unsigned rank); /* lost, and its process ended */
 unsigned watch_n_lost(const struct watch *w);
 bool watch_outcast(const struct watch *w);
+/* What a lost rank of another host was running when it last spoke, for a while already;
+ * false: not known. For a host of which nobody is left to look at its board. */
+bool watch_was_running(const struct watch *w,
+                       unsigned rank,
+                       uint32_t *ret_stage,
+                       uint64_t *ret_task);
 bool watch_root_lost(const struct watch *w);
 
 /* For how long a sign of life has not changed, as who looks at it counts. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "parcel.h"
+#include "result/losses.h"
 #include "writer_state.h"
 #include <math.h>
 #include <time.h>
@@ -73,6 +74,12 @@ static int write_verdict(struct writer *w, struct job *j, struct gm_error *err)
     uint64_t n = j->commit.count;
     if (j->commit.status == RESULT_SKIPPED)
         return shard_commit(w->shard, &j->commit, err);
+    if (j->crashed)
+        losses_add_crash(w->folder,
+                         &(struct losses_crash){.launch = w->launch,
+                                                .rank = j->commit.rank,
+                                                .stage = j->commit.stage,
+                                                .task = j->commit.task});
     int rc = 0;
     j->commit.count = 1;
     for (uint64_t i = 0; rc == 0 && i < n; i++, j->commit.task++) {
@@ -286,6 +293,7 @@ int writer_start(const char *folder,
     w->folder = folder;
     w->rank = rank;
     w->head = job;
+    w->launch = job != NULL ? job->plan->launch : 0;
     w->last = &w->first;
     pthread_condattr_t attr;
     (void)pthread_condattr_init(&attr);
@@ -407,6 +415,7 @@ void writer_verdict(struct writer *w, const struct farm_verdict *v)
     struct job *j = xcalloc(1, sizeof(*j));
     double now = clock_unix();
     j->kind = JOB_VERDICT;
+    j->crashed = v->rank != UINT32_MAX;
     j->commit = (struct result_commit){.stage = v->stage,
                                        .attempt = v->attempt,
                                        .task = v->first,

@@ -47,9 +47,9 @@ void writer_rows(struct writer *w, struct rows *rows, const struct result_rows *
 struct rows *writer_emptied(struct writer *w);
 /* What the farm decided of tasks: one row, or one a task that was tried (rank 0). */
 void writer_verdict(struct writer *w, const struct farm_verdict *v);
-/* Rank 0: seals a lost rank's shard, of that number, reports what it had committed, and
- * says so to the pulse (pulse_sealed). Does not wait. */
-void writer_seal(struct writer *w, unsigned rank, unsigned launch);
+/* Rank 0: seals a lost rank's shard, of that number, reports what it had committed, notes
+ * the loss (result/losses.h) and says so to the pulse (pulse_sealed). Does not wait. */
+void writer_seal(struct writer *w, unsigned rank, unsigned launch, const char *why);
 /* What this rank is and saw; the last call counts. */
 void writer_rank(struct writer *w, const struct result_rank *about);
 

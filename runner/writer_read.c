@@ -1,8 +1,10 @@
 /* See writer.h: what the writer's thread does for others than the shard. Reads are
  * waited for; the sealing of a lost rank's shard is not. */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "result/committed.h"
 #include "result/fence.h"
+#include "result/losses.h"
 #include "result/pack.h"
 #include "writer_state.h"
 
@@ -38,25 +40,35 @@ static void report_committed(struct writer *w, const struct committed *c)
 }
 
 /* Who failed to seal cannot say what of that shard counts: the job stops. */
-static void seal(struct writer *w, unsigned rank, unsigned launch)
+static void seal(struct writer *w, const struct job *j)
 {
     struct gm_error err = {0};
+    struct losses losses = {0};
     AUTO(committed) c = NULL;
-    int rc = fence_rank(w->folder, rank, launch, &err);
-    rc = rc == 0 ? committed_load_rank(w->folder, rank, launch, &c, &err) : rc;
+    unsigned rank = j->commit.rank;
+    losses_add_rank(
+        w->folder,
+        &(struct losses_rank){
+            .launch = w->launch, .rank = rank, .when = j->commit.end, .why = j->why});
+    int rc = fence_rank(w->folder, rank, j->launch, &err);
+    rc = rc == 0 ? committed_load_rank(w->folder, rank, j->launch, &c, &err) : rc;
     if (rc == 0)
         report_committed(w, c);
     else
         writer_fail(w, &err);
-    pulse_sealed(w->pulse, rank);
+    (void)losses_read(w->folder, &losses, NULL);
+    pulse_sealed(w->pulse, rank, losses_crash_of(&losses, w->launch, rank));
+    losses_clear(&losses);
 }
 
-void writer_seal(struct writer *w, unsigned rank, unsigned launch)
+void writer_seal(struct writer *w, unsigned rank, unsigned launch, const char *why)
 {
     struct job *j = xcalloc(1, sizeof(*j));
     j->kind = JOB_SEAL;
     j->commit.rank = rank;
+    j->commit.end = clock_unix();
     j->launch = launch;
+    (void)snprintf(j->why, sizeof(j->why), "%s", why);
     (void)pthread_mutex_lock(&w->lock);
     writer_enqueue(w, j, 0);
     (void)pthread_mutex_unlock(&w->lock);
@@ -65,7 +77,7 @@ void writer_seal(struct writer *w, unsigned rank, unsigned launch)
 void writer_call(struct writer *w, struct job *j)
 {
     if (j->kind == JOB_SEAL) {
-        seal(w, j->commit.rank, j->launch);
+        seal(w, j);
         return;
     }
     int rc = j->read->call(w, j->read->arg, j->read->err);

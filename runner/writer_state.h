@@ -26,12 +26,15 @@ struct job {
     struct result_rank about; /* its texts are owned */
     struct read_job *read;
     unsigned launch; /* of the shard to be sealed */
+    char why[64];
+    bool crashed; /* VERDICT: its rank died with it */
     bool final;
 };
 
 struct writer {
     const char *folder;
     unsigned rank;
+    unsigned launch; /* rank 0: the plan's */
     const struct result_job *head;
     struct pulse *pulse;
     pthread_t thread;

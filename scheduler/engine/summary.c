@@ -319,6 +319,8 @@ static int read_ranks(struct summary *s, struct reader *r, struct gm_error *err)
             .seen = arena_strdup(s->arena, rank.seen),
             .tasks = rank.tasks,
             .busy = rank.busy_s,
+            .lost = rank.lost,
+            .why = arena_strdup(s->arena, rank.lost_why),
         };
     }
     return 0;

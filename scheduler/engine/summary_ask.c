@@ -65,16 +65,22 @@ const char *summary_outcome(const struct summary *s)
     }
 }
 
-double summary_wall(const struct summary *s)
+double summary_start(const struct summary *s)
 {
-    double start = 0, end = 0;
+    double start = 0;
     for (unsigned i = 0; i < s->n_stages; i++) {
         const struct summary_stage *stage = &s->stages[i];
         if (stage->start > 0 && (start == 0 || stage->start < start))
             start = stage->start;
-        if (stage->end > end)
-            end = stage->end;
     }
+    return start;
+}
+
+double summary_wall(const struct summary *s)
+{
+    double start = summary_start(s), end = 0;
+    for (unsigned i = 0; i < s->n_stages; i++)
+        end = s->stages[i].end > end ? s->stages[i].end : end;
     return end > start ? end - start : 0;
 }
 

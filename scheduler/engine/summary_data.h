@@ -33,6 +33,8 @@ struct summary_rank {
     const char *host, *device, *cpus, *seen;
     uint64_t tasks;
     double busy;
+    double lost; /* unix s; 0: it was not */
+    const char *why;
 };
 
 struct summary_failure {
@@ -87,6 +89,7 @@ struct summary {
  * least. NULL: it has none. */
 const struct summary_output *summary_headline(const struct summary *s,
                                               unsigned *ret_stage);
+double summary_start(const struct summary *s);        /* unix s, the first; 0: none */
 double summary_wall(const struct summary *s);         /* s, first start to last end */
 const char *summary_outcome(const struct summary *s); /* "done", "failed", "incomplete" */
 const char *summary_kind_name(uint32_t kind);         /* "mean" */

@@ -303,6 +303,43 @@ static void draw_ranks(const struct summary *s, const struct style *st, struct s
                    s->n_ranks - shown);
 }
 
+/* "1 of 4 ranks was lost; what it had not committed ran again", and each. */
+static void draw_losses(const struct summary *s, const struct style *st, struct str *out)
+{
+    unsigned lost = 0, shown = 0;
+    uint64_t open = summary_tasks(s) - summary_committed(s);
+    double start = summary_start(s);
+    for (unsigned i = 0; i < s->n_ranks; i++)
+        lost += s->ranks[i].lost > 0;
+    if (lost == 0)
+        return;
+    str_printf(out,
+               "\n  %s%u of %u rank%s %s lost%s",
+               st->bad,
+               lost,
+               s->n_ranks,
+               s->n_ranks == 1 ? "" : "s",
+               lost == 1 ? "was" : "were",
+               st->off);
+    if (open == 0)
+        str_printf(
+            out, "; what %s had not committed ran again", lost == 1 ? "it" : "they");
+    str_add(out, "\n");
+    for (unsigned i = 0; i < s->n_ranks && shown < RANKS_MOST; i++) {
+        const struct summary_rank *r = &s->ranks[i];
+        char time[32];
+        if (!(r->lost > 0))
+            continue;
+        shown++;
+        str_printf(out, "  %4u  %s", i, r->host);
+        if (start > 0 && r->lost > start)
+            str_printf(out, " after %s", str_duration(r->lost - start, time));
+        str_printf(out, ": %s\n", r->why);
+    }
+    if (shown < lost)
+        str_printf(out, "  and %u more\n", lost - shown);
+}
+
 static void
 draw_failures(const struct summary *s, const struct style *st, struct str *out)
 {
@@ -411,6 +448,7 @@ void summary_draw(const struct summary *s, bool colour, bool utf8, struct str *o
     draw_stages(s, &st, out);
     draw_matrices(s, colour, &st, out);
     draw_ranks(s, &st, out);
+    draw_losses(s, &st, out);
     draw_failures(s, &st, out);
     draw_prints(s, &st, out);
     if (s->packed)

@@ -88,6 +88,8 @@ static void put_ranks(struct json *j, const struct summary *s)
         json_put_string(j, "seen", *r->seen != '\0' ? r->seen : NULL);
         json_put_int(j, "tasks", (int64_t)r->tasks);
         json_put_double(j, "busy", r->busy);
+        json_put_double(j, "lost", r->lost > 0 ? r->lost : (double)NAN);
+        json_put_string(j, "why", r->lost > 0 ? r->why : NULL);
         json_end(j, '}');
     }
     json_end(j, ']');

@@ -3,6 +3,7 @@
  * written. */
 #include "base/memory.h"
 #include "column.h"
+#include "losses.h"
 #include "packing.h"
 
 struct spec { /* a column */
@@ -282,6 +283,31 @@ static int put_rank_numbers(struct packing *p, hid_t at, unsigned n, struct gm_e
                : rc;
 }
 
+static int put_losses(struct packing *p, hid_t at, unsigned n, struct gm_error *err)
+{
+    AUTO_FREE(double) when = xcalloc(n + 1u, sizeof(*when));
+    AUTO_FREE(const char *) why = xcalloc(n + 1u, sizeof(*why));
+    struct losses losses;
+    int rc = losses_read(p->opt->folder, &losses, err);
+    for (unsigned i = 0; rc == 0 && i < n; i++) {
+        const struct losses_rank *lost = losses_last(&losses, i);
+        when[i] = lost != NULL ? lost->when : 0;
+        why[i] = lost != NULL ? lost->why : "";
+    }
+    rc = rc == 0 ? column_put(at,
+                              "lost",
+                              H5T_NATIVE_DOUBLE,
+                              n,
+                              when,
+                              "s",
+                              "when it was lost, since 1970; 0: it was not",
+                              err)
+                 : rc;
+    rc = rc == 0 ? column_put_texts(at, "lost_why", why, n, "why it was lost", err) : rc;
+    losses_clear(&losses);
+    return rc;
+}
+
 int packing_ranks(struct packing *p, struct gm_error *err)
 {
     static const char *const names[][2] = {
@@ -314,5 +340,6 @@ int packing_ranks(struct packing *p, struct gm_error *err)
         }
         rc = column_put_texts(at, names[k][0], texts, n, names[k][1], err);
     }
-    return rc == 0 ? put_rank_numbers(p, at, n, err) : rc;
+    rc = rc == 0 ? put_rank_numbers(p, at, n, err) : rc;
+    return rc == 0 ? put_losses(p, at, n, err) : rc;
 }

@@ -139,6 +139,24 @@ static int load_stage_rows(struct packed *p, unsigned s, struct gm_error *err)
     return 0;
 }
 
+/* Not in a file of an earlier version: nobody was lost. */
+static int load_losses(hid_t at,
+                       struct arena *a,
+                       size_t n,
+                       double *lost,
+                       const char *const **ret_why,
+                       struct gm_error *err)
+{
+    size_t n_why;
+    if (H5Lexists(at, "lost", H5P_DEFAULT) <= 0)
+        return 0;
+    int rc = column_get(at, "lost", H5T_NATIVE_DOUBLE, n, lost, err);
+    rc = rc == 0 ? column_get_texts(at, "lost_why", a, ret_why, &n_why, err) : rc;
+    return rc == 0 && n_why != n
+               ? gm_fail(err, -EINVAL, "ranks: columns of different length")
+               : rc;
+}
+
 static int load_ranks(struct packed *p, struct gm_error *err)
 {
     static const char *const names[RESULT_RANK_TEXTS] = {
@@ -156,6 +174,10 @@ static int load_ranks(struct packed *p, struct gm_error *err)
         if (rc == 0 && n != n0)
             rc = gm_fail(err, -EINVAL, "ranks: columns of different length");
     }
+    double *lost = arena_alloc(a, n, sizeof(*lost));
+    const char *const *why = NULL;
+    if (rc == 0)
+        rc = load_losses(at, a, n, lost, &why, err);
     uint64_t *numbers = arena_alloc(a, n, 2 * sizeof(*numbers));
     double *busy = arena_alloc(a, n, sizeof(*busy));
     rc = rc == 0 ? column_get(at, "tasks", H5T_NATIVE_UINT64, n, numbers, err) : rc;
@@ -177,7 +199,9 @@ static int load_ranks(struct packed *p, struct gm_error *err)
                                  .mismatch = texts[7] != NULL ? texts[7][i] : "",
                                  .tasks = numbers[i],
                                  .pid = numbers[n + i],
-                                 .busy_s = busy[i]};
+                                 .busy_s = busy[i],
+                                 .lost = lost[i],
+                                 .lost_why = why != NULL ? why[i] : ""};
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "head.h"
+#include "losses.h"
 #include "packed.h"
 #include "read.h"
 #include "shards.h"
@@ -21,6 +22,7 @@ struct reader {
     struct head head;
     struct packed *packed; /* one of the two */
     struct shards *shards;
+    struct losses losses; /* of a folder */
 };
 
 static int open_packed(struct reader *r, struct gm_error *err)
@@ -38,7 +40,8 @@ static int open_packed(struct reader *r, struct gm_error *err)
 static int open_folder(struct reader *r, struct gm_error *err)
 {
     int rc = head_load_folder(r->path, &r->head, err);
-    return rc == 0 ? shards_open(r->path, &r->head, &r->shards, err) : rc;
+    rc = rc == 0 ? shards_open(r->path, &r->head, &r->shards, err) : rc;
+    return rc == 0 ? losses_read(r->path, &r->losses, err) : rc;
 }
 
 static int try_packed(const void *what, uint64_t *ret, struct gm_error *err)
@@ -82,7 +85,11 @@ int reader_open(const char *path, struct reader **ret, struct gm_error *err)
 
 int reader_refresh(struct reader *r, struct gm_error *err)
 {
-    return r->shards != NULL ? shards_refresh(r->shards, err) : 0;
+    if (r->shards == NULL)
+        return 0;
+    int rc = shards_refresh(r->shards, err);
+    losses_clear(&r->losses);
+    return rc == 0 ? losses_read(r->path, &r->losses, err) : rc;
 }
 
 void reader_close(struct reader *r)
@@ -93,6 +100,7 @@ void reader_close(struct reader *r)
     packed_close(r->packed);
     head_free(&r->head);
     h5_release(&r->file);
+    losses_clear(&r->losses);
     free(r->path);
     free(r);
 }
@@ -133,6 +141,11 @@ int reader_rank(const struct reader *r,
         packed_rank(r->packed, rank, ret);
     else
         shards_rank(r->shards, rank, ret);
+    const struct losses_rank *lost = losses_last(&r->losses, rank);
+    if (lost != NULL) {
+        ret->lost = lost->when;
+        ret->lost_why = lost->why;
+    }
     return 0;
 }
 

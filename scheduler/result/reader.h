@@ -57,6 +57,8 @@ struct reader_rank {
     double busy_s;
     const char *inherited, *memory, *gpus, *mismatch;
     uint64_t pid;
+    double lost;          /* unix s when it was lost last; 0: it never was */
+    const char *lost_why; /* in a few words, or "" */
 };
 unsigned reader_n_ranks(const struct reader *r);
 int reader_rank(const struct reader *r,

@@ -532,7 +532,8 @@ void shards_rank(const struct shards *s, unsigned rank, struct reader_rank *ret)
                                 .seen = "",
                                 .memory = "",
                                 .gpus = "",
-                                .mismatch = ""};
+                                .mismatch = "",
+                                .lost_why = ""};
     if (rank < s->head->n_ranks) {
         ret->host = s->head->rank_hosts[rank];
         ret->planned = s->head->rank_planned[rank];

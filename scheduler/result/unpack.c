@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "head.h"
+#include "losses.h"
 #include "read.h"
 #include "shard.h"
 #include "window.h"
@@ -392,6 +393,20 @@ static int write_shard(struct unpack *u, const char *folder, struct gm_error *er
     return rc == 0 ? closed : rc;
 }
 
+static int copy_losses(const struct reader *r, const char *folder, struct gm_error *err)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < reader_n_ranks(r); i++) {
+        struct reader_rank rank;
+        rc = reader_rank(r, i, &rank, err);
+        if (rc == 0 && rank.lost > 0)
+            losses_add_rank(folder,
+                            &(struct losses_rank){
+                                .rank = i, .when = rank.lost, .why = rank.lost_why});
+    }
+    return rc;
+}
+
 int unpack_run(const char *file, const char *folder, struct gm_error *err)
 {
     AUTO(reader) r = NULL;
@@ -405,6 +420,7 @@ int unpack_run(const char *file, const char *folder, struct gm_error *err)
     struct unpack u = {.file = id, .r = r, .head = read_head(r)};
     rc = write_head(&u, folder, err);
     rc = rc == 0 ? write_shard(&u, folder, err) : rc;
+    rc = rc == 0 ? copy_losses(r, folder, err) : rc;
     if (rc != 0)
         (void)gm_prefix(err, "%s: cannot be unpacked", file);
     return rc;

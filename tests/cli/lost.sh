@@ -84,6 +84,20 @@ x = f['stages/work/outputs/square'][...].ravel()
 assert (x == np.arange(1, n + 1) ** 2).all(), x" job.h5 "$1"
 }
 
+# RANK WHY: nobody else was, and the results and the summary tell.
+only_lost()
+{
+    h5 "
+rank, why = int(sys.argv[2]), sys.argv[3]
+lost, said = f['ranks/lost'][...], [w.decode() for w in f['ranks/lost_why'][...]]
+assert np.flatnonzero(lost).tolist() == [rank], lost
+assert abs(lost[rank] - f['tasks/end'][...].max()) < 300, lost
+assert why in said[rank] and not any(said[:rank] + said[rank + 1:]), said
+ranks = json.load(open('job.summary.json'))['ranks']
+assert [r['why'] or '' for r in ranks] == said, ranks
+assert [r['lost'] or 0 for r in ranks] == lost.tolist(), ranks" job.h5 "$1" "$2"
+}
+
 echo "-- killed at random"
 job 150 0.02
 start
@@ -97,8 +111,10 @@ for ((k = 0; k < rounds; k++)); do
     find_ranks
     kill -9 "${ranks[$victim]}"
     ends 0 30
-    says "rank $victim .*is lost: its tasks go to the others"
+    says "rank $victim .*is lost: pid ${ranks[$victim]} ended.*; its tasks go to the others"
+    says '1 of 3 ranks was lost'
     all_done 150
+    only_lost "$victim" "pid ${ranks[$victim]} ended"
     [ "$(hash_of job.h5)" = "$clean" ] || fail "other results than a clean run"
     echo "rank $victim killed after $at tasks: $(sort log | uniq -d | wc -l) ran twice"
 done
@@ -142,6 +158,18 @@ lost = f['attempts/task'][...][f['attempts/reason'][...] == 6]
 assert (lost == 39).all(), lost" job.h5
 says 'work\[39\]: rank [0-9]+ was lost while it ran'
 
+echo "-- poison for a job of one rank: nobody else is there to tell of it"
+ARGS=", crash: 5" job 20 0.01 "crash-limit: 2"
+sed -i 's/^ranks: 3/ranks: 1/' job.yaml
+start
+ends 1 40
+h5 "
+status, reason = f['tasks/status'][...], f['tasks/reason'][...]
+assert np.flatnonzero(status != 1).tolist() == [4] and reason[4] == 7, (status, reason)
+assert f['tasks/attempts'][4] == 2, f['tasks/attempts'][4]" job.h5
+only_lost 0 "ended by SIGSEGV"
+says 'launched again \(2 of 3\)'
+
 echo "-- stopped for $stop s, and back"
 job $((200 + 50 * stop)) 0.05
 start
@@ -153,6 +181,7 @@ kill -CONT "${ranks[2]}"
 ends 0 60
 all_done $((200 + 50 * stop))
 says 'rank 2 .*is lost'
+only_lost 2 "no sign of life for 3 s"
 
 echo "-- rank 0 stopped: it is waited for"
 job 100 0.05

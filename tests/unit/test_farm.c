@@ -608,7 +608,7 @@ Test(farm, a_task_that_crashed_ranks_of_earlier_launches_comes_to_its_limit)
     farm_crashed_before(f, 0, 2);
     cr_assert_eq(farm_next_verdict(f, &v), 1);
     cr_assert(v.first == 2 && v.count == 1 && v.status == RESULT_FAILED &&
-              v.reason == RESULT_CRASH && v.attempt == 1);
+              v.reason == RESULT_CRASH && v.attempt == 3);
     farm_crashed_before(f, 0, 2);  /* it is over */
     farm_crashed_before(f, 0, 99); /* and these are none of this job's */
     farm_crashed_before(f, 7, 0);

@@ -23,6 +23,7 @@ struct rank {
     bool stopped;
     double told_lost[RANKS]; /* when; 0: not */
     double told_root, told_outcast, told_host[HOSTS];
+    char why[RANKS][64];
 };
 
 static struct rank ranks[RANKS];
@@ -82,6 +83,8 @@ static void step(struct rank *r)
 {
     struct watch_news news;
     while (watch_step(r->watch, now, &news)) {
+        if (news.kind == WATCH_LOST || news.kind == WATCH_ROOT_LOST)
+            memcpy(r->why[news.rank], news.why, sizeof(news.why));
         if (news.kind == WATCH_LOST)
             r->told_lost[news.rank] = now;
         else if (news.kind == WATCH_HOST_LOST)
@@ -143,6 +146,9 @@ Test(watch, a_process_that_is_gone_is_lost_at_once)
     cr_expect(watch_lost(ranks[2].watch, 1));
     cr_expect_gt(ranks[0].told_lost[1], 0);
     cr_expect_leq(ranks[0].told_lost[1], at + 0.11);
+    char why[64];
+    (void)snprintf(why, sizeof(why), "pid %d ended by SIGKILL", (int)pid);
+    cr_expect_str_eq(ranks[0].why[1], why);
     cr_expect(board_buried(ranks[0].board, 1));
     end();
 }
@@ -267,6 +273,37 @@ Test(watch, the_next_rank_speaks_when_the_speaker_is_stopped)
     cr_expect_eq(watch_n_lost(ranks[0].watch), 2);
     cr_expect_eq(ranks[0].told_host[1], 0);
     cr_expect(watch_lost(ranks[1].watch, 3), "the others were not told");
+    end();
+}
+
+Test(watch, a_lone_rank_is_known_by_its_last_words)
+{
+    make(3, 1);
+    uint32_t stage;
+    uint64_t task;
+    board_running(ranks[1].board, 2, 70);
+    pass(0.3);
+    board_running(ranks[1].board, 2, 71); /* short ones are nobody's fault */
+    pass(0.6);
+    board_running(ranks[2].board, 0, 5);
+    board_running(ranks[0].board, 1, 9);
+    pass(1.2);
+    cr_expect(watch_was_running(ranks[0].watch, 1, &stage, &task));
+    cr_expect(stage == 2 && task == 71);
+    cr_expect(watch_was_running(ranks[0].watch, 2, &stage, &task) && task == 5);
+    cr_expect(watch_was_running(ranks[1].watch, 0, &stage, &task) && task == 9);
+    for (unsigned i = 0; i < 20; i++) {
+        board_running(ranks[1].board, 2, 100 + i);
+        pass(0.1);
+    }
+    cr_expect_not(watch_was_running(ranks[0].watch, 1, &stage, &task));
+    board_running(ranks[2].board, UINT32_MAX, 0);
+    pass(1.2);
+    cr_expect_not(watch_was_running(ranks[0].watch, 2, &stage, &task));
+    ranks[1].stopped = true;
+    cut[1] = true;
+    pass(4);
+    cr_expect_str_eq(ranks[0].why[1], "no word from its host for 3 s");
     end();
 }
 
