@@ -125,7 +125,8 @@ void farm_lost(struct farm *f, unsigned rank);
 void farm_held(struct farm *f, uint32_t stage, uint64_t first, uint64_t count);
 /* It was running this task when it died: one more crash of it. */
 void farm_crashed(struct farm *f, unsigned rank, uint32_t stage, uint64_t task);
-/* Before anything is handed out: it took a rank down in an earlier launch. */
+/* Before anything is handed out: it took a rank down in an earlier launch. An attempt
+ * that nobody has written down is told as a verdict. */
 void farm_crashed_before(struct farm *f, uint32_t stage, uint64_t task);
 /* All living ranks of the host have said what they hold, the board is clear, and what the
  * lost ones had committed is reported: the rest of the host's lots is to be run again. */

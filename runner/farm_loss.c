@@ -110,13 +110,19 @@ void farm_crashed_before(struct farm *f, uint32_t stage, uint64_t task)
     const struct jobspec_stage *said = &f->spec->stages[stage];
     struct tried_task *t = tried_of(&f->stages[stage].tried, task);
     t->crashes++;
-    if (t->crashes < said->crash_limit && may_run_again(said)) {
-        t->attempts = t->attempts > t->crashes ? t->attempts : t->crashes;
+    bool fails = t->crashes >= said->crash_limit || !may_run_again(said);
+    bool written = t->attempts >= t->crashes; /* not where rank 0 died of it */
+    if (!fails && written)
         return;
-    }
     t->attempts++;
     struct farm_verdict v = failed_by(f, stage, t);
+    if (!fails) {
+        v.status = RESULT_RETRIED;
+        v.reason = RESULT_LOST;
+    }
     add_verdict(f, &v);
+    if (!fails)
+        return;
     backlog_take(f->backlog, stage, task, 1);
     backlog_end(f->backlog, stage, task, 1, false);
 }

@@ -166,7 +166,8 @@ ends 1 40
 h5 "
 status, reason = f['tasks/status'][...], f['tasks/reason'][...]
 assert np.flatnonzero(status != 1).tolist() == [4] and reason[4] == 7, (status, reason)
-assert f['tasks/attempts'][4] == 2, f['tasks/attempts'][4]" job.h5
+assert f['tasks/attempts'][4] == 2, f['tasks/attempts'][4]
+assert f['attempts/reason'][...][f['attempts/task'][...] == 4].tolist() == [6, 7]" job.h5
 only_lost 0 "ended by SIGSEGV"
 says 'launched again \(2 of 3\)'
 
