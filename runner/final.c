@@ -29,12 +29,13 @@ static int write_summary(const struct plan *plan, struct gm_error *err)
 /* The first ranks of each host, rank 0 among them: the plan says the same to all. */
 static unsigned list_packers(const struct plan *plan, int *ret)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < plan->n_ranks; i++) {
+    unsigned n = 0, each = plan->n_hosts > 0 ? FINAL_MOST / plan->n_hosts : FINAL_PACKERS;
+    each = each > FINAL_PACKERS ? FINAL_PACKERS : each == 0 ? 1 : each;
+    for (unsigned i = 0; i < plan->n_ranks && n < FINAL_MOST; i++) {
         unsigned before = 0;
-        for (unsigned k = n; k-- > 0 && before < FINAL_PACKERS;)
+        for (unsigned k = n; k-- > 0 && before < each;)
             before += strcmp(plan->ranks[ret[k]].host, plan->ranks[i].host) == 0;
-        if (before < FINAL_PACKERS)
+        if (before < each)
             ret[n++] = (int)i;
     }
     return n;

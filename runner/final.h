@@ -5,7 +5,8 @@
 
 #include "session.h"
 
-#define FINAL_PACKERS 4u /* ranks of a host: more would wait for its memory and disk */
+#define FINAL_PACKERS 4u  /* ranks of a host: more would wait for its memory and disk */
+#define FINAL_MOST    64u /* of all hosts: each reads all commits */
 
 struct final {
     const struct session_request *req;

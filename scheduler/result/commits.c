@@ -3,6 +3,7 @@
  * unless newer commits belong before it. */
 #include "commits.h"
 #include "base/memory.h"
+#include "crc.h"
 
 static int by_place(const struct commit *a, const struct commit *b)
 {
@@ -330,6 +331,17 @@ const struct commit *commits_attempt(struct commits *c, uint64_t i, uint64_t *re
     while (c->at.i < i)
         (void)step(c, ret_task);
     return step(c, ret_task);
+}
+
+uint32_t commits_print(const struct commits *c, uint32_t crc)
+{
+    for (unsigned i = 0; i < COMMITS_LISTS; i++) {
+        const struct commits_list *l = &c->lists[i];
+        crc = crc_extend(crc, &l->n, sizeof(l->n));
+        if (l->n > 0)
+            crc = crc_extend(crc, l->items, l->n * sizeof(*l->items));
+    }
+    return crc;
 }
 
 void commits_free(struct commits *c)

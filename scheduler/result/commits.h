@@ -65,6 +65,8 @@ bool commits_next(struct commits *c, uint64_t from, struct commits_span *ret);
 /* Attempts in the order of task and attempt: how many, and the i-th with its task. */
 uint64_t commits_n_attempts(const struct commits *c);
 const struct commit *commits_attempt(struct commits *c, uint64_t i, uint64_t *ret_task);
+/* The checksum so far, continued over all commits. */
+uint32_t commits_print(const struct commits *c, uint32_t crc);
 void commits_free(struct commits *c); /* what is inside */
 
 struct commits_rank_row {

@@ -121,6 +121,23 @@ open_head(const char *folder, hid_t *ret_file, struct head *ret, struct gm_error
     return rc;
 }
 
+/* Do all members see the same commits? A file system may show one host less than another;
+ * the members would then cut the rows at different places. */
+static int compare_shards(const struct packing *p, struct gm_error *err)
+{
+    const struct team *t = p->team;
+    if (t->n == 1)
+        return 0;
+    uint32_t mine = shards_print(p->shards);
+    AUTO_FREE(uint32_t) all = xcalloc(t->n, sizeof(*all));
+    int rc = team_gather(t, &mine, sizeof(mine), all, err);
+    for (unsigned i = 1; rc == 0 && i < t->n; i++) {
+        if (all[i] != all[0])
+            rc = gm_fail(err, -ENOTSUP, "not all ranks see the same shards");
+    }
+    return rc;
+}
+
 int pack_team(const struct pack_options *opt,
               const struct team *team,
               struct gm_error *err)
@@ -134,6 +151,7 @@ int pack_team(const struct pack_options *opt,
     rc = rc == 0 ? shards_open(opt->folder, &head, &p.shards, err) : rc;
     rc = rc == 0 && opt->whole ? shards_whole(p.shards, err) : rc;
     rc = team_agree(team, rc, err);
+    rc = rc == 0 ? compare_shards(&p, err) : rc;
     if (rc == 0) {
         p.scratch = xcalloc(PACKING_SCRATCH, 1);
         number_rows(&p, opt->stages);

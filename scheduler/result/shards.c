@@ -332,6 +332,14 @@ bool shards_next(struct shards *s,
     return commits_next(&s->stages[stage], from, ret);
 }
 
+uint32_t shards_print(const struct shards *s)
+{
+    uint32_t crc = 0;
+    for (unsigned i = 0; i < s->head->n_stages; i++)
+        crc = commits_print(&s->stages[i], crc);
+    return crc;
+}
+
 int shards_whole(struct shards *s, struct gm_error *err)
 {
     for (unsigned i = 0; i < s->head->n_stages; i++) {

@@ -33,6 +33,8 @@ bool shards_next(struct shards *s,
                  unsigned stage,
                  uint64_t from,
                  struct commits_span *ret);
+/* A checksum over all commits: alike where the same are seen. */
+uint32_t shards_print(const struct shards *s);
 /* -ENODATA: a task has no commit, or its last attempt was to be followed by another. */
 int shards_whole(struct shards *s, struct gm_error *err);
 

@@ -225,6 +225,49 @@ static void no_place_for_chunks(struct result_fixture *f, const char *dir)
 #endif
 }
 
+/* A shard that only one member sees: rank 0 packs alone what it sees itself. */
+static void not_the_same_shards(struct result_fixture *f, const char *dir)
+{
+    struct gm_error err = {0};
+    struct str path = {0};
+    str_printf(&path, "%s/less.h5", dir);
+    struct pack_mpi with = {.comm = MPI_COMM_WORLD, .lost = never};
+    struct pack_options opt = {.folder = f->folder, .file = path.text};
+    struct str other = {0};
+    str_printf(&other, "%s.other", f->folder); /* the same, less a shard */
+    struct str others_shards = {0};
+    str_printf(&others_shards, "%s/shards/000", other.text);
+    if (world == 0) {
+        EXPECT(file_make_folders(others_shards.text, &err) == 0);
+        const char *const names[] = {
+            "job.h5", "shards/000/rank-000000.h5", "shards/000/rank-000001.h5"};
+        for (unsigned i = 0; i < 3; i++) {
+            struct str from = {0};
+            struct str to = {0};
+            str_printf(&from, "%s/%s", f->folder, names[i]);
+            str_printf(&to, "%s/%s", other.text, names[i]);
+            EXPECT(link(from.text, to.text) == 0);
+            str_free(&from);
+            str_free(&to);
+        }
+    }
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (n_ranks > 1 && world == n_ranks - 1)
+        opt.folder = other.text;
+    EXPECT(pack_mpi(&opt, &with, &err) == 0);
+    EXPECT(n_ranks == 1 || world == 0 || strstr(err.text, "the same shards") != NULL);
+    if (world == 0) {
+        char hash[2][65];
+        hash_of(f->folder, hash[0]);
+        hash_of(path.text, hash[1]);
+        EXPECT(strcmp(hash[0], hash[1]) == 0);
+    }
+    str_free(&path);
+    str_free(&other);
+    str_free(&others_shards);
+    MPI_Barrier(MPI_COMM_WORLD);
+}
+
 /* One byte of a value that several members have a part of. */
 static void a_value_that_is_damaged(struct result_fixture *f, const char *dir)
 {
@@ -296,6 +339,7 @@ int main(int argc, char **argv)
     a_full_disk(&f, dir, "size=64k", false);
     a_full_disk(&f, dir, "size=8k", true);
     no_place_for_chunks(&f, dir);
+    not_the_same_shards(&f, dir);
     a_member_that_is_lost(&f, dir);
     a_value_that_is_damaged(&f, dir);
     int all = 0;
