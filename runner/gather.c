@@ -376,11 +376,12 @@ int gather_plan(const struct gather *g,
     if (spec->ranks != 0 && spec->ranks != n_ranks)
         return gm_fail(err,
                        -EINVAL,
-                       "%s: ranks: the job asks for %u, but %u were started: "
+                       "%s: ranks: the job asks for %u, but %u %s started: "
                        "start %u, or --set ranks=%u",
                        spec->file,
                        spec->ranks,
                        n_ranks,
+                       n_ranks == 1 ? "was" : "were",
                        spec->ranks,
                        n_ranks);
     bool unbound = all_unbound(g);

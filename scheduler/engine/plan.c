@@ -225,19 +225,21 @@ static int check_tasks_fit(const struct jobspec *spec,
         if (n >= group)
             continue;
         AUTO_STR wants = {0};
+        AUTO_STR have = {0};
         wants_text(s, &wants);
+        if (group > 1)
+            str_printf(&wants, " on each of %u ranks", group);
+        str_printf(&have, "only %u of %u ranks have", n, p->n_ranks);
         return gm_fail(err,
                        -EOVERFLOW,
-                       "%s:%u:%u: stage %s: a task takes %s, which %u of %u ranks have, "
-                       "and it wants %u: ask for more by per-rank",
+                       "%s:%u:%u: stage %s: a task takes %s, which %s: ask for more by "
+                       "per-rank",
                        spec->file,
                        s->line,
                        s->col,
                        s->name,
                        wants.text,
-                       n,
-                       p->n_ranks,
-                       group);
+                       n == 0 ? "no rank has" : have.text);
     }
     return 0;
 }

@@ -34,7 +34,11 @@ static int check_part(hid_t how, size_t i, const char *folder, struct gm_error *
     str_printf(&path, "%s/%s", folder, name);
     return file_exists(path.text)
                ? 0
-               : gm_fail(err, -EINVAL, "%s, which has its data, is not there", path.text);
+               : gm_fail(err,
+                         -EINVAL,
+                         "%s, which has its data, is not there: move the folder of the "
+                         "parts with the file",
+                         path.text);
 }
 
 static int check_virtual(hid_t set, hid_t how, struct gm_error *err)
