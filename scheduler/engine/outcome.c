@@ -3,6 +3,7 @@
 #include "outcome.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "result/losses.h"
 
 static struct summary *load_packed(const struct plan *plan, struct gm_error *err)
 {
@@ -50,9 +51,29 @@ static const char *signal_text(int number)
     return text != NULL ? text : "?";
 }
 
+/* What rank 0, or another in its place, has left written about its end. */
+static bool add_loss(const struct plan *plan, struct str *out)
+{
+    struct losses losses;
+    bool found = false;
+    if (losses_read(plan->folder, &losses, NULL) != 0)
+        return false;
+    for (size_t i = 0; i < losses.n_ranks && !found; i++) {
+        const struct losses_rank *l = &losses.ranks[i];
+        found = l->rank == 0 && l->launch == plan->launch;
+        if (found)
+            str_printf(out, "rank 0 (%s) is lost: %s", plan->ranks[0].host, l->why);
+    }
+    losses_clear(&losses);
+    return found;
+}
+
 /* The cause in a few words, best source first. */
-static void
-cause(const struct relay *r, const struct child *c, const char *why, struct str *out)
+static void cause(const struct plan *plan,
+                  const struct relay *r,
+                  const struct child *c,
+                  const char *why,
+                  struct str *out)
 {
     char words[256];
     if (why != NULL)
@@ -61,6 +82,8 @@ cause(const struct relay *r, const struct child *c, const char *why, struct str 
         str_add(out, r->last.text);
     else if (r->said.len > 0)
         str_add(out, r->said.text);
+    else if (r->started && add_loss(plan, out))
+        return;
     else if (*relay_words(r, words) != '\0')
         str_printf(out, "the launcher said: %s", words);
     else if (c->end.signal != 0)
@@ -145,7 +168,7 @@ void outcome_read(const struct plan *plan,
     AUTO_STR what = {0};
     if (ret->summary == NULL)
         ret->summary = load(plan, &ret->packed, &unread);
-    cause(relay, child, why, &what);
+    cause(plan, relay, child, why, &what);
     ret->killed = was_killed(relay, child);
     (void)snprintf(ret->cause, sizeof(ret->cause), "%s", str_text(&what));
     ret->empty = ret->summary == NULL && unread.code == -ENOENT;

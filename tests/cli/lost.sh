@@ -169,7 +169,7 @@ assert np.flatnonzero(status != 1).tolist() == [4] and reason[4] == 7, (status, 
 assert f['tasks/attempts'][4] == 2, f['tasks/attempts'][4]
 assert f['attempts/reason'][...][f['attempts/task'][...] == 4].tolist() == [6, 7]" job.h5
 only_lost 0 "ended by SIGSEGV"
-says 'launched again \(2 of 3\)'
+says 'rank 0 .*is lost: pid [0-9]+ ended by SIGSEGV; the rest is launched again \(2 of 3\)'
 
 echo "-- stopped for $stop s, and back"
 job $((200 + 50 * stop)) 0.05
