@@ -140,6 +140,7 @@ static struct pack_options options_of(const struct packing *p, const char *folde
     return (struct pack_options){.folder = folder,
                                  .file = p->out != NULL ? p->out : p->file,
                                  .complete = over,
+                                 .whole = over,
                                  .end = clock_unix(),
                                  .outcome = failed ? "failed" : "done",
                                  .gzip = p->gzip,
