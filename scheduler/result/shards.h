@@ -81,9 +81,7 @@ int shards_attempt(struct shards *s,
  * which the same commit of rows counts, as long as it can be: the pack then asks no more
  * of single tasks. */
 struct shards_run {
-    struct row_commit commit; /* of all of them: status, rank, start, end ... */
     uint64_t task, end;
-    bool timed; /* each task has its own times; else `commit`'s are those of all of it */
     const struct result_field *fields; /* of a row, one after the other, no padding */
     unsigned n_fields;
     uint64_t row_bytes;
@@ -104,13 +102,6 @@ int shards_run_rows(struct shards *s,
                     uint64_t n,
                     void *out,
                     struct gm_error *err);
-/* Of a timed run: start and end of each of these tasks. */
-int shards_run_times(struct shards *s,
-                     const struct shards_run *run,
-                     uint64_t first,
-                     uint64_t n,
-                     double (*out)[2],
-                     struct gm_error *err);
 
 unsigned shards_n_ranks(const struct shards *s);
 void shards_rank(const struct shards *s, unsigned rank, struct reader_rank *ret);

@@ -208,10 +208,8 @@ int shards_run(struct shards *s,
     if (rc != 0)
         return rc;
     const struct run *run = &s->cache.run;
-    *ret = (struct shards_run){.commit = run->commit,
-                               .task = task,
+    *ret = (struct shards_run){.task = task,
                                .end = task + span.count,
-                               .timed = run->timed,
                                .fields = run->fields,
                                .n_fields = run->n_fields,
                                .row_bytes = run->row_bytes,
@@ -247,25 +245,6 @@ int shards_run_rows(struct shards *s,
                 rc = shards_damaged(s, &v, err);
             bytes += of->fields[k].nbytes;
         }
-    }
-    return rc;
-}
-
-int shards_run_times(struct shards *s,
-                     const struct shards_run *run,
-                     uint64_t first,
-                     uint64_t n,
-                     double (*out)[2],
-                     struct gm_error *err)
-{
-    struct shards_cache *cache = &s->cache;
-    int rc = open_run(s, run->part, run->record, err);
-    rc = rc == 0 ? read_times(s, err) : rc;
-    for (uint64_t i = 0; rc == 0 && i < n; i++) {
-        uint64_t t = first - cache->run.commit.task + i;
-        bool good = good_times(cache, t);
-        out[i][0] = good ? cache->times[t][0] : cache->run.commit.start;
-        out[i][1] = good ? cache->times[t][1] : cache->run.commit.end;
     }
     return rc;
 }
