@@ -107,11 +107,12 @@ uint64_t board_recall(struct board *b, uint64_t *ret_lot, uint64_t *ret_first);
  * not reported; writes the first `most` of them and returns how many there are (an
  * answer asks this first and sends the reports that wait next, itself last: so nothing is
  * in neither). clear:
- * all lots off the board (the farm grants them again). thaw: go on; the dead are buried
- * and the board is cleared before, no rank posts meanwhile. */
+ * all lots off the board (the farm grants them again), unless it is not frozen for this
+ * loss any more: who clears may have been given up itself meanwhile. thaw: go on; the
+ * dead are buried and the board is cleared before, no rank posts meanwhile. */
 bool board_freeze(struct board *b, uint64_t loss);
 unsigned board_held(struct board *b, struct board_claim *ret, unsigned most);
-void board_clear(struct board *b);
+void board_clear(struct board *b, uint64_t loss);
 void board_thaw(struct board *b, uint64_t loss);
 
 /* Life signs: who sits there, and a counter that its pulse thread moves on. */

@@ -40,12 +40,15 @@ bool board_post(struct board *b, const struct board_lot *l)
     return false;
 }
 
-void board_clear(struct board *b)
+/* The board is looked at after the word was: a lot that was put up since has another. */
+void board_clear(struct board *b, uint64_t loss)
 {
     for (unsigned i = 0; i < N_LOTS; i++) {
         struct shared_lot *lot = &b->shared->lots[i];
         uint64_t word = atomic_load(&lot->word), new;
         do {
+            if (atomic_load(&b->shared->freeze) != 2 * loss + 1)
+                return;
             bool written = word_next(word) > word_end(word);
             new = word_make(word_gen(word) + 1, written ? LOT_RETIRED : 0, 0);
         } while (!atomic_compare_exchange_weak(&lot->word, &word, new));

@@ -324,7 +324,7 @@ static bool answer_hold(struct dispatch *d)
 
 static void take_thaw(struct dispatch *d, uint64_t loss)
 {
-    board_clear(d->with.board);
+    board_clear(d->with.board, loss);
     board_thaw(d->with.board, loss);
 }
 

@@ -205,7 +205,7 @@ static void lose_one(struct game *g, uint64_t loss)
     d->fence = atomic_load(&d->n_logged);
     (void)count_seen(g, seen);
     struct board *b = living(g)->board;
-    board_clear(b);
+    board_clear(b, loss);
     board_thaw(b, loss);
     post_rest(g, seen);
     clock_sleep(0.0001 * (double)draw(&g->random, 4));
@@ -289,14 +289,16 @@ static int wakes_within_a_theft(void)
     board_done(b, 0, 1000, 0.001);
     bool fine = board_post(b, &lot) && board_claim(b, &c) == BOARD_CLAIMED &&
                 board_take(b, 1, &first) == 1;
-    board_clear(b);
+    fine = fine && board_freeze(b, 1);
+    board_clear(b, 1);
+    board_thaw(b, 1);
     (void)pthread_create(&thief.thread, NULL, claim_once, &thief);
     while (atomic_load(&thief.stop) != STOPPED)
         clock_sleep(0.001);
     board_bury(b, 1);
-    fine = fine && board_freeze(b, 1);
-    board_clear(b);
-    board_thaw(b, 1);
+    fine = fine && board_freeze(b, 2);
+    board_clear(b, 2);
+    board_thaw(b, 2);
     atomic_store(&thief.stop, RUNNING);
     (void)pthread_join(thief.thread, &got);
     fine = fine && got == NULL && board_take(b, 100, &first) == c.count - 1;

@@ -154,7 +154,7 @@ Test(board, a_frozen_board_gives_nothing_and_a_cleared_one_has_nothing)
     struct board_lot more = {.id = 2, .count = 1};
     cr_assert_not(board_post(t.seats[0], &more));
     board_bury(t.seats[0], 1);
-    board_clear(t.seats[0]);
+    board_clear(t.seats[0], 1);
     uint64_t version = board_version(t.seats[0]);
     cr_assert(board_freeze(t.seats[0], 2), "another loss before the thaw");
     board_thaw(t.seats[0], 1);
@@ -169,6 +169,22 @@ Test(board, a_frozen_board_gives_nothing_and_a_cleared_one_has_nothing)
     clear_table(&t);
 }
 
+Test(board, a_thaw_that_comes_late_takes_no_lot_off)
+{
+    struct table t = set_table(3); /* seat 2 was lost, then seat 0, which was to thaw */
+    struct board_claim c;
+    cr_assert(board_freeze(t.seats[0], 1));
+    cr_assert(board_freeze(t.seats[1], 2));
+    board_clear(t.seats[1], 2);
+    board_thaw(t.seats[1], 2);
+    struct board_lot lot = {.id = 1, .count = 50};
+    cr_assert(board_post(t.seats[1], &lot));
+    board_clear(t.seats[0], 1); /* it wakes up */
+    board_thaw(t.seats[0], 1);
+    cr_assert_eq(board_claim(t.seats[1], &c), BOARD_CLAIMED);
+    clear_table(&t);
+}
+
 Test(board, nobody_steals_from_the_buried_and_they_take_nothing)
 {
     struct table t = set_table(2);
@@ -178,7 +194,9 @@ Test(board, nobody_steals_from_the_buried_and_they_take_nothing)
     post(&t, 1, 0, 0, 400);
     cr_assert_eq(board_claim(t.seats[0], &c), BOARD_CLAIMED);
     board_bury(t.seats[1], 0);
-    board_clear(t.seats[1]);
+    cr_assert(board_freeze(t.seats[1], 1));
+    board_clear(t.seats[1], 1);
+    board_thaw(t.seats[1], 1);
     cr_assert_eq(board_claim(t.seats[1], &c), BOARD_EMPTY);
     cr_assert_eq(board_take(t.seats[0], 1, &first), 0);
     clear_table(&t);

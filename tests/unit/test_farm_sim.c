@@ -452,7 +452,7 @@ static void rank_takes(struct sim *s, const struct event *e)
     if (e->word == HOLD) {
         take_hold(s, r, e->number);
     } else if (e->word == THAW) {
-        board_clear(r->board);
+        board_clear(r->board, e->number);
         board_thaw(r->board, e->number);
         board_changed(s, r->host);
         for (unsigned i = 0; i < s->n_ranks; i++) {
