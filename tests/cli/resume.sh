@@ -13,7 +13,7 @@ tasks:
   - name: mark
     needs: [nap]
     matrix: {x: 1-40}
-    command: [sh, -c, "echo ${x} >>marks; sleep 0.02; echo ${x}"]
+    command: [sh, -c, "echo ${x} >>marks; sleep 0.08; echo ${x}"]
 results: job.h5
 END
 
