@@ -9,6 +9,8 @@ stop=${GRIDMILL_TEST_STOP:-4} stall=${GRIDMILL_TEST_STALL:-4} # s; longer than a
 RANDOM=${GRIDMILL_TEST_SEED:=$((SECONDS + $$))}
 echo "seed: $GRIDMILL_TEST_SEED"
 cp "$GRIDMILL_PLUGINS"/crash.so .
+# A sanitizer's library wants to be the first.
+first=$(ldd "$RUNNER" | awk '/lib[at]san/ { print $3 }')
 
 job() # TASKS SECONDS [LINE...]: further lines of the stage
 {
@@ -198,7 +200,7 @@ says_not 'lost'
 
 echo "-- a writer that stalls is no loss"
 job 150 0.02
-start LD_PRELOAD="$GRIDMILL_PLUGINS/stall.so" STALL_FILE="$work/stall" STALL_NAME=rank-000001
+start LD_PRELOAD="$first $GRIDMILL_PLUGINS/stall.so" STALL_FILE="$work/stall" STALL_NAME=rank-000001
 tasks_run 40
 touch stall
 sleep "$stall"
@@ -211,7 +213,7 @@ says_not 'lost'
 
 echo "-- a lock that cannot be asked for keeps nobody from computing"
 job 400 0.02
-start LD_PRELOAD="$GRIDMILL_PLUGINS/stall.so" STALL_FILE="$work/stall" STALL_NAME=job.h5.gm/lock
+start LD_PRELOAD="$first $GRIDMILL_PLUGINS/stall.so" STALL_FILE="$work/stall" STALL_NAME=job.h5.gm/lock
 tasks_run 20
 touch stall
 sleep 0.5
@@ -227,7 +229,7 @@ dies_at()
 {
     job 60 0.01
     touch die
-    start LD_PRELOAD="$GRIDMILL_PLUGINS/die.so" DIE_AT="$1" DIE_RANK=1 DIE_FILE="$work/die"
+    start LD_PRELOAD="$first $GRIDMILL_PLUGINS/die.so" DIE_AT="$1" DIE_RANK=1 DIE_FILE="$work/die"
     ends 0 60
     [ ! -e die ] || fail "nobody came to $1"
     all_done 60

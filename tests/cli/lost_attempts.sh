@@ -3,6 +3,8 @@
 . "$(dirname "$0")/lib.sh"
 : "${GRIDMILL_PLUGINS:?the folder of the kernel and the library}"
 cp "$GRIDMILL_PLUGINS"/crash.so .
+# A sanitizer's library wants to be the first.
+first=$(ldd "$RUNNER" | awk '/lib[at]san/ { print $3 }')
 
 job() # ARGUMENTS [LINE...]: 30 tasks on 3 ranks; further lines of the stage
 {
@@ -60,7 +62,7 @@ attempts_are "4 1 4 6 1 0"
 
 echo "-- a rank that dies when nothing is left to do"
 job ""
-expect 0 timeout 30 env LD_PRELOAD="$GRIDMILL_PLUGINS/last_word.so" "$GRIDMILL" run job.yaml
+expect 0 timeout 30 env LD_PRELOAD="$first $GRIDMILL_PLUGINS/last_word.so" "$GRIDMILL" run job.yaml
 says 'rank 1 .*is lost'
 h5 "assert (f['tasks/status'][...] == 1).all() and 1 in f['tasks/rank'][...]" job.h5
 exit 0
