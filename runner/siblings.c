@@ -3,8 +3,8 @@
 #include "siblings.h"
 #include "base/auto.h"
 #include "base/clock.h"
-#include "base/memory.h"
 #include "base/str.h"
+#include <assert.h>
 #include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -89,23 +89,26 @@ static void *look(void *arg)
     return NULL;
 }
 
-/* Of the latest siblings_watch. Its thread may outlast every scope: it is never freed. */
-static struct watching *watching;
+/* At the start and at the end; a thread may outlast every scope, so its state does, too.
+ */
+static struct watching watches[2];
+static unsigned n_watches;
 
 void siblings_watch(unsigned expected, double within, void (*lost)(bool first))
 {
     pthread_t thread;
     siblings_let_go();
-    watching = xcalloc(1, sizeof(*watching));
-    watching->expected = expected;
-    watching->within = within;
-    watching->lost = lost;
-    if (pthread_create(&thread, NULL, look, watching) == 0)
+    assert(n_watches < sizeof(watches) / sizeof(watches[0]));
+    struct watching *w = &watches[n_watches++];
+    w->expected = expected;
+    w->within = within;
+    w->lost = lost;
+    if (pthread_create(&thread, NULL, look, w) == 0)
         (void)pthread_detach(thread);
 }
 
 void siblings_let_go(void)
 {
-    if (watching != NULL)
-        atomic_store(&watching->over, true);
+    if (n_watches > 0)
+        atomic_store(&watches[n_watches - 1].over, true);
 }

@@ -9,9 +9,10 @@
 
 #include <stdbool.h>
 
-/* Starts to look (again); `expected`: so many are to be there after `within` s, with us,
- * or 0. `lost` is called, in a thread of its own, once one of them has been gone for a
- * while; `first`: we are the lowest of those that are left. It does not return. */
+/* Starts to look: twice at most, at the start and at the end; `expected`: so many are to
+ * be there after `within` s, with us, or 0. `lost` is called, in a thread of its own,
+ * once one of them has been gone for a while; `first`: we are the lowest of those that
+ * are left. It does not return. */
 void siblings_watch(unsigned expected, double within, void (*lost)(bool first));
 /* No more of it: somebody else watches, or the end is near. */
 void siblings_let_go(void);
