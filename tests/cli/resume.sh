@@ -212,8 +212,8 @@ kernel: sleep
 args: {seconds: 0.2}
 results: timed.h5
 END
-expect 5 "$GRIDMILL" run timed.yaml -q --set time=1.3
-says 'stopped with ([5-9]|1[0-3]) of 40 tasks done, no other fits .*gridmill resume .*timed\.h5'
+expect 5 "$GRIDMILL" run timed.yaml -q --set time=2.5
+says 'stopped with ([5-9]|1[0-9]|2[0-4]) of 40 tasks done, no other fits .*gridmill resume .*timed\.h5'
 expect 5 env SLURM_JOB_END_TIME=$(($(date +%s) + 3)) "$GRIDMILL" resume timed.h5 -q --set grace=1s --set time=0
 says '(time is over|no other fits).*gridmill resume .*timed\.h5'
 expect 0 "$GRIDMILL" resume timed.h5 -q --set time=10m
