@@ -319,6 +319,9 @@ Test(reader, bytes_changed_at_random_never_crash_it, .timeout = 60)
     struct gm_error err = {0};
     char *data = NULL;
     size_t n = 0;
+    /* HDF5 gives freed blocks out again by itself: what it leaks while it reads a damaged
+     * file would be told as allocated by the pack that had the block before. */
+    cr_assert_geq(H5set_free_list_limits(0, 0, 0, 0, 0, 0), 0);
     fixture_make(&f, NULL, 20, 2);
     ok(fixture_run(&f, 2, &err), &err);
     pack(&f);
