@@ -116,6 +116,11 @@ int tasks_command(const struct jobspec *spec,
         rc = make_input(&t, &facts, &input, err);
     if (rc != 0)
         return rc;
+    for (unsigned i = 0; i < t.s->n_axes; i++) /* also one that no word is made of */
+        facts_add(&facts,
+                  a,
+                  t.s->axes[i].name,
+                  tasks_axis_value(&t.s->axes[i], t.axis_index[i]));
     *ret = (struct tasks_command){
         .argv = argv,
         .env = env,

@@ -189,6 +189,30 @@ bool task_of_output(const struct jobspec_ref *ref)
     return ref->kind == JOBSPEC_REF_OUTPUT || ref->kind == JOBSPEC_REF_BEST;
 }
 
+static bool is_made_of(const struct jobspec_template *from, unsigned axis)
+{
+    bool is = false;
+    for (unsigned i = 0; i < from->n; i++) {
+        const struct jobspec_ref *ref = from->pieces[i].ref;
+        is |= ref != NULL && ref->kind == JOBSPEC_REF_AXIS && ref->axis == axis;
+    }
+    return is;
+}
+
+bool task_axis_told(const struct jobspec_stage *s, unsigned axis)
+{
+    const char *name = s->axes[axis].name;
+    bool told = s->shards_of != NULL && strcmp(name, "shard") == 0;
+    for (unsigned i = 0; i < s->kernel->n_params && !told; i++) {
+        const struct jobspec_arg *arg = &s->args[i];
+        told = strcmp(s->kernel->params[i].name, name) == 0 ||
+               (!arg->fixed && is_made_of(&arg->from, axis));
+        for (unsigned k = 0; k < arg->n_items && !told; k++)
+            told = is_made_of(&arg->items[k].from, axis);
+    }
+    return told;
+}
+
 static bool is_single_number(const struct jobspec *spec, const struct jobspec_ref *ref)
 {
     const struct gm_output_spec *o =

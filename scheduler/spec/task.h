@@ -47,6 +47,9 @@ int task_output_scalar(const struct task *t,
 /* A reference that is no output: axis, index, shard. */
 struct gm_value task_own_value(const struct task *t, const struct jobspec_ref *ref);
 bool task_of_output(const struct jobspec_ref *ref);
+/* Of a kernel: an argument is made of the axis, or has its name, so that the results tell
+ * it by that. */
+bool task_axis_told(const struct jobspec_stage *s, unsigned axis);
 /* The shard's path as the results keep it: as the jobspec names it; of files, their
  * names. */
 const char *task_shard_written(const struct task *t);

@@ -76,6 +76,13 @@ int tasks_args(const struct jobspec *spec,
         if (arg.input.origin != NULL)
             args.inputs[args.n_inputs++] = arg.input;
     }
+    for (unsigned i = 0; i < t.s->n_axes; i++) { /* repetitions, for instance */
+        if (!task_axis_told(t.s, i))
+            facts_add(&facts,
+                      a,
+                      t.s->axes[i].name,
+                      tasks_axis_value(&t.s->axes[i], t.axis_index[i]));
+    }
     args.has_shard = t.s->shards_of != NULL;
     args.shard = t.shard;
     if (args.has_shard)

@@ -1,10 +1,9 @@
 /* See varying.h. Invariant: each value is printed here by the functions that tasks.c
  * prints it by; a rule only says which value it is. */
 #include "spec/varying.h"
-#include "load.h"
 #include "spec/tasks.h"
+#include "task.h"
 #include "value.h"
-#include <limits.h>
 #include <stdlib.h>
 
 struct making {
@@ -204,6 +203,30 @@ static int add_arg(struct making *m, unsigned param, struct gm_error *err)
     return ref != NULL ? add_ref(m, ref, false, err) : add_template(m, &arg->from, err);
 }
 
+/* An axis that no argument is made of, as it is. */
+static void add_bare_axis(struct making *m, unsigned axis)
+{
+    const struct jobspec_axis *x = &m->s->axes[axis];
+    struct varying_piece piece = place_axis(m->s, axis);
+    if (x->is_range) {
+        piece.kind = VARYING_INTEGER;
+        piece.first = x->first;
+        piece.step = x->step;
+        add(m, &piece);
+        return;
+    }
+    const char **texts = arena_alloc(m->a, x->n, sizeof(*texts));
+    for (uint64_t i = 0; i < x->n; i++) {
+        AUTO_JSON j = {0};
+        struct gm_value v = tasks_axis_value(x, i);
+        value_json(&j, &v);
+        texts[i] = arena_strdup(m->a, str_text(&j.out));
+    }
+    piece.kind = VARYING_CHOICE;
+    piece.texts = texts;
+    add(m, &piece);
+}
+
 static void add_shard(struct making *m)
 {
     add_text(m, "{\"first\":");
@@ -218,7 +241,8 @@ static void add_shard(struct making *m)
 
 struct named {
     const char *name;
-    unsigned param; /* UINT_MAX: the shard */
+    enum { OF_PARAM, OF_AXIS, OF_SHARD } of;
+    unsigned index; /* of the parameter, of the axis */
 };
 
 static int by_name(const void *a, const void *b)
@@ -231,13 +255,18 @@ static unsigned
 list_names(const struct jobspec_stage *s, struct arena *a, struct named **ret)
 {
     unsigned n = 0;
-    struct named *names = arena_alloc(a, s->kernel->n_params + 1u, sizeof(*names));
+    size_t most = (size_t)s->kernel->n_params + s->n_axes + 1;
+    struct named *names = arena_alloc(a, most, sizeof(*names));
     for (unsigned i = 0; i < s->kernel->n_params; i++) {
         if (!s->args[i].fixed)
-            names[n++] = (struct named){.name = s->kernel->params[i].name, .param = i};
+            names[n++] = (struct named){s->kernel->params[i].name, OF_PARAM, i};
+    }
+    for (unsigned i = 0; i < s->n_axes; i++) {
+        if (!task_axis_told(s, i))
+            names[n++] = (struct named){s->axes[i].name, OF_AXIS, i};
     }
     if (s->shards_of != NULL)
-        names[n++] = (struct named){.name = "shard", .param = UINT_MAX};
+        names[n++] = (struct named){"shard", OF_SHARD, 0};
     qsort(names, n, sizeof(*names), by_name);
     *ret = names;
     return n;
@@ -263,10 +292,12 @@ int varying_make(const struct jobspec *spec,
         str_printf(&text, "%s%s:", i == 0 ? "{" : ",", str_text(&key.out));
         add_text(&m, text.text);
         int rc = 0;
-        if (names[i].param == UINT_MAX)
+        if (names[i].of == OF_SHARD)
             add_shard(&m);
+        else if (names[i].of == OF_AXIS)
+            add_bare_axis(&m, names[i].index);
         else
-            rc = add_arg(&m, names[i].param, err);
+            rc = add_arg(&m, names[i].index, err);
         if (rc != 0)
             return rc;
     }
@@ -276,6 +307,20 @@ int varying_make(const struct jobspec *spec,
         return -ENOTSUP;
     *ret = (struct varying){.pieces = m.pieces, .n = m.n};
     return 0;
+}
+
+/* In decimal; a million tasks are printed at a pack. */
+static void add_integer(struct str *out, int64_t value)
+{
+    char buf[24], *p = buf + sizeof(buf);
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--p = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0)
+        *--p = '-';
+    str_add_n(out, p, (size_t)(buf + sizeof(buf) - p));
 }
 
 void varying_text(const struct varying *v, uint64_t task, struct str *out)
@@ -298,7 +343,7 @@ void varying_text(const struct varying *v, uint64_t task, struct str *out)
             break;
         default:
             value = p->kind == VARYING_INTEGER ? value : left < p->step ? left : p->step;
-            str_printf(out, "%lld", (long long)value);
+            add_integer(out, value);
             break;
         }
     }

@@ -138,10 +138,10 @@ Test(tasks, arguments_are_resolved_and_what_varies_is_told_sorted)
 
 Test(tasks, nothing_that_varies_is_an_empty_text)
 {
-    AUTO(jobspec) s = load("kernel: sleep\nmatrix: {repeat: 1-5}\nargs: {seconds: 0}\n");
+    AUTO(jobspec) s = load("kernel: sleep\nargs: {seconds: 0}\n");
     AUTO(arena) a = arena_make();
     struct tasks_args got;
-    cr_assert(tasks_args(s, 0, 4, NULL, a, &got, NULL) == 0);
+    cr_assert(tasks_args(s, 0, 0, NULL, a, &got, NULL) == 0);
     cr_expect_str_eq(got.varying, "");
 }
 
@@ -241,7 +241,7 @@ Test(tasks, a_dataset_becomes_an_input_that_the_caller_reads)
     cr_expect_str_eq(got.inputs[0].origin, "/job/in.h5:/g/d");
     cr_expect(gm_param_int(&got.params, TRAIN_EPOCHS) == 503,
               "the task of the same index");
-    cr_expect_str_eq(got.varying, "{\"epochs\":503}");
+    cr_expect_str_eq(got.varying, "{\"epochs\":503,\"y\":9}");
 }
 
 Test(tasks, a_command_gets_texts_and_what_it_refers_to_is_told)
@@ -384,6 +384,22 @@ Test(tasks, a_shard_of_files_is_so_many_words)
     cr_expect(strncmp(got.varying, "{\"shard.count\":100,\"shard.first\":900,", 37) == 0);
 }
 
+Test(tasks, an_axis_that_nothing_is_made_of_is_told_too)
+{
+    AUTO(jobspec)
+    s = load("tasks:\n"
+             "  - {name: c, matrix: {rep: 1-2, on: [a, b]}, command: [date]}\n"
+             "  - {name: k, matrix: {rep: 1-2, t: [0, 1]}, kernel: sleep,\n"
+             "     args: {seconds: '${t}'}}\n");
+    AUTO(arena) a = arena_make();
+    struct tasks_command c;
+    struct tasks_args k;
+    cr_assert_eq(tasks_command(s, 0, 2, NULL, a, &c, NULL), 0);
+    cr_expect_str_eq(c.varying, "{\"on\":\"a\",\"rep\":2}");
+    cr_assert_eq(tasks_args(s, 1, 3, NULL, a, &k, NULL), 0);
+    cr_expect_str_eq(k.varying, "{\"rep\":2,\"seconds\":1.0}");
+}
+
 Test(tasks, a_source_that_depends_on_axes_is_the_one_of_the_task)
 {
     AUTO(jobspec)
@@ -400,14 +416,18 @@ Test(tasks, a_source_that_depends_on_axes_is_the_one_of_the_task)
         unsigned day = (unsigned)(i / 4 % 3) + 1;
         str_printf(&path, "/job/d-%s-%u.csv", part, day);
         str_printf(&varying,
-                   "{\"label\":\"/job/d-%s-%u.csv\",\"shard\":{\"first\":%u,\"count\":%u,"
-                   "\"of\":\"d-%s-%u.csv\"}}",
+                   "{\"day\":%u,\"label\":\"/job/d-%s-%u.csv\",\"part\":\"%s\","
+                   "\"shard\":{\"first\":%u,\"count\":%u,\"of\":\"d-%s-%u.csv\"},"
+                   "\"x\":%u}",
+                   day,
                    part,
                    day,
+                   part,
                    i % 2 == 0 ? 0 : 600,
                    i % 2 == 0 ? 600 : 400,
                    part,
-                   day);
+                   day,
+                   (unsigned)(i / 12) + 1);
         cr_assert_eq(tasks_args(s, 0, i, NULL, a, &got, NULL), 0);
         cr_expect_str_eq(got.shard.path, path.text);
         cr_expect_str_eq(got.varying, varying.text);

@@ -68,6 +68,13 @@ Test(varying, the_rule_gives_each_tasks_text)
          "args: {model: '${a}.m', start: '${shard.index}', threshold: '${shard.first}',\n"
          "  label: '${shard.path} ${shard.count} of ${b}', table: '${shard.path}'}\n",
          24},
+        {"kernel: sleep\nargs: {seconds: 0}\n" /* nothing is made of them */
+         "matrix: {rep: 3-8:4, n: ['q\"', \"\\u00e9\"], t: [1, 2.5, 1e300], yes: "
+         "[true]}\n",
+         12},
+        {"kernel: mlp.infer\nshards: {of: d.csv, rows: 300}\nmatrix: {rep: 1-2}\n"
+         "args: {model: m}\n",
+         8},
         {"kernel: mlp.infer\nshards: {of: d.csv, rows: 1000}\n"
          "args: {model: m, start: '${shard.count}', label: '${shard.path}'}\n",
          1},
