@@ -35,6 +35,12 @@ struct board_claim {
     uint64_t first, count; /* as it was made; board_take says what is still ours */
 };
 
+/* The process of a seat, so that it is told from a later one of its number. */
+struct board_sitter {
+    pid_t pid;
+    uint64_t space, began; /* as base/procstat.h; space 0: nobody can tell */
+};
+
 /* Commands that a seat runs, for who finds it dead (orphans.h). */
 #define BOARD_COMMANDS 1024u /* at once */
 struct board_commands {
@@ -116,9 +122,10 @@ void board_clear(struct board *b, uint64_t loss);
 void board_thaw(struct board *b, uint64_t loss);
 
 /* Life signs: who sits there, and a counter that its pulse thread moves on. */
-void board_sit(struct board *b, pid_t pid);
+void board_sit(struct board *b, const struct board_sitter *who);
 void board_beat(struct board *b);
-pid_t board_pid(const struct board *b, unsigned seat); /* 0: nobody sat down yet */
+/* False: nobody sat down yet. */
+bool board_sitter(const struct board *b, unsigned seat, struct board_sitter *ret);
 uint64_t board_beats(const struct board *b, unsigned seat);
 unsigned board_n_seats(const struct board *b);
 unsigned board_seat(const struct board *b);

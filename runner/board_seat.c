@@ -113,9 +113,11 @@ uint64_t board_version(const struct board *b)
     return atomic_load(&b->shared->version);
 }
 
-void board_sit(struct board *b, pid_t pid)
+void board_sit(struct board *b, const struct board_sitter *who)
 {
-    atomic_store(&b->me->pid, pid);
+    atomic_store(&b->me->space, who->space);
+    atomic_store(&b->me->began, who->began);
+    atomic_store(&b->me->pid, who->pid);
 }
 
 void board_beat(struct board *b)
@@ -123,9 +125,13 @@ void board_beat(struct board *b)
     (void)atomic_fetch_add_explicit(&b->me->beats, 1, memory_order_relaxed);
 }
 
-pid_t board_pid(const struct board *b, unsigned seat)
+bool board_sitter(const struct board *b, unsigned seat, struct board_sitter *ret)
 {
-    return (pid_t)atomic_load(&b->seats[seat].pid);
+    const struct shared_seat *s = &b->seats[seat];
+    *ret = (struct board_sitter){.pid = (pid_t)atomic_load(&s->pid)};
+    ret->space = atomic_load(&s->space);
+    ret->began = atomic_load(&s->began);
+    return ret->pid != 0;
 }
 
 uint64_t board_beats(const struct board *b, unsigned seat)

@@ -44,6 +44,7 @@ struct shared_seat {
     _Atomic uint64_t moving;
     _Atomic uint32_t running_stage;
     alignas(LINE) _Atomic uint64_t beats;
+    _Atomic uint64_t space, began; /* written before the pid */
     _Atomic int64_t pid;
     _Atomic uint32_t buried, left, signal;
 };

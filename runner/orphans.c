@@ -2,22 +2,15 @@
  * of one host in several containers): there it is another's. */
 #include "orphans.h"
 #include "base/mark.h"
+#include "base/procstat.h"
 #include <stdatomic.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* 0: not known. */
-static uint64_t own_space(void)
-{
-    struct stat st;
-    return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
-}
 
 struct board_commands *orphans_open(const struct board *b)
 {
     struct board_commands *c = board_commands(b, board_seat(b));
     atomic_store(&c->session, (uint64_t)getsid(0));
-    atomic_store(&c->space, own_space());
+    atomic_store(&c->space, procstat_space());
     return c;
 }
 
@@ -25,7 +18,7 @@ void orphans_end(const struct board *b, unsigned seat)
 {
     struct board_commands *c = board_commands(b, seat);
     uint64_t space = atomic_load(&c->space);
-    if (space == 0 || space != own_space())
+    if (space == 0 || space != procstat_space())
         return;
     pid_t session = (pid_t)atomic_load(&c->session);
     for (unsigned i = 0; i < BOARD_COMMANDS; i++)

@@ -1,14 +1,14 @@
 /* See watch.h. Invariant: a rank that is lost stays lost: nothing that it says or does
  * later brings it back. */
 #include "watch.h"
+#include "alive.h"
 #include "base/exitinfo.h"
 #include "base/memory.h"
 #include "orphans.h"
+#include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,8 +28,10 @@ static const double MOST_BETWEEN_LOOKS = 0.3;
 struct seat {
     unsigned rank;
     bool asked; /* for its process */
-    int pidfd;  /* -1: not known, or in another namespace; then its counter alone says */
-    int status; /* of its end; -1: not known */
+    struct board_sitter who;
+    int pidfd;        /* < 0: none; then its counter and /proc say */
+    int status;       /* of its end; -1: not known */
+    unsigned silence; /* s, for which it was given up */
     struct watch_silence beats;
 };
 
@@ -100,7 +102,9 @@ struct watch *watch_make(const struct watch_setup *setup, double now)
     }
     for (unsigned h = 0; h < setup->n_hosts; h++)
         w->others[h].silence.looked = now;
-    board_sit(setup->board, getpid());
+    struct board_sitter self;
+    alive_self(&self);
+    board_sit(setup->board, &self);
     return w;
 }
 
@@ -188,10 +192,11 @@ static void say_lost(const struct watch *w, unsigned to, unsigned about)
     struct watch_word word = {
         .kind = WORD_LOST, .rank = about, .status = -1, .stage = UINT32_MAX};
     word.gone = watch_gone(w, about);
-    for (unsigned i = 0; i < w->n_seats && word.gone != 0; i++) {
+    for (unsigned i = 0; i < w->n_seats; i++) {
         if (w->seats[i].rank != about)
             continue;
-        word.pid = (uint32_t)board_pid(w->setup.board, i);
+        word.silence = w->seats[i].silence;
+        word.pid = (uint32_t)w->seats[i].who.pid;
         word.status = w->seats[i].status;
     }
     w->setup.send(w->setup.ctx, to, &word);
@@ -226,23 +231,23 @@ static void spread_loss(const struct watch *w, unsigned rank)
 /* How it is known that a rank is lost. */
 struct sign {
     bool gone;
-    bool host; /* else: its whole host is silent */
+    bool host;        /* else: its whole host is silent */
+    unsigned silence; /* s */
     unsigned pid;
     int status;
 };
 
-static void say_why(const struct sign *sign, bool root, char *ret, size_t room)
+static void say_why(const struct sign *sign, char *ret, size_t room)
 {
-    double silence = root ? WATCH_ROOT_LOST_AFTER : WATCH_LOST_AFTER;
     int number =
         sign->status >= 0 && WIFSIGNALED(sign->status) ? WTERMSIG(sign->status) : 0;
     const char *name = number > 0 ? sigabbrev_np(number) : NULL;
     if (!sign->gone)
         (void)snprintf(ret,
                        room,
-                       sign->host ? "no word from its host for %g s"
-                                  : "no sign of life for %g s",
-                       silence);
+                       sign->host ? "no word from its host for %u s"
+                                  : "no sign of life for %u s",
+                       sign->silence);
     else if (name != NULL)
         (void)snprintf(ret, room, "pid %u ended by SIG%s", sign->pid, name);
     else if (sign->status >= 0 && WIFEXITED(sign->status))
@@ -266,6 +271,7 @@ static void lose(struct watch *w, unsigned rank, const struct sign *sign)
         board_bury(w->setup.board, i);
         orphans_end(w->setup.board, i);
         left = board_left(w->setup.board, i);
+        w->seats[i].silence = sign->silence;
     }
     if (before != 0)
         return;
@@ -275,7 +281,7 @@ static void lose(struct watch *w, unsigned rank, const struct sign *sign)
     struct watch_news news = {.kind = rank == 0 ? WATCH_ROOT_LOST : WATCH_LOST,
                               .rank = rank,
                               .host = w->hosts[rank]};
-    say_why(sign, rank == 0, news.why, sizeof(news.why));
+    say_why(sign, news.why, sizeof(news.why));
     add_news(w, news);
     spread_loss(w, rank);
 }
@@ -288,58 +294,69 @@ static void be_outcast(struct watch *w)
     w->told_outcast = true;
 }
 
-/* The number is believed when the process runs the program that we run: on a host whose
- * ranks are in several containers it may be another's. */
-static int pidfd_of(pid_t pid)
+static void lose_gone(struct watch *w, unsigned i)
 {
-    char path[64];
-    struct stat its, ours;
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    (void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
-    if (fd >= 0 && (stat(path, &its) != 0 || stat("/proc/self/exe", &ours) != 0 ||
-                    its.st_ino != ours.st_ino || its.st_dev != ours.st_dev)) {
-        (void)close(fd);
-        fd = -1;
-    }
-    return fd;
+    struct seat *s = &w->seats[i];
+    s->status = exitinfo_of(s->who.pid, s->pidfd);
+    if (s->status < 0 && board_died_of(w->setup.board, i) != 0)
+        s->status = board_died_of(w->setup.board, i);
+    lose(w,
+         s->rank,
+         &(struct sign){.gone = true, .pid = (unsigned)s->who.pid, .status = s->status});
+}
+
+/* Who sits there, once it does: perhaps it is gone already. */
+static void ask_who(struct watch *w, unsigned i)
+{
+    struct seat *s = &w->seats[i];
+    if (i == w->seat || !board_sitter(w->setup.board, i, &s->who))
+        return;
+    s->asked = true;
+    s->pidfd = alive_open(&s->who);
+    if (s->pidfd == -ESRCH)
+        lose_gone(w, i);
 }
 
 static void look_at_processes(struct watch *w)
 {
     for (unsigned i = 0; i < w->n_seats; i++) {
         struct seat *s = &w->seats[i];
-        pid_t pid = board_pid(w->setup.board, i);
-        if (!s->asked && pid != 0) {
-            s->asked = true;
-            s->pidfd = i == w->seat ? -1 : pidfd_of(pid);
-        }
+        if (!s->asked)
+            ask_who(w, i);
         bool over = watch_gone(w, s->rank);
         w->polls[i] = (struct pollfd){.fd = over ? -1 : s->pidfd, .events = POLLIN};
     }
     if (poll(w->polls, w->n_seats, 0) <= 0)
         return;
     for (unsigned i = 0; i < w->n_seats; i++) {
-        struct seat *s = &w->seats[i];
-        if ((w->polls[i].revents & POLLIN) == 0)
-            continue;
-        pid_t pid = board_pid(w->setup.board, i);
-        s->status = exitinfo_of(pid, s->pidfd);
-        if (s->status < 0 && board_died_of(w->setup.board, i) != 0)
-            s->status = board_died_of(w->setup.board, i);
-        lose(w,
-             s->rank,
-             &(struct sign){.gone = true, .pid = (unsigned)pid, .status = s->status});
+        if ((w->polls[i].revents & POLLIN) != 0)
+            lose_gone(w, i);
     }
+}
+
+/* Its counter has stood still for a while. */
+static void look_at_silent(struct watch *w, unsigned i)
+{
+    const struct seat *s = &w->seats[i];
+    enum alive_state state = s->asked ? alive_look(&s->who) : ALIVE_UNKNOWN;
+    double patience = s->rank == 0          ? WATCH_ROOT_LOST_AFTER
+                      : state == ALIVE_RUNS ? WATCH_SLOW_LOST_AFTER
+                                            : WATCH_LOST_AFTER;
+    if (state == ALIVE_GONE)
+        lose_gone(w, i);
+    else if (s->beats.s > patience)
+        lose(w, s->rank, &(struct sign){.silence = (unsigned)patience, .status = -1});
 }
 
 static void look_at_counters(struct watch *w, double now)
 {
     for (unsigned i = 0; i < w->n_seats; i++) {
         struct seat *s = &w->seats[i];
-        double most = s->rank == 0 ? WATCH_ROOT_LOST_AFTER : WATCH_LOST_AFTER;
         if (i != w->seat &&
-            watch_silence(&s->beats, board_beats(w->setup.board, i), now) > most)
-            lose(w, s->rank, &(struct sign){.status = -1});
+            watch_silence(&s->beats, board_beats(w->setup.board, i), now) >
+                WATCH_LOST_AFTER &&
+            !watch_lost(w, s->rank))
+            look_at_silent(w, i);
     }
     if (board_buried(w->setup.board, w->seat))
         be_outcast(w);
@@ -348,6 +365,8 @@ static void look_at_counters(struct watch *w, double now)
 /* Rank 0: the hosts. A host of which every rank is lost has no voice any more. */
 static void look_at_hosts(struct watch *w, double now)
 {
+    static const struct sign silent = {
+        .host = true, .silence = (unsigned)WATCH_LOST_AFTER, .status = -1};
     for (unsigned h = 0; h < w->setup.n_hosts; h++) {
         struct host *o = &w->others[h];
         if (h == my_host(w) || o->lost ||
@@ -361,7 +380,7 @@ static void look_at_hosts(struct watch *w, double now)
             add_news(w, (struct watch_news){.kind = WATCH_HOST_LOST, .host = h});
         for (unsigned r = 0; r < w->setup.n_ranks; r++) {
             if (w->hosts[r] == h)
-                lose(w, r, &(struct sign){.host = true, .status = -1});
+                lose(w, r, &silent);
         }
     }
 }
@@ -373,7 +392,10 @@ static void look_at_root(struct watch *w, double now)
     if (my_host(w) == w->hosts[0] || !w->spoke)
         return;
     if (watch_silence(&root->silence, root->words, now) > WATCH_ROOT_LOST_AFTER)
-        lose(w, 0, &(struct sign){.host = true, .status = -1});
+        lose(w,
+             0,
+             &(struct sign){
+                 .host = true, .silence = (unsigned)WATCH_ROOT_LOST_AFTER, .status = -1});
 }
 
 /* What we run, if it is the same as at our last word: what is over in less than that is
@@ -454,6 +476,7 @@ void watch_take(struct watch *w, unsigned from, const struct watch_word *word)
              &(struct sign){.gone = word->gone != 0,
                             .host =
                                 word->gone == 0 && w->others[w->hosts[word->rank]].lost,
+                            .silence = word->silence,
                             .pid = word->pid,
                             .status = word->status});
 }

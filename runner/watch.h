@@ -2,7 +2,9 @@
  * rank's counter on the host's board (board.h) and looks at the others'. A rank of this
  * host whose process is gone is lost at once; one whose counter stood still for
  * WATCH_LOST_AFTER is given up, too, though it may be stopped alone (then the fences
- * hold). Time in which the watcher did not run itself does not count.
+ * hold). A process that is there and not stopped is merely slow, on a crowded machine,
+ * and has WATCH_SLOW_LOST_AFTER. Time in which the watcher did not run itself does not
+ * count.
  *
  * Between hosts few words suffice: the lowest living rank of a host speaks for it, to
  * rank 0 and twice a second; rank 0 answers it alike. Rank 0 tells all who is lost. Rank
@@ -16,19 +18,21 @@
 #include "base/auto.h"
 #include "board.h"
 
-static const double WATCH_LOST_AFTER = 3, WATCH_ROOT_LOST_AFTER = 15; /* s */
+static const double WATCH_LOST_AFTER = 3, WATCH_SLOW_LOST_AFTER = 15; /* s */
+static const double WATCH_ROOT_LOST_AFTER = 15;
 
 struct watch;
 
 /* What ranks say to each other of life and death. */
 struct watch_word {
-    uint32_t kind;  /* the watch's own */
-    uint32_t rank;  /* whom it is about */
-    uint32_t gone;  /* 1: its process has ended; 0: it may wake up again */
-    uint32_t pid;   /* of a process that has ended */
-    int32_t status; /* and how, as wait(2) tells; -1: not known */
-    uint32_t stage; /* of the speaker: what it has been running since its last word; */
-    uint64_t task;  /* stage UINT32_MAX: nothing, or something else by now */
+    uint32_t kind;    /* the watch's own */
+    uint32_t rank;    /* whom it is about */
+    uint32_t gone;    /* 1: its process has ended; 0: it may wake up again */
+    uint32_t pid;     /* of a process that has ended */
+    int32_t status;   /* and how, as wait(2) tells; -1: not known */
+    uint32_t silence; /* of one that has not: so many s without a sign of life */
+    uint32_t stage;   /* of the speaker: what it has been running since its last word; */
+    uint64_t task;    /* stage UINT32_MAX: nothing, or something else by now */
 };
 
 struct watch_setup {

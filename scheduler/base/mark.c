@@ -2,15 +2,11 @@
  * a group without its first process is ours, unless all of it ended, a new process got
  * the number, made a group and ended before us: then the session tells. */
 #include "mark.h"
-#include "auto.h"
+#include "procstat.h"
 #include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,35 +27,9 @@ uint32_t mark_now(void)
     return (uint32_t)t.tv_sec * hz + (uint32_t)(t.tv_nsec / (1000000000 / hz));
 }
 
-struct process {
-    pid_t group, session;
-    uint32_t began; /* as mark_now */
-};
-
-/* False: there is none. */
-static bool read_process(pid_t pid, struct process *ret)
+static bool began_after(const struct procstat *p, uint32_t mark)
 {
-    char path[64], text[1024];
-    uint64_t began;
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    text[n > 0 ? n : 0] = '\0';
-    const char *name_end = strrchr(text, ')'); /* a name may hold anything */
-    if (name_end == NULL)
-        return false;
-    static const char fields[] = " %*c %*d %d %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-                                 "%*s %*s %*s %*s %*s %" SCNu64;
-    /* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
-    if (sscanf(name_end + 1, fields, &ret->group, &ret->session, &began) != 3)
-        return false;
-    ret->began = (uint32_t)began;
-    return true;
-}
-
-static bool began_after(const struct process *p, uint32_t mark)
-{
-    return p->began - mark < UINT32_MAX / 2;
+    return (uint32_t)p->began - mark < UINT32_MAX / 2;
 }
 
 /* The first process is gone: what others of the group are there? */
@@ -69,9 +39,9 @@ static bool is_left_of(pid_t group, uint32_t began, pid_t session)
     bool any = false, ours = true;
     const struct dirent *e;
     while (dir != NULL && ours && (e = readdir(dir)) != NULL) {
-        struct process p;
+        struct procstat p;
         if (!isdigit((unsigned char)e->d_name[0]) ||
-            !read_process((pid_t)strtol(e->d_name, NULL, 10), &p) || p.group != group)
+            !procstat_read((pid_t)strtol(e->d_name, NULL, 10), &p) || p.group != group)
             continue;
         any = true;
         ours = p.session == session && began_after(&p, began);
@@ -85,11 +55,11 @@ void mark_kill(uint64_t mark, pid_t session)
 {
     pid_t group = (pid_t)(mark >> 32);
     uint32_t began = (uint32_t)mark;
-    struct process first;
+    struct procstat first;
     if (group <= 1 || kill(-group, 0) != 0)
         return;
-    bool ours = read_process(group, &first)
-                    ? first.began - began <= FORK_SECONDS * ticks_a_second()
+    bool ours = procstat_read(group, &first)
+                    ? (uint32_t)first.began - began <= FORK_SECONDS * ticks_a_second()
                     : is_left_of(group, began, session);
     if (ours)
         (void)kill(-group, SIGKILL);

@@ -247,9 +247,12 @@ Test(board, who_finds_a_seat_dead_learns_what_it_ran)
     cr_assert(stage == 2 && task == 77);
     board_running(t.seats[1], UINT32_MAX, 0);
     cr_assert_not(board_was_running(t.seats[0], 1, &stage, &task));
-    board_sit(t.seats[1], 4711);
+    struct board_sitter who;
+    cr_assert_not(board_sitter(t.seats[0], 1, &who));
+    board_sit(t.seats[1], &(struct board_sitter){4711, 1, 2});
     board_beat(t.seats[1]);
-    cr_assert(board_pid(t.seats[0], 1) == 4711 && board_beats(t.seats[0], 1) == 1);
+    cr_assert(board_sitter(t.seats[0], 1, &who) && who.pid == 4711 && who.began == 2);
+    cr_assert_eq(board_beats(t.seats[0], 1), 1);
     clear_table(&t);
 }
 

@@ -1,6 +1,7 @@
 /* Who is alive: pretended ranks on pretended hosts, each with a watch of its own and a
  * real board; the clock is the test's. The processes that die are real. */
 #include "base/memory.h"
+#include "base/procstat.h"
 #include "runner/watch.h"
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -42,6 +43,18 @@ static void post(void *ctx, unsigned to, const struct watch_word *word)
     n_sent++;
 }
 
+/* The rank is that process; 0: one that nobody knows anything of. */
+static void be_process(unsigned r, pid_t pid)
+{
+    struct board_sitter who = {.pid = 1 << 30};
+    struct procstat its;
+    if (pid != 0) {
+        cr_assert(procstat_read(pid, &its));
+        who = (struct board_sitter){pid, procstat_space(), its.began};
+    }
+    board_sit(ranks[r].board, &who);
+}
+
 static void make(unsigned n_hosts, unsigned seats)
 {
     n_ranks = n_hosts * seats;
@@ -68,6 +81,7 @@ static void make(unsigned n_hosts, unsigned seats)
                                     .send = post,
                                     .ctx = &ranks[r]};
         ranks[r].watch = watch_make(&setup, now);
+        be_process(r, 0); /* not ours: nobody is known to live by it */
     }
 }
 
@@ -133,7 +147,7 @@ Test(watch, a_process_that_is_gone_is_lost_at_once)
 {
     make(1, 3);
     pid_t pid = sleeper();
-    board_sit(ranks[1].board, pid); /* rank 1 is that process */
+    be_process(1, pid); /* rank 1 is that process */
     pass(1);
     cr_expect_eq(watch_n_lost(ranks[0].watch), 0);
     (void)kill(pid, SIGKILL);
@@ -153,11 +167,63 @@ Test(watch, a_process_that_is_gone_is_lost_at_once)
     end();
 }
 
+Test(watch, a_process_that_ended_before_the_first_look_is_lost_at_once)
+{
+    make(1, 3);
+    pid_t pid = sleeper();
+    be_process(1, pid);
+    ranks[1].stopped = true;
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0); /* nothing is left of it */
+    pass(0.2);
+    cr_expect(watch_gone(ranks[0].watch, 1) && watch_gone(ranks[2].watch, 1));
+    char why[64];
+    (void)snprintf(why, sizeof(why), "pid %d ended", (int)pid);
+    cr_expect_str_eq(ranks[0].why[1], why);
+    end();
+}
+
+Test(watch, a_number_that_another_process_has_is_not_believed)
+{
+    make(1, 2);
+    pid_t pid = sleeper();
+    board_sit(ranks[1].board, &(struct board_sitter){pid, procstat_space(), 1});
+    pass(5);
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
+    pass(1);
+    cr_expect_eq(watch_n_lost(ranks[0].watch), 0);
+    end();
+}
+
+Test(watch, a_process_that_is_slow_is_waited_for_and_one_that_is_stopped_is_not)
+{
+    make(1, 3);
+    pid_t slow = sleeper(), stopped = sleeper();
+    be_process(1, slow);
+    be_process(2, stopped);
+    pass(1);
+    ranks[1].stopped = ranks[2].stopped = true; /* their counters */
+    (void)kill(stopped, SIGSTOP);
+    (void)usleep(20000);
+    pass(3.5);
+    cr_expect(watch_lost(ranks[0].watch, 2) && !watch_gone(ranks[0].watch, 2));
+    cr_expect_str_eq(ranks[0].why[2], "no sign of life for 3 s");
+    pass(10);
+    cr_expect_not(watch_lost(ranks[0].watch, 1));
+    pass(3);
+    cr_expect(watch_lost(ranks[0].watch, 1));
+    cr_expect_str_eq(ranks[0].why[1], "no sign of life for 15 s");
+    (void)kill(slow, SIGKILL);
+    (void)kill(stopped, SIGKILL);
+    end();
+}
+
 Test(watch, a_process_that_left_as_it_should_is_no_news_and_not_waited_for)
 {
     make(1, 3);
     pid_t pid = sleeper();
-    board_sit(ranks[0].board, pid); /* rank 0 is that process */
+    be_process(0, pid); /* rank 0 is that process */
     pass(1);
     board_leave(ranks[0].board);
     (void)kill(pid, SIGKILL);
