@@ -204,29 +204,6 @@ static int find_lot(const struct board *b)
     return best;
 }
 
-/* The seat whose claim has most left, in time. -1: none. */
-static int find_victim(const struct board *b)
-{
-    int best = -1;
-    double most = 0;
-    for (unsigned i = 0; i < b->shared->n_seats; i++) {
-        const struct shared_seat *s = &b->seats[i];
-        uint64_t left = word_left(atomic_load(&s->word));
-        if (i == b->seat || left == 0 || atomic_load(&s->buried) != 0)
-            continue;
-        uint32_t stage = atomic_load_explicit(&s->stage, memory_order_relaxed);
-        if (stage >= b->shared->n_stages || !b->fits[stage])
-            continue;
-        double mean = board_mean(b, stage);
-        double seconds = (double)left * (mean > 0 ? mean : 1);
-        if (seconds > most) {
-            most = seconds;
-            best = (int)i;
-        }
-    }
-    return best;
-}
-
 static bool claim_lot(struct board *b, struct shared_lot *lot, struct board_claim *ret)
 {
     uint64_t word = atomic_load(&lot->word), left = word_left(word);
@@ -248,33 +225,12 @@ static bool claim_lot(struct board *b, struct shared_lot *lot, struct board_clai
     return true;
 }
 
-static bool steal(struct board *b, struct shared_seat *victim, struct board_claim *ret)
-{
-    uint64_t word = atomic_load(&victim->word), left = word_left(word);
-    struct board_claim c = {
-        .lot = atomic_load_explicit(&victim->lot, memory_order_relaxed),
-        .stage = atomic_load_explicit(&victim->stage, memory_order_relaxed),
-        .attempt = atomic_load_explicit(&victim->attempt, memory_order_relaxed),
-        .first = atomic_load_explicit(&victim->first, memory_order_relaxed),
-        .count = (left + 1) / 2};
-    if (left == 0 || c.stage >= b->shared->n_stages || !b->fits[c.stage] ||
-        atomic_load(&victim->buried) != 0 || !board_open_to(b))
-        return false;
-    uint64_t end = word_end(word) - c.count;
-    c.first += end;
-    if (!atomic_compare_exchange_strong(
-            &victim->word, &word, word_make(word_gen(word), word_next(word), end)))
-        return false;
-    *ret = c;
-    return true;
-}
-
 /* One try at that lot or that seat's claim. */
 static bool move(struct board *b, int lot, int victim, struct board_claim *ret)
 {
     (void)atomic_fetch_add(&b->me->moving, 1);
     bool got = lot >= 0 ? claim_lot(b, &b->shared->lots[lot], ret)
-                        : steal(b, &b->seats[victim], ret);
+                        : board_steal(b, victim, b->fits, ret);
     if (got)
         publish(b, ret);
     (void)atomic_fetch_add(&b->me->moving, 1);
@@ -295,7 +251,7 @@ enum board_answer board_claim(struct board *b, struct board_claim *ret)
         assert(word_left(atomic_load(&b->me->word)) == 0);
         bool still, still_after;
         uint64_t before = moves(b, &still);
-        int lot = find_lot(b), victim = lot < 0 ? find_victim(b) : -1;
+        int lot = find_lot(b), victim = lot < 0 ? board_victim(b, b->fits) : -1;
         if (lot >= 0 || victim >= 0) {
             if (move(b, lot, victim, ret))
                 return BOARD_CLAIMED;

@@ -103,8 +103,9 @@ uint64_t board_version(const struct board *b);
 /* Unclaimed tasks on the board are fewer than all seats take in a moment: ask for more.
  */
 bool board_low(const struct board *b);
-/* Takes back up to half of what nobody claimed of a lot, the end of it first; 0: nothing.
- * For hosts that have nothing left. */
+/* Takes back half of what nobody claimed of a lot, the end of it first, or, where there
+ * is no lot, of what a seat has not begun of its claim; 0: nothing. For hosts that have
+ * nothing left. */
 uint64_t board_recall(struct board *b, uint64_t *ret_lot, uint64_t *ret_first);
 
 /* After a rank of this host died. freeze: no claim and no steal from now on; its number

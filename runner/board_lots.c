@@ -72,34 +72,46 @@ bool board_low(const struct board *b)
     return all < 2 * CLAIM_SECONDS * living;
 }
 
-uint64_t board_recall(struct board *b, uint64_t *ret_lot, uint64_t *ret_first)
+/* The lot with most work that is not claimed; NULL: none. */
+static struct shared_lot *largest_lot(const struct board *b)
 {
-    for (;;) {
-        struct shared_lot *lot = NULL;
-        double most = -1;
-        for (unsigned i = 0; i < N_LOTS; i++) {
-            struct shared_lot *l = &b->shared->lots[i];
-            double seconds = seconds_of(b, l);
-            if (word_left(atomic_load(&l->word)) > 0 && seconds > most) {
-                most = seconds;
-                lot = l;
-            }
-        }
-        if (lot == NULL)
-            return 0;
-        uint64_t word = atomic_load(&lot->word), n = (word_left(word) + 1) / 2;
-        uint64_t id = atomic_load_explicit(&lot->id, memory_order_relaxed);
-        uint64_t first = atomic_load_explicit(&lot->first, memory_order_relaxed);
-        if (!board_open_to(b))
-            return 0;
-        if (n == 0)
-            continue;
-        uint64_t end = word_end(word) - n;
-        if (atomic_compare_exchange_strong(
-                &lot->word, &word, word_make(word_gen(word), word_next(word), end))) {
-            *ret_lot = id;
-            *ret_first = first + end;
-            return n;
+    struct shared_lot *lot = NULL;
+    double most = -1;
+    for (unsigned i = 0; i < N_LOTS; i++) {
+        struct shared_lot *l = &b->shared->lots[i];
+        double seconds = seconds_of(b, l);
+        if (word_left(atomic_load(&l->word)) > 0 && seconds > most) {
+            most = seconds;
+            lot = l;
         }
     }
+    return lot;
+}
+
+static bool halve(struct board *b, struct shared_lot *lot, struct board_claim *ret)
+{
+    uint64_t word = atomic_load(&lot->word), n = (word_left(word) + 1) / 2;
+    uint64_t end = word_end(word) - n;
+    ret->lot = atomic_load_explicit(&lot->id, memory_order_relaxed);
+    ret->first = atomic_load_explicit(&lot->first, memory_order_relaxed) + end;
+    ret->count = n;
+    return n > 0 && board_open_to(b) &&
+           atomic_compare_exchange_strong(
+               &lot->word, &word, word_make(word_gen(word), word_next(word), end));
+}
+
+uint64_t board_recall(struct board *b, uint64_t *ret_lot, uint64_t *ret_first)
+{
+    struct board_claim c;
+    bool got = false;
+    while (!got) {
+        struct shared_lot *lot = largest_lot(b);
+        int victim = lot == NULL ? board_victim(b, NULL) : -1;
+        if ((lot == NULL && victim < 0) || !board_open_to(b))
+            return 0;
+        got = lot != NULL ? halve(b, lot, &c) : board_steal(b, victim, NULL, &c);
+    }
+    *ret_lot = c.lot;
+    *ret_first = c.first;
+    return c.count;
 }

@@ -132,4 +132,10 @@ static inline bool board_open_to(const struct board *b)
 /* Nobody who is alive was in the middle of a move, but for ourselves. */
 bool board_still(const struct board *b);
 
+/* The seat whose claim has most left, in time; -1: none. fits: of these stages, not our
+ * own seat (to run them here); NULL: of any. */
+int board_victim(const struct board *b, const bool *fits);
+/* Takes the back half of what is left of that claim; false: somebody was quicker. */
+bool board_steal(struct board *b, int seat, const bool *fits, struct board_claim *ret);
+
 #endif

@@ -1,6 +1,7 @@
-/* Preloaded into the ranks: on the host that SLOW_HOST names every nanosleep takes five
- * times as long, and each run of tasks that a rank gives back to rank 0 because it was
- * recalled leaves a line in the file RECALLS. The tag and the words are dispatch.c's. */
+/* Preloaded into the ranks: on the host that SLOW_HOST names a nanosleep of 10 ms or more
+ * takes ten times as long, and each run of tasks that a rank gives back to rank 0 because
+ * it was recalled leaves a line in the file RECALLS. The tag and the words are
+ * dispatch.c's. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TAG_RECALLED = 6, SLOWER = 5 };
+enum { TAG_RECALLED = 6, SLOWER = 10, SHORT_NS = 10000000 };
 
 typedef int send_fn(const void *, int, MPI_Datatype, int, int, MPI_Comm, MPI_Request *);
 typedef int sleep_fn(const struct timespec *, struct timespec *);
@@ -59,7 +60,7 @@ int nanosleep(const struct timespec *want, struct timespec *rest)
     sleep_fn *real;
     *(void **)&real = dlsym(RTLD_NEXT, "nanosleep");
     if (slow != NULL && gethostname(host, sizeof(host) - 1) == 0 &&
-        strcmp(host, slow) == 0) {
+        strcmp(host, slow) == 0 && (t.tv_sec > 0 || t.tv_nsec >= SHORT_NS)) {
         t.tv_nsec *= SLOWER;
         t.tv_sec = t.tv_sec * SLOWER + t.tv_nsec / 1000000000;
         t.tv_nsec %= 1000000000;

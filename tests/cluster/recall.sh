@@ -1,6 +1,7 @@
-# Two hosts, three ranks on the one and one on the other, which is five times as slow and has tasks in
-# hand when the rest is done: the farm takes back what that host has not begun, over MPI. Every task
-# runs once, and the slow host's rank does not keep the others waiting for more than a task of its own.
+# Two hosts, three ranks on the one and one on the other, which is as fast while tasks are short and then
+# ten times as slow, so that it has tasks in hand when the rest is done: the farm takes back what that host
+# has not begun, over MPI. Every task runs once, and the slow host's rank does not keep the others waiting
+# for more than a task of its own.
 . "$(dirname "$0")/lib.sh"
 : "${GRIDMILL_PLUGINS:?the folder of the kernel and the library}"
 cluster_up 2

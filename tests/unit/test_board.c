@@ -89,7 +89,7 @@ Test(board, who_finds_no_lot_steals_the_back_half_of_the_largest_claim)
     cr_assert_eq(c.count, 100);
     cr_assert_eq(board_take(t.seats[0], 10, &first), 10);
     uint64_t lot;
-    while (board_recall(t.seats[1], &lot, &first) > 0)
+    while (board_recall(t.seats[1], &lot, &first) > 0 && first > 100)
         ;
     cr_assert_eq(board_claim(t.seats[1], &c), BOARD_CLAIMED);
     cr_assert(c.first == 55 && c.count == 45, "of [10, 100)");
@@ -100,6 +100,27 @@ Test(board, who_finds_no_lot_steals_the_back_half_of_the_largest_claim)
     cr_assert_eq(take_all(t.seats[0]), 45);
     cr_assert_eq(take_all(t.seats[1]), 45);
     cr_assert_eq(board_claim(t.seats[0], &c), BOARD_EMPTY);
+    clear_table(&t);
+}
+
+Test(board, a_recall_that_finds_no_lot_takes_half_of_what_a_seat_has_not_begun)
+{
+    struct table t = set_table(1);
+    struct board_claim c;
+    uint64_t lot, first;
+    board_done(t.seats[0], 0, 1000, 0.00001);
+    post(&t, 8, 0, 500, 100);
+    cr_assert_eq(board_claim(t.seats[0], &c), BOARD_CLAIMED);
+    cr_assert_eq(c.count, 50);
+    cr_assert_eq(board_take(t.seats[0], 10, &first), 10);
+    while (board_recall(t.seats[0], &lot, &first) > 0 && first > 550)
+        ;
+    cr_assert_eq(board_recall(t.seats[0], &lot, &first), 20);
+    cr_assert(lot == 8 && first == 530, "of [510, 550)");
+    cr_assert_eq(board_recall(t.seats[0], &lot, &first), 10);
+    cr_assert_eq(first, 520);
+    cr_assert_eq(take_all(t.seats[0]), 10);
+    cr_assert_eq(board_recall(t.seats[0], &lot, &first), 0);
     clear_table(&t);
 }
 
