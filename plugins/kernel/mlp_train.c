@@ -330,6 +330,19 @@ static void end(void *self, int outcome)
     s->trainer = NULL;
 }
 
+/* All ranks of a group have the same state: the first one's does for all. */
+static int save(void *self, const struct gm_saver *saver, struct gm_error *err)
+{
+    const struct train *s = self;
+    return s->trainer->comm->rank == 0 ? trainer_save(s->trainer, saver, err) : 0;
+}
+
+static int load(void *self, const struct gm_loader *loader, struct gm_error *err)
+{
+    const struct train *s = self;
+    return trainer_load(s->trainer, loader, err);
+}
+
 static void close_(void *self)
 {
     struct train *s = self;
@@ -352,4 +365,6 @@ const struct gm_kernel mlp_train_kernel = {
     .begin = begin,
     .step = step,
     .end = end,
+    .save = save,
+    .load = load,
     .close = close_};

@@ -12,26 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALID_ROWS   64 /* rows of a validation leaf */
-#define VALID_LEAVES 32 /* leaves of one step */
 /* Philox streams: layers take 0, 1, ... for their weights, epochs these for their order.
  */
 #define SHUFFLE_STREAM ((uint64_t)1 << 32)
 
-struct trainer_scratch {
-    size_t *order;         /* [n_train] positions in `train`, shuffled for the epoch */
-    float *x;              /* one leaf's rows */
-    int32_t *labels;       /* and their labels */
-    float *sum;            /* [n_params + 1]: the gradient, then the summed loss */
-    float *first, *second; /* optimizer state, [n_params] */
-    struct mlp_work *work;
-    uint64_t step; /* of the optimizer, from 1 */
-    size_t at;     /* rows of the epoch that are done */
-    size_t batch_rows;
-    size_t valid_at;
-    int64_t correct; /* of the validation rows so far */
-    double loss;     /* summed over the epoch so far */
-};
+#define VALID_ROWS   64 /* rows of a validation leaf */
+#define VALID_LEAVES 32 /* leaves of one step */
 
 void trainer_free(struct trainer *t)
 {
@@ -127,6 +113,12 @@ int trainer_make(const struct trainer_options *opt,
     return 0;
 }
 
+void trainer_shuffle(struct trainer *t)
+{
+    philox_permutation(
+        t->opt.seed, SHUFFLE_STREAM + t->epoch, t->n_train, t->scratch->order);
+}
+
 /* Rows number[from .. from + n) of the data, side by side; `order` is a detour or NULL.
  */
 static void gather(const struct trainer *t,
@@ -182,7 +174,7 @@ static int train_batch(struct trainer *t, struct gm_error *err)
     const struct gm_comm *comm = t->comm;
     double start = stopwatch_now();
     if (s->at == 0)
-        philox_permutation(t->opt.seed, SHUFFLE_STREAM + t->epoch, t->n_train, s->order);
+        trainer_shuffle(t);
     size_t left = t->n_train - s->at, micro = t->opt.micro_batch;
     s->batch_rows = left < t->opt.batch ? left : t->opt.batch;
     uint64_t leaves = (s->batch_rows + micro - 1) / micro, first, count;

@@ -43,6 +43,24 @@ struct trainer {
     struct trainer_scratch *scratch;
 };
 
+struct trainer_scratch {
+    size_t *order;         /* [n_train] positions in `train`, shuffled for the epoch */
+    float *x;              /* one leaf's rows */
+    int32_t *labels;       /* and their labels */
+    float *sum;            /* [n_params + 1]: the gradient, then the summed loss */
+    float *first, *second; /* optimizer state, [n_params] */
+    struct mlp_work *work;
+    uint64_t step; /* of the optimizer, from 1 */
+    size_t at;     /* rows of the epoch that are done */
+    size_t batch_rows;
+    size_t valid_at;
+    int64_t correct; /* of the validation rows so far */
+    double loss;     /* summed over the epoch so far */
+};
+
+/* The order of the rows in the epoch that begins. */
+void trainer_shuffle(struct trainer *t);
+
 /* part: enum split_part of each row. `data` must outlive *ret. */
 int trainer_make(const struct trainer_options *opt,
                  const struct dataset *data,
@@ -55,5 +73,12 @@ void trainer_free(struct trainer *t); /* takes NULL */
 /* One mini-batch, or some of the validation: enum trainer_state, or < 0. Allocates
  * nothing. */
 int trainer_step(struct trainer *t, struct gm_error *err);
+
+/* trainer_state.c: all that the next steps depend on, and back into a trainer that was
+ * made alike. After a failed load the trainer must be freed. */
+int trainer_save(const struct trainer *t,
+                 const struct gm_saver *saver,
+                 struct gm_error *err);
+int trainer_load(struct trainer *t, const struct gm_loader *loader, struct gm_error *err);
 
 #endif

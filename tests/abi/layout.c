@@ -88,9 +88,14 @@ AT(gm_sink, put, 16);
 AT(gm_sink, append, 24);
 SIZE(gm_sink, 32);
 
-AT(gm_source, size, 0);
-AT(gm_source, impl, 8);
-AT(gm_source, get, 16);
+AT(gm_saver, size, 0);
+AT(gm_saver, impl, 8);
+AT(gm_saver, put, 16);
+
+AT(gm_loader, size, 0);
+AT(gm_loader, n_ranks, 4);
+AT(gm_loader, impl, 8);
+AT(gm_loader, get, 16);
 
 AT(gm_seat, size, 0);
 AT(gm_seat, n_threads, 4);

@@ -5,6 +5,7 @@
  *   probe                                     once a process; also by `gridmill kernels`
  *   open(common)                              once a rank and stage
  *     begin(task) step step ... end(outcome)  for each task that this rank has a part in
+ *       load after begin, save between steps  where the stage has `checkpoint`
  *   close
  *
  * A task runs on a group of ranks (task->comm): each of them calls begin, step and end
@@ -178,13 +179,30 @@ struct gm_sink {
                   struct gm_error *err);
 };
 
-/* Where a checkpoint comes from (reserved: no kernel is asked to load yet). */
-struct gm_source {
+/* A checkpoint: the state of a task between two steps, as parts of bytes that the kernel
+ * numbers. Each rank of the group puts its own; a part that all have alike needs to be
+ * put by one of them only. */
+struct gm_saver {
     uint32_t size;
     void *impl;
-    int (*get)(const struct gm_source *source,
-               unsigned output,
-               void **ret,
+    /* The data is copied before the call returns. A part is put once. */
+    int (*put)(const struct gm_saver *saver,
+               unsigned part,
+               const void *data,
+               size_t nbytes,
+               struct gm_error *err);
+};
+
+struct gm_loader {
+    uint32_t size;
+    uint32_t n_ranks; /* of the group that saved: perhaps another number than today's */
+    void *impl;
+    /* What rank `rank` of that group put as `part`: aligned to 8 bytes, valid until load
+     * returns. -ENOENT: nothing. */
+    int (*get)(const struct gm_loader *loader,
+               uint32_t rank,
+               unsigned part,
+               const void **ret,
                size_t *ret_nbytes,
                struct gm_error *err);
 };
@@ -225,9 +243,14 @@ struct gm_kernel {
     int (*step)(void *self, struct gm_error *err);
     /* After success (0), failure or drain (the negative code): frees the task's state. */
     void (*end)(void *self, int outcome);
-    /* Checkpoint: optional, both or none. */
-    int (*save)(void *self, const struct gm_sink *sink, struct gm_error *err);
-    int (*load)(void *self, const struct gm_source *source, struct gm_error *err);
+    /* Checkpoints: optional, both or none. save: between two steps; the task goes on
+     * after it, whatever it returned. load: after begin and before the first step; the
+     * task then goes on as the one that was saved would have: what that one had put or
+     * appended stands, and is not put again. < 0, also for what does not fit: end and
+     * begin follow, and the task starts anew. On a group all ranks are called, and a
+     * kernel that has these wants equally many steps on each of its ranks. */
+    int (*save)(void *self, const struct gm_saver *saver, struct gm_error *err);
+    int (*load)(void *self, const struct gm_loader *loader, struct gm_error *err);
     /* Work of one task, for placement and the receipt. Optional. */
     int (*cost)(const struct gm_params *params, double *ret_flops, double *ret_bytes);
     void (*close)(void *self);
@@ -242,6 +265,12 @@ static inline const struct gm_input *gm_task_input(const struct gm_task *task,
             return &task->inputs[i];
     }
     return NULL;
+}
+
+/* Whether its tasks can be checkpointed. */
+static inline int gm_kernel_saves(const struct gm_kernel *k)
+{
+    return k->save != NULL && k->load != NULL;
 }
 
 static inline int
