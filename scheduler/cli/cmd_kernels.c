@@ -145,6 +145,7 @@ static void put_kernel(struct json *j, const struct gm_kernel *k, bool all)
     json_put_bool(
         j, "takes_shards", (k->traits & (GM_TAKES_SHARDS | GM_NEEDS_SHARDS)) != 0);
     json_put_bool(j, "takes_group", (k->traits & GM_TAKES_GROUP) != 0);
+    json_put_bool(j, "checkpoints", gm_kernel_saves(k) != 0);
     json_put_bool(j, "works", why == NULL);
     json_put_string(j, "why_not", why);
     if (all) {
@@ -295,8 +296,10 @@ static void print_one(const struct cli *cli, const struct gm_kernel *k)
     before = out.len;
     add_words(k->traits, shapes, N_OF(shapes), ", ", &out);
     str_printf(&out,
-               "%s\n  here      %s%s\n",
+               "%s\n  state     %s\n  here      %s%s\n",
                out.len == before ? "one rank a task" : "",
+               gm_kernel_saves(k) ? "kept where the stage has checkpoint: DURATION"
+                                  : "not kept: no checkpoints",
                why == NULL ? "works" : "not on this machine: ",
                why == NULL ? "" : why);
     if (k->n_params > 0)

@@ -200,6 +200,7 @@ struct jobspec_stage {
     unsigned n_shards_over;
     uint64_t n_tasks;     /* product of axes and shards, checked */
     double timeout;       /* s; 0: none */
+    double checkpoint;    /* key checkpoint: s between two of a task; 0: none */
     unsigned retry_limit; /* attempts after the first */
     uint32_t retry_on;    /* bits of enum jobspec_retry */
     /* Key crash-limit: a task that was running when so many ranks died has failed. */

@@ -170,8 +170,9 @@ typedef void stage_reader(struct load *l,
                           const struct fault_path *at,
                           const struct doc_node *node);
 /* running.c */
-stage_reader running_crash_limit, running_priority, running_max_in_flight, running_cores,
-    running_gpus, running_stdin, running_inherit, running_limits, running_output_limit;
+stage_reader running_crash_limit, running_checkpoint, running_priority,
+    running_max_in_flight, running_cores, running_gpus, running_stdin, running_inherit,
+    running_limits, running_output_limit;
 /* What a stage is before its keys are read, in either form. */
 void running_defaults(struct jobspec_stage *s);
 

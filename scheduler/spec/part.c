@@ -110,6 +110,8 @@ static void put_running(struct json *j, const struct jobspec_stage *s)
 {
     if (s->crash_limit != JOBSPEC_CRASH_LIMIT)
         json_put_int(j, "crash-limit", s->crash_limit);
+    if (s->checkpoint > 0)
+        written_seconds(j, "checkpoint", s->checkpoint);
     if (s->priority != 0)
         json_put_int(j, "priority", s->priority);
     if (s->max_in_flight > 0) {

@@ -3,6 +3,7 @@
  * defaults of running_defaults. */
 #include "load.h"
 #include "units.h"
+#include <math.h>
 
 enum { MOST_CRASHES = 1000, MOST_PRIORITY = 1000000, MOST_WANTED = 1 << 20 };
 
@@ -28,6 +29,38 @@ void running_crash_limit(struct load *l,
     int64_t v;
     if (load_int(l, at, node, 1, MOST_CRASHES, &v))
         h->s->crash_limit = (unsigned)v;
+}
+
+/* The kernels whose tasks can be checkpointed: "mlp.train, sleep". */
+static void add_savers(const struct load *l, struct str *out)
+{
+    for (unsigned i = 0; i < l->opt->n_kernels; i++) {
+        if (gm_kernel_saves(l->opt->kernels[i]))
+            str_printf(out, "%s%s", out->len > 0 ? ", " : "", l->opt->kernels[i]->name);
+    }
+}
+
+void running_checkpoint(struct load *l,
+                        struct load_stage *h,
+                        const struct fault_path *at,
+                        const struct doc_node *node)
+{
+    AUTO_STR savers = {0};
+    double v;
+    if (!load_duration(l, at, node, &v))
+        return;
+    add_savers(l, &savers);
+    if (!gm_kernel_saves(h->s->kernel))
+        load_fault(l,
+                   at,
+                   node,
+                   "the kernel '%s' cannot be checkpointed; these can: %s",
+                   h->s->kernel->name,
+                   savers.len > 0 ? savers.text : "none");
+    else if (isinf(v))
+        load_fault(l, at, node, "must be a time that ends");
+    else
+        h->s->checkpoint = v;
 }
 
 void running_priority(struct load *l,

@@ -23,6 +23,7 @@ static const struct stage_key {
             {"timeout", SHAPE, ANY, false, read_timeout},
             {"retry", SHAPE, ANY, false, read_retry},
             {"crash-limit", SHAPE, ANY, false, running_crash_limit},
+            {"checkpoint", SHAPE, KERNEL, false, running_checkpoint},
             {"priority", SHAPE, ANY, false, running_priority},
             {"max-in-flight", SHAPE, ANY, false, running_max_in_flight},
             {"cores", SHAPE, ANY, false, running_cores},
