@@ -77,6 +77,7 @@ enum {
     TRY_MAX_RSS,
     TRY_READ,
     TRY_WRITTEN,
+    TRY_CONTINUED,
     TRY_COLUMNS
 };
 
@@ -100,6 +101,12 @@ static const struct spec attempt_columns[TRY_COLUMNS] = {
                      {0}},
     [TRY_READ] = {"read", "byte", "what a command read from storage", 'Q', {0}},
     [TRY_WRITTEN] = {"written", "byte", "what a command wrote to storage", 'Q', {0}},
+    [TRY_CONTINUED] = {"continued",
+                       "1",
+                       "steps of a kernel that it did not take, since it went on from a "
+                       "checkpoint; 0: it began anew",
+                       'Q',
+                       {0}},
 };
 
 static int open_columns(struct packing *p,
@@ -239,6 +246,7 @@ static int add_attempt(struct packing *p,
         [TRY_MAX_RSS] = {.q = c.max_rss},
         [TRY_READ] = {.q = c.read_bytes},
         [TRY_WRITTEN] = {.q = c.written_bytes},
+        [TRY_CONTINUED] = {.q = c.continued},
     };
     return packing_add(columns, row, TRY_COLUMNS, err);
 }

@@ -72,6 +72,7 @@ struct result_commit {
     /* Bytes. max_rss: of a command's largest process; 0: not known. Read from and written
      * to storage by a command. */
     uint64_t max_rss, read_bytes, written_bytes;
+    uint64_t continued; /* steps of earlier attempts that it went on from; 0: none */
 };
 
 /* A value that each task of a run has, of one shape. */

@@ -44,7 +44,7 @@ static const struct member commit_members[] = {
     COMMIT(reason, 'I'),        COMMIT(exit_code, 'i'),
     COMMIT(signal, 'i'),        COMMIT(rank, 'I'),
     COMMIT(n_ranks, 'I'),       COMMIT(layout, 'I'),
-    COMMIT(crc, 'I'),
+    COMMIT(crc, 'I'),           COMMIT(continued, 'Q'),
 };
 
 static hid_t make_type(size_t size, const struct member *members, size_t n)

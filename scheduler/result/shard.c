@@ -386,6 +386,7 @@ int shard_commit(struct shard *s, const struct result_commit *c, struct gm_error
         .max_rss = c->max_rss,
         .read_bytes = c->read_bytes,
         .written_bytes = c->written_bytes,
+        .continued = c->continued,
         .start = c->start,
         .end = c->end,
         .user_s = c->user_s,

@@ -26,6 +26,7 @@ enum {
     MAX_RSS,
     READ,
     WRITTEN,
+    CONTINUED,
     N_COLUMNS
 };
 
@@ -60,6 +61,7 @@ static int open_attempts(struct unpack *u, struct gm_error *err)
         [MAX_RSS] = {"attempts/max_rss", H5T_NATIVE_UINT64},
         [READ] = {"attempts/read", H5T_NATIVE_UINT64},
         [WRITTEN] = {"attempts/written", H5T_NATIVE_UINT64},
+        [CONTINUED] = {"attempts/continued", H5T_NATIVE_UINT64},
     };
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < N_COLUMNS; i++) {
@@ -100,6 +102,7 @@ static int get_attempt(struct unpack *u,
         [MAX_RSS] = &c.max_rss,
         [READ] = &c.read_bytes,
         [WRITTEN] = &c.written_bytes,
+        [CONTINUED] = &c.continued,
     };
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < N_COLUMNS; i++) {
