@@ -3,6 +3,7 @@
 #include "attempt.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "saving.h"
 #include "sink.h"
 #include "spec/tasks.h"
 #include "surroundings.h"
@@ -48,8 +49,13 @@ static int between_steps(const struct attempt *a,
     char limit[32];
     if (a->between != NULL)
         a->between(a->look_ctx);
-    if (pulse_stopping(a->pulse))
+    if (a->saving != NULL) {
+        int rc = saving_between(a->saving, err);
+        if (rc < 0)
+            return rc;
+    } else if (pulse_stopping(a->pulse)) {
         return gm_fail(err, -ECANCELED, "asked to stop");
+    }
     if (timeout <= 0 || clock_monotonic() - start <= timeout)
         return 1;
     ret->reason = RESULT_TIMEOUT;
@@ -74,6 +80,25 @@ int attempt_steps(const struct attempt *a, struct attempt_end *ret, struct gm_er
     return rc;
 }
 
+/* The kernel is at its first step, or where its checkpoint was. After a failure it has
+ * ended. */
+static int begin(const struct attempt *a,
+                 const struct gm_task *task,
+                 const char *varying,
+                 struct sink *sink,
+                 struct gm_error *err)
+{
+    const struct gm_kernel *kernel = a->spec->stages[a->stage].kernel;
+    void *self = a->opened->self;
+    int rc = kernel->begin(self, task, &sink->face, err);
+    if (rc < 0 || a->saving == NULL)
+        return rc;
+    rc = saving_load(a->saving, varying, err);
+    if (rc < 0)
+        kernel->end(self, rc);
+    return rc == -ESTALE ? kernel->begin(self, task, &sink->face, err) : rc;
+}
+
 static int run_kernel(const struct attempt *a,
                       const struct tasks_args *args,
                       struct parcel *parcel,
@@ -93,11 +118,12 @@ static int run_kernel(const struct attempt *a,
                            .shard = args->has_shard ? &args->shard : NULL,
                            .inputs = args->inputs,
                            .n_inputs = args->n_inputs};
-    int rc = stage->kernel->begin(a->opened->self, &task, &sink.face, err);
-    if (rc < 0)
-        return rc;
-    rc = attempt_steps(a, ret, err);
-    stage->kernel->end(a->opened->self, rc);
+    int rc = begin(a, &task, args->varying, &sink, err);
+    if (rc >= 0) {
+        rc = attempt_steps(a, ret, err);
+        stage->kernel->end(a->opened->self, rc);
+    }
+    ret->continued = a->saving != NULL ? saving_end(a->saving) : 0;
     return rc;
 }
 

@@ -20,6 +20,7 @@ struct attempt_stage {
 };
 
 struct command_place;
+struct saving;
 
 struct attempt {
     const struct jobspec *spec;
@@ -34,6 +35,7 @@ struct attempt {
     const struct gm_seat *seat;
     struct attempt_stage *opened; /* this stage's */
     struct command_place *place;  /* where a command runs */
+    struct saving *saving;        /* of a stage with `checkpoint`, else NULL */
     /* Called while the task runs: after a kernel's first step; after a command's start
      * with the child's affinity. */
     void (*look)(void *ctx, const struct idset *child);
@@ -47,6 +49,7 @@ struct attempt_end {
     double start, end; /* unix s */
     double user_s, system_s;
     uint64_t max_rss, read_bytes, written_bytes;
+    uint64_t continued; /* steps that were not taken: it went on from a checkpoint */
 };
 
 /* 0: done. -ECANCELED: asked to stop, or another rank of the group failed. -EOWNERDEAD: a

@@ -338,7 +338,9 @@ static struct chunk_stage *stage_of(struct chunk *c)
     s->looked = true;
     s->mean = -1;
     s->arena = arena_make();
-    s->fast = attempt_open(&c->a, NULL) == 0 &&
+    /* Tasks that are saved are long: they take the way of groups. */
+    s->fast = spec->stages[c->a.stage].checkpoint <= 0 &&
+              attempt_open(&c->a, NULL) == 0 &&
               walk_make(spec, c->a.stage, &s->walk, NULL) == 0 &&
               varying_make(spec, c->a.stage, s->arena, &s->varying, NULL) == 0;
     return s;

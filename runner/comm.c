@@ -58,6 +58,8 @@ struct comm {
     uint64_t n_data_tags;    /* as many as MPI has: what a failed attempt left unreceived
                                 lies    there until its tag comes again */
     bool abandoned, aborted; /* by another rank; by this one */
+    bool stopped;            /* the members have agreed to stop */
+    double shield, heard;    /* s that a stop waits; when it came (monotonic s), or 0 */
     void *dropped;           /* where data goes that nobody wants any more */
     size_t dropped_bytes;
     void *work[LEVELS]; /* one buffer a level of the tree */
@@ -91,9 +93,14 @@ static bool group_given_up(struct comm *c)
     return c->abandoned;
 }
 
-static bool asked_to_stop(const struct comm *c)
+static bool asked_to_stop(struct comm *c)
 {
-    return c->hooks.stop != NULL && c->hooks.stop(c->hooks.ctx);
+    bool stop = c->stopped || (c->hooks.stop != NULL && c->hooks.stop(c->hooks.ctx));
+    if (!stop || c->stopped || c->shield <= 0)
+        return stop;
+    double now = clock_monotonic();
+    c->heard = c->heard > 0 ? c->heard : now;
+    return now > c->heard + c->shield;
 }
 
 static bool rank_is_lost(const struct comm *c, unsigned rank)
@@ -438,7 +445,7 @@ static int comm_sum(const struct gm_comm *face,
 
 static int comm_cancelled(const struct gm_comm *face)
 {
-    const struct comm *c = face->impl;
+    struct comm *c = face->impl;
     return asked_to_stop(c) || lost_member(c) < face->n_ranks;
 }
 
@@ -494,7 +501,19 @@ void comm_join(
     assert(c->face.rank != UINT32_MAX);
     c->attempt = (uint64_t)epoch << 32 | attempt;
     c->data_tag = TAG_DATA + (int)(((uint64_t)epoch * 31 + attempt) % c->n_data_tags);
-    c->abandoned = c->aborted = false;
+    c->abandoned = c->aborted = c->stopped = false;
+    comm_shield(c, 0);
+}
+
+void comm_shield(struct comm *c, double seconds)
+{
+    c->shield = seconds;
+    c->heard = 0;
+}
+
+void comm_stop(struct comm *c)
+{
+    c->stopped = true;
 }
 
 const struct gm_comm *comm_face(const struct comm *c)

@@ -38,6 +38,12 @@ void comm_join(struct comm *c,
 /* The face that a kernel sees; valid until the next comm_join. */
 const struct gm_comm *comm_face(const struct comm *c);
 
+/* Until the next comm_join or call, a stop that is asked for is not heard before it is so
+ * many seconds old (0: at once): the members agree by themselves when they stop. */
+void comm_shield(struct comm *c, double seconds);
+/* They have agreed to: it is heard from now on. */
+void comm_stop(struct comm *c);
+
 /* This rank failed (code < 0): the others' waits end with -ECANCELED. */
 void comm_abandon(struct comm *c);
 /* Ends a task: every living member gives its code and sentence, the leader gets the first

@@ -124,6 +124,18 @@ int parcel_append(struct parcel *p,
     return 0;
 }
 
+int parcel_each(const struct parcel *p,
+                int (*call)(void *ctx, const struct result_record *r),
+                void *ctx)
+{
+    int rc = 0;
+    for (unsigned i = 0; rc >= 0 && i < p->n; i++) {
+        if (p->values[i].file < 0)
+            rc = call(ctx, &p->values[i].r);
+    }
+    return rc;
+}
+
 void parcel_drop_outputs(struct parcel *p)
 {
     unsigned kept = 0;

@@ -24,6 +24,10 @@ int parcel_add_file(struct parcel *p,
 int parcel_append(struct parcel *p,
                   const struct result_record *rows,
                   struct gm_error *err);
+/* Each record whose data is in memory, in the order of adding, until one call is < 0. */
+int parcel_each(const struct parcel *p,
+                int (*call)(void *ctx, const struct result_record *r),
+                void *ctx);
 /* A failed attempt keeps its logs and its message, not its outputs. */
 void parcel_drop_outputs(struct parcel *p);
 uint64_t parcel_bytes(const struct parcel *p); /* of all values; takes NULL: 0 */

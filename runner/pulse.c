@@ -152,7 +152,7 @@ static void seal(void *ctx, unsigned rank)
 
 bool pulse_late(const struct pulse *p, unsigned stage)
 {
-    if (p->deadline <= 0)
+    if (p->deadline <= 0 || p->spec->stages[stage].checkpoint > 0)
         return false;
     double left = p->deadline - clock_monotonic();
     return board_quantile(p->board, stage, LATE_SHARE, LATE_LEAST) > left;

@@ -69,7 +69,7 @@ void pulse_report(struct pulse *p, const struct farm_report *r);
  * written about its end, or NULL. Any thread. */
 void pulse_sealed(struct pulse *p, unsigned rank, const struct losses_crash *crash);
 /* By the measured times of this host a task of the stage would not end before the ranks
- * drain. Any thread. */
+ * drain, and nobody could go on from where it was. Any thread. */
 bool pulse_late(const struct pulse *p, unsigned stage);
 /* The job is asked to stop: by a signal here, or by rank 0. Cheap; any thread. */
 bool pulse_stopping(void *pulse);

@@ -7,6 +7,7 @@
 #include "chunk.h"
 #include "command.h"
 #include "crew.h"
+#include "saving.h"
 #include "topo/bind.h"
 #include "verify.h"
 #include <inttypes.h>
@@ -70,7 +71,8 @@ void worker_commit(struct worker *w,
                               .system_s = end->system_s,
                               .max_rss = end->max_rss,
                               .read_bytes = end->read_bytes,
-                              .written_bytes = end->written_bytes};
+                              .written_bytes = end->written_bytes,
+                              .continued = end->continued};
     if (rc < 0) {
         size_t n = strlen(err->text);
         struct result_record message = {.kind = RESULT_MESSAGE,
@@ -111,6 +113,8 @@ static enum worker_decision run_attempt(struct worker *w, const struct attempt *
     struct gm_error err = {0};
     bool leads = comm_face(a->comm)->rank == 0;
     int rc;
+    if (a->saving != NULL)
+        saving_open(a->saving, a, parcel);
     if (stage->kernel != NULL)
         rc = attempt_kernel(a, parcel, &end, &err);
     else if (leads)
@@ -128,6 +132,8 @@ static enum worker_decision run_attempt(struct worker *w, const struct attempt *
         worker_commit(w, a, &end, rc, decision != WORKER_NEXT, parcel, &err);
     else
         parcel_free(parcel);
+    if (leads && a->saving != NULL && decision != WORKER_GIVE_BACK)
+        saving_settle(a->saving, w->setup->writer, rc == 0);
     return (enum worker_decision)decision;
 }
 
@@ -160,6 +166,8 @@ bool worker_task(struct worker *w,
                         .seat = &s->seat,
                         .opened = &w->stages[work->stage],
                         .place = crew_place(w->crew),
+                        .saving = s->spec->stages[work->stage].checkpoint > 0 ? w->saving
+                                                                              : NULL,
                         .look = worker_look,
                         .look_ctx = w};
     enum worker_decision next = WORKER_AGAIN;
@@ -247,6 +255,7 @@ int worker_run(const struct worker_setup *setup, struct gm_error *err)
     w.source = source_make(spec, setup->writer, setup->plan->folder, setup->rank, 0);
     w.stages = xcalloc(spec->n_stages, sizeof(*w.stages));
     w.crew = crew_make(&w);
+    w.saving = saving_make(spec, setup->plan, setup->rank);
     w.chunk = chunk_make(&w, setup->own, setup->own_bytes, NULL);
     run_all(&w);
     worker_look(&w, NULL); /* a rank that got no task is looked at, too */
@@ -254,6 +263,7 @@ int worker_run(const struct worker_setup *setup, struct gm_error *err)
         attempt_stage_close(&w.stages[i], spec->stages[i].kernel);
     free(w.stages);
     crew_free(w.crew);
+    saving_free(w.saving);
     chunk_free(w.chunk);
     source_free(w.source);
     idset_free(w.seen);

@@ -14,6 +14,7 @@
 struct board;
 struct chunk;
 struct crew;
+struct saving;
 
 struct worker_setup {
     const struct jobspec *spec;
@@ -36,6 +37,7 @@ struct worker {
     struct source *source;
     struct crew *crew;   /* runs commands */
     struct chunk *chunk; /* runs kernels */
+    struct saving *saving;
     struct attempt_stage *stages;
     struct idset *seen;      /* NULL until the first task was looked at */
     struct gm_error binding; /* code < 0: seen is not what was planned */

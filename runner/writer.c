@@ -167,7 +167,7 @@ static int look_for_fence(const struct writer *w, struct gm_error *err)
 
 static bool is_call(const struct job *j)
 {
-    return j->kind == JOB_READ || j->kind == JOB_SEAL;
+    return j->kind == JOB_READ || j->kind == JOB_SEAL || j->kind == JOB_SPENT;
 }
 
 /* Writes the jobs up to the first call (or all), flushes, reports, frees; what is left.

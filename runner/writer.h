@@ -14,6 +14,7 @@
 #include "result/reader.h"
 #include "result/shard.h"
 
+struct checkpoint_head;
 struct writer;
 struct rows;
 
@@ -47,6 +48,10 @@ void writer_rows(struct writer *w, struct rows *rows, const struct result_rows *
 struct rows *writer_emptied(struct writer *w);
 /* What the farm decided of tasks: one row, or one a task that was tried (rank 0). */
 void writer_verdict(struct writer *w, const struct farm_verdict *v);
+/* Removes a checkpoint once all that was handed over before is on file. */
+void writer_spent(struct writer *w,
+                  const struct checkpoint_head *spent,
+                  uint32_t n_files);
 /* Rank 0: seals a lost rank's shard, of that number, reports what it had committed, notes
  * the loss (result/losses.h) and says so to the pulse (pulse_sealed). Does not wait. */
 void writer_seal(struct writer *w, unsigned rank, unsigned launch, const char *why);

@@ -74,8 +74,32 @@ void writer_seal(struct writer *w, unsigned rank, unsigned launch, const char *w
     (void)pthread_mutex_unlock(&w->lock);
 }
 
+void writer_spent(struct writer *w, const struct checkpoint_head *spent, uint32_t n_files)
+{
+    struct job *j = xcalloc(1, sizeof(*j));
+    j->kind = JOB_SPENT;
+    j->spent = *spent;
+    j->n_files = n_files;
+    (void)pthread_mutex_lock(&w->lock);
+    writer_enqueue(w, j, 0);
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
+/* What could not be written may still need it. */
+static void remove_spent(const struct writer *w, const struct job *j)
+{
+    if (w->failure.code < 0)
+        return;
+    checkpoint_remove(w->folder, &j->spent);
+    checkpoint_remove_ranks(w->folder, &j->spent, j->n_files);
+}
+
 void writer_call(struct writer *w, struct job *j)
 {
+    if (j->kind == JOB_SPENT) {
+        remove_spent(w, j);
+        return;
+    }
     if (j->kind == JOB_SEAL) {
         seal(w, j);
         return;

@@ -3,10 +3,19 @@
 #ifndef RUNNER_WRITER_STATE_H
 #define RUNNER_WRITER_STATE_H
 
+#include "result/checkpoint.h"
 #include "writer.h"
 #include <pthread.h>
 
-enum job_kind { JOB_COMMIT, JOB_ROWS, JOB_VERDICT, JOB_RANK, JOB_READ, JOB_SEAL };
+enum job_kind {
+    JOB_COMMIT,
+    JOB_ROWS,
+    JOB_VERDICT,
+    JOB_RANK,
+    JOB_READ,
+    JOB_SEAL,
+    JOB_SPENT
+};
 
 struct read_job {
     int (*call)(struct writer *w, void *arg, struct gm_error *err);
@@ -26,6 +35,8 @@ struct job {
     struct result_rank about; /* its texts are owned */
     struct read_job *read;
     unsigned launch; /* of the shard to be sealed */
+    struct checkpoint_head spent;
+    uint32_t n_files; /* of it, its first rank's apart */
     char why[64];
     bool crashed; /* VERDICT: its rank died with it */
     bool final;
@@ -57,7 +68,7 @@ struct writer {
 void writer_enqueue(struct writer *w, struct job *j, uint64_t bytes);
 /* The first failure of all: stops the job. */
 void writer_fail(struct writer *w, const struct gm_error *err);
-/* A job of kind JOB_READ or JOB_SEAL, on the writer's thread. */
+/* A job of kind JOB_READ, JOB_SEAL or JOB_SPENT, on the writer's thread. */
 void writer_call(struct writer *w, struct job *j);
 
 #endif
