@@ -9,7 +9,6 @@
 struct past {
     struct committed *committed;
     struct farm_past *stages;
-    struct taskset **none; /* one a stage: no task has failed for good */
     uint64_t **tried;
     uint32_t **attempts;
 };
@@ -24,32 +23,28 @@ void past_free(struct past *p)
     if (p == NULL)
         return;
     for (unsigned i = 0; i < p->committed->n_stages; i++) {
-        taskset_free(p->none[i]);
         free(p->tried[i]);
         free(p->attempts[i]);
     }
     committed_free(p->committed);
-    free(p->none);
     free(p->tried);
     free(p->attempts);
     free(p->stages);
     free(p);
 }
 
-/* again: tasks that have failed are to be run, too. */
-static void fill(struct past *p, unsigned i, bool again)
+static void fill(struct past *p, unsigned i)
 {
     const struct committed_stage *c = &p->committed->stages[i];
     struct farm_past *to = &p->stages[i];
-    p->none[i] = taskset_make(c->n_tasks);
     p->tried[i] = xcalloc(c->n_tried + 1, sizeof(uint64_t));
     p->attempts[i] = xcalloc(c->n_tried + 1, sizeof(uint32_t));
     *to = (struct farm_past){.done = c->done,
-                             .failed = again ? p->none[i] : c->failed,
+                             .failed = c->failed,
                              .tried = p->tried[i],
                              .attempts = p->attempts[i]};
     for (uint64_t k = 0; k < c->n_tried; k++) {
-        if (c->tried[k].status == RESULT_FAILED && !again)
+        if (taskset_has(c->failed, c->tried[k].task))
             continue;
         p->tried[i][to->n_tried] = c->tried[k].task;
         p->attempts[i][to->n_tried++] = c->tried[k].attempts;
@@ -91,11 +86,10 @@ int past_load(const struct plan *plan,
     p->committed = steal(&c);
     size_t n = spec->n_stages;
     p->stages = xcalloc(n, sizeof(*p->stages));
-    p->none = xcalloc(n, sizeof(struct taskset *));
     p->tried = xcalloc(n, sizeof(uint64_t *));
     p->attempts = xcalloc(n, sizeof(uint32_t *));
     for (unsigned i = 0; i < spec->n_stages; i++)
-        fill(p, i, plan->again);
+        fill(p, i);
     *ret = p;
     return 0;
 }

@@ -13,6 +13,8 @@
 #include "keeper.h"
 #include "parting.h"
 #include "past.h"
+#include "result/again.h"
+#include "result/again.h"
 #include "siblings.h"
 #include "token.h"
 #include "verify.h"
@@ -135,13 +137,18 @@ static enum pulse_stop must_stop(void *ctx)
     return (enum pulse_stop)asked;
 }
 
-/* Who runs failed tasks again forgives their crashes. */
+/* Who runs failed tasks again forgives the crashes that they had before. */
 static int load_past(struct session *s, struct gm_error *err)
 {
     const struct planning *p = s->req.planning;
     int rc = past_load(p->plan, p->spec, &s->past, err);
-    if (rc == 0 && p->plan->launch > 0 && !p->plan->again)
+    struct again again = {0};
+    if (rc == 0 && p->plan->launch > 0)
+        rc = again_read(p->plan->folder, &again, err);
+    if (rc == 0 && p->plan->launch > 0)
         rc = losses_read(p->plan->folder, &s->losses, err);
+    losses_forgive(&s->losses, again.launch);
+    again_clear(&again);
     return rc;
 }
 

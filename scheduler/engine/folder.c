@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "result/again.h"
 #include "result/fence.h"
 #include "result/parts.h"
 #include <fcntl.h>
@@ -57,16 +58,43 @@ static int take_lock(const char *path, int *ret, struct gm_error *err)
     AUTO_STR name = {0};
     str_printf(&name, "%s/lock", path);
     AUTO_FD fd = open(name.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
+    if (fd < 0 && errno != ENOENT)
         return fail(err, name.text);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
         return lock_failure(fd, path, name.text, err);
-    if (is_another(fd, name.text))
+    if (fd < 0 || is_another(fd, name.text))
         return gm_fail(
             err, -EBUSY, "%s: another run has just begun or ended there", path);
     *ret = fd;
     fd = -1;
     return 0;
+}
+
+static int
+make_owned(const char *path, bool *ret_there, int *ret_lock, struct gm_error *err)
+{
+    *ret_there = false;
+    if (mkdir(path, 0777) == 0)
+        return take_lock(path, ret_lock, err);
+    *ret_there = errno == EEXIST;
+    return *ret_there ? 0 : fail(err, path);
+}
+
+int folder_claim(const char *path, int *ret_lock, struct gm_error *err)
+{
+    bool there;
+    AUTO_FD left = -1; /* the lock of what a killed one left */
+    int rc = make_owned(path, &there, ret_lock, err);
+    if (rc != 0 || !there)
+        return rc;
+    rc = take_lock(path, &left, err);
+    if (rc == 0)
+        rc = file_remove_tree(path, err);
+    if (rc == 0)
+        rc = make_owned(path, &there, ret_lock, err);
+    return rc == 0 && there
+               ? gm_fail(err, -EBUSY, "%s: another run has just begun there", path)
+               : rc;
 }
 
 /* The results file must not be there, unless it may be moved. */
@@ -314,6 +342,8 @@ take_over(struct folder *f, const struct plan *plan, double limit, struct gm_err
     str_printf(&head, "%s/job.h5", f->path);
     if (rc == 0 && file_exists(head.text)) /* else no rank has come to its first task */
         rc = fence_all(f->path, err);
+    if (rc == 0 && plan->again)
+        rc = again_write(f->path, plan->launch, err);
     return rc == 0 ? fill(f, plan, err) : rc;
 }
 

@@ -34,6 +34,9 @@ int folder_resume(const struct plan *plan,
 /* The same for the run that holds it: its last launch was lost. -EALREADY: no, it
  * was finished. */
 int folder_again(struct folder *f, const struct plan *plan, struct gm_error *err);
+/* Makes the folder `path`, whose lock is *ret_lock until you close it; what is left of
+ * one that nobody holds is removed. -EBUSY: somebody is at it. */
+int folder_claim(const char *path, int *ret_lock, struct gm_error *err);
 /* Removes the folder: the results file is whole. */
 int folder_remove(struct folder *f, struct gm_error *err);
 /* Nothing came of this run: removes the folder unless an earlier launch made it. */

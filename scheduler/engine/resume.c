@@ -5,11 +5,11 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "folder.h"
 #include "result/committed.h"
 #include "result/reader.h"
 #include "result/unpack.h"
 #include "same.h"
-#include <sys/stat.h>
 
 /* "x.h5" of "x.h5", of "x.h5.gm" and of "x.h5.gm/", as an absolute path; yours to free.
  */
@@ -74,24 +74,18 @@ static int check_left(const char *results, bool failed, struct gm_error *err)
                    results);
 }
 
-/* All that a job folder holds, in one that has not its name yet. */
+/* All that a job folder holds, in one that is ours and has not its name yet. */
 static int fill_unpacked(const char *results, const char *folder, struct gm_error *err)
 {
     AUTO(reader) r = NULL;
     AUTO_STR path = {0};
-    AUTO_STR lock = {0};
     str_printf(&path, "%s/plan.json", folder);
-    str_printf(&lock, "%s/lock", folder);
     int rc = reader_open(results, &r, err);
     const char *plan = rc == 0 ? reader_job_text(r, "plan") : NULL;
     if (rc == 0 && plan == NULL)
         rc = gm_fail(err, -EINVAL, "%s: holds no plan to resume", results);
-    if (rc == 0 && mkdir(folder, 0777) != 0)
-        rc = gm_fail(err, -errno, "%s: %s", folder, strerror(errno));
     if (rc == 0)
         rc = file_write(path.text, plan, strlen(plan), err);
-    if (rc == 0)
-        rc = file_write(lock.text, "", 0, err);
     return rc == 0 ? unpack_run(results, folder, err) : rc;
 }
 
@@ -100,13 +94,16 @@ static int fill_unpacked(const char *results, const char *folder, struct gm_erro
 static int unpack(const char *results, const char *folder, struct gm_error *err)
 {
     AUTO_STR tmp = {0};
+    AUTO_FD lock = -1;
     str_printf(&tmp, "%s.unpacked", folder);
-    int rc = file_remove_tree(tmp.text, err);
+    int rc = folder_claim(tmp.text, &lock, err);
     if (rc < 0)
         return rc;
     rc = fill_unpacked(results, tmp.text, err);
     if (rc == 0 && rename(tmp.text, folder) != 0)
-        rc = gm_fail(err, -errno, "%s: %s", folder, strerror(errno));
+        rc = errno == ENOTEMPTY || errno == EEXIST
+                 ? gm_fail(err, -EBUSY, "%s: another run has just begun there", folder)
+                 : gm_fail(err, -errno, "%s: %s", folder, strerror(errno));
     if (rc < 0)
         (void)file_remove_tree(tmp.text, NULL);
     return rc;

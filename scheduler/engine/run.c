@@ -97,7 +97,7 @@ static int make_plan(struct run *r,
     AUTO(plan) plan = NULL;
     int rc = engine_plan(spec, r->machine->tree, r->machine->backend->name, &plan, err);
     if (rc == 0 && before != NULL) {
-        bool again = last != NULL ? last->again : r->resume->again;
+        bool again = last == NULL && r->resume->again; /* asked once, not a launch */
         rc = resume_check_plan(before, plan, err);
         resume_number(before, again, plan);
     }

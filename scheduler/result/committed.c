@@ -1,6 +1,7 @@
 /* See committed.h. Invariant: the index of commits says which commit counts (lowest
- * attempt that is done, else the last); a task is in one of the three sets at most. */
+ * attempt that is done, else the last); a task is in one of the four sets at most. */
 #include "committed.h"
+#include "again.h"
 #include "base/memory.h"
 #include "commits.h"
 #include "listing.h"
@@ -17,6 +18,7 @@ static struct committed *make(const struct head *head)
         c->stages[i] = (struct committed_stage){.n_tasks = n,
                                                 .done = taskset_make(n),
                                                 .failed = taskset_make(n),
+                                                .again = taskset_make(n),
                                                 .skipped = taskset_make(n)};
     }
     return c;
@@ -29,6 +31,7 @@ void committed_free(struct committed *c)
     for (unsigned i = 0; i < c->n_stages; i++) {
         taskset_free(c->stages[i].done);
         taskset_free(c->stages[i].failed);
+        taskset_free(c->stages[i].again);
         taskset_free(c->stages[i].skipped);
         free(c->stages[i].tried);
     }
@@ -41,14 +44,19 @@ struct tally {
     uint64_t room; /* of to->tried */
 };
 
-static void
-take(struct tally *t, uint64_t first, uint64_t count, uint32_t status, uint32_t attempts)
+/* again: a failure that is run again. */
+static void take(struct tally *t,
+                 uint64_t first,
+                 uint64_t count,
+                 uint32_t status,
+                 uint32_t attempts,
+                 bool again)
 {
     struct committed_stage *s = t->to;
     if (status == RESULT_DONE)
         (void)taskset_add(s->done, first, count);
     else if (status == RESULT_FAILED)
-        (void)taskset_add(s->failed, first, count);
+        (void)taskset_add(again ? s->again : s->failed, first, count);
     else if (status == RESULT_SKIPPED)
         (void)taskset_add(s->skipped, first, count);
     if (status == RESULT_DONE || attempts == 0)
@@ -61,15 +69,25 @@ take(struct tally *t, uint64_t first, uint64_t count, uint32_t status, uint32_t 
         .task = first, .attempts = attempts, .status = status};
 }
 
-static struct committed *of_shards(struct shards *shards, const struct head *head)
+static struct committed *
+of_shards(struct shards *shards, const struct head *head, const struct again *again)
 {
     struct committed *c = make(head);
+    unsigned n = shards_n_files(shards);
+    AUTO_FREE(bool) old = xcalloc(n + 1u, sizeof(*old));
+    for (unsigned i = 0; i < n; i++)
+        old[i] = again_has(again, shards_file(shards, i, &(uint64_t){0}));
     for (unsigned i = 0; i < head->n_stages; i++) {
         struct tally t = {.to = &c->stages[i]};
         struct commits_span span;
         for (uint64_t from = 0; shards_next(shards, i, from, &span);
              from = span.first + span.count)
-            take(&t, span.first, span.count, span.counts->status, span.attempts);
+            take(&t,
+                 span.first,
+                 span.count,
+                 span.counts->status,
+                 span.attempts,
+                 old[span.counts->file]);
     }
     return c;
 }
@@ -85,7 +103,7 @@ static int of_packed(struct reader *r, struct committed **ret, struct gm_error *
             int rc = reader_task(r, i, task, &got, err);
             if (rc != 0)
                 return rc;
-            take(&t, task, 1, got.status, got.attempts);
+            take(&t, task, 1, got.status, got.attempts, false);
         }
     }
     *ret = steal(&c);
@@ -100,8 +118,12 @@ int committed_load(const char *path, struct committed **ret, struct gm_error *er
         return rc;
     if (read_shards(r) == NULL)
         return of_packed(r, ret, err);
-    *ret = of_shards(read_shards(r), read_head(r));
-    return 0;
+    struct again again;
+    rc = again_read(path, &again, err);
+    if (rc == 0)
+        *ret = of_shards(read_shards(r), read_head(r), &again);
+    again_clear(&again);
+    return rc;
 }
 
 int committed_load_rank(const char *folder,
@@ -118,7 +140,7 @@ int committed_load_rank(const char *folder,
     if (rc == 0)
         rc = shards_open_one(folder, path, &head, &s, err);
     if (rc == 0)
-        *ret = of_shards(s, &head);
+        *ret = of_shards(s, &head, &(struct again){0});
     shards_close(s);
     head_free(&head);
     return rc;

@@ -14,6 +14,7 @@ struct committed_attempts { /* tasks that were tried and are not done */
 struct committed_stage {
     uint64_t n_tasks;
     struct taskset *done, *failed, *skipped; /* the commit that counts says so */
+    struct taskset *again;                   /* failed, and to be run again (again.h) */
     struct committed_attempts *tried;        /* ascending; failed ones, too */
     uint64_t n_tried;
 };

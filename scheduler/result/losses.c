@@ -1,6 +1,7 @@
 /* See losses.h. Invariant: a line is one write to the end of the file, so that a kill
  * leaves whole lines and at most one that is cut, which is not believed. */
 #include "losses.h"
+#include "base/arena.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/str.h"
@@ -45,12 +46,22 @@ void losses_add_crash(const char *folder, const struct losses_crash *c)
     add_line(folder, &line);
 }
 
+struct seen { /* kinds of lines, with launch and rank */
+    struct strmap *keys;
+    struct arena *a; /* the map borrows them */
+};
+
+static bool is_first(struct seen *seen, const char *kind, uint32_t launch, uint32_t rank)
+{
+    size_t unused = 0;
+    const char *key = arena_printf(seen->a, "%s %u %u", kind, launch, rank);
+    return strmap_add(seen->keys, key, &unused);
+}
+
 /* False: no such line, or not the first. NOLINTBEGIN(cert-err34-c): a number that is too
  * large is nobody's. */
-static bool
-parse_rank(const char *line, struct strmap *seen, struct losses_rank *ret, size_t n)
+static bool parse_rank(const char *line, struct seen *seen, struct losses_rank *ret)
 {
-    char key[64];
     int used = 0;
     if (sscanf(line,
                "lost %" SCNu32 " %" SCNu32 " %lf %n",
@@ -61,14 +72,11 @@ parse_rank(const char *line, struct strmap *seen, struct losses_rank *ret, size_
         used == 0 || !isfinite(ret->when) || ret->rank > INT32_MAX)
         return false;
     ret->why = line + used;
-    (void)snprintf(key, sizeof(key), "lost %u %u", ret->launch, ret->rank);
-    return strmap_add(seen, key, &n);
+    return is_first(seen, "lost", ret->launch, ret->rank);
 }
 
-static bool
-parse_crash(const char *line, struct strmap *seen, struct losses_crash *ret, size_t n)
+static bool parse_crash(const char *line, struct seen *seen, struct losses_crash *ret)
 {
-    char key[64];
     int used = 0;
     if (sscanf(line,
                "crash %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu64 "%n",
@@ -79,15 +87,16 @@ parse_crash(const char *line, struct strmap *seen, struct losses_crash *ret, siz
                &used) != 4 ||
         line[used] != '\0')
         return false;
-    (void)snprintf(key, sizeof(key), "crash %u %u", ret->launch, ret->rank);
-    return strmap_add(seen, key, &n);
+    return is_first(seen, "crash", ret->launch, ret->rank);
 }
 /* NOLINTEND(cert-err34-c) */
 
 int losses_read(const char *folder, struct losses *ret, struct gm_error *err)
 {
     AUTO_STR path = {0};
-    AUTO(strmap) seen = strmap_make();
+    AUTO(strmap) keys = strmap_make();
+    AUTO(arena) a = arena_make();
+    struct seen seen = {.keys = keys, .a = a};
     size_t len = 0;
     str_printf(&path, "%s/losses", folder);
     *ret = (struct losses){0};
@@ -100,15 +109,25 @@ int losses_read(const char *folder, struct losses *ret, struct gm_error *err)
         struct losses_rank r;
         struct losses_crash c;
         *end = '\0';
-        if (parse_rank(p, seen, &r, ret->n_ranks)) {
+        if (parse_rank(p, &seen, &r)) {
             ret->ranks = xrealloc(ret->ranks, ret->n_ranks + 1, sizeof(r));
             ret->ranks[ret->n_ranks++] = r;
-        } else if (parse_crash(p, seen, &c, ret->n_crashes)) {
+        } else if (parse_crash(p, &seen, &c)) {
             ret->crashes = xrealloc(ret->crashes, ret->n_crashes + 1, sizeof(c));
             ret->crashes[ret->n_crashes++] = c;
         }
     }
     return 0;
+}
+
+void losses_forgive(struct losses *l, uint32_t launch)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->n_crashes; i++) {
+        if (l->crashes[i].launch >= launch)
+            l->crashes[kept++] = l->crashes[i];
+    }
+    l->n_crashes = kept;
 }
 
 void losses_clear(struct losses *l)

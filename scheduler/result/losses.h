@@ -37,6 +37,8 @@ void losses_add_crash(const char *folder, const struct losses_crash *c);
 
 /* A folder without any: 0 and none. */
 int losses_read(const char *folder, struct losses *ret, struct gm_error *err);
+/* Crashes of launches before this one count no more. */
+void losses_forgive(struct losses *l, uint32_t launch);
 void losses_clear(struct losses *l); /* what is inside */
 /* The rank's last loss, or NULL. */
 const struct losses_rank *losses_last(const struct losses *l, uint32_t rank);

@@ -163,6 +163,67 @@ expect 2 "$GRIDMILL" resume failing.h5 --failed
 says 'no task of it has failed'
 [ ! -e failing.h5.gm ] || fail "a folder is left"
 
+# --failed is remembered until its tasks have run: by a later resume, and by a launch after a lost one.
+# What failed again stays so.
+cat >again.yaml <<'END'
+ranks: 1
+grace: 1s
+matrix: {x: 1-6}
+command: [sh, -c, "test ${x} != 3 || { test ! -e slow || { rm slow; sleep 60; }; test ! -e kill || { rm kill; kill -9 $PPID; }; }; test -e mended.${x}"]
+results: again.h5
+END
+tried()
+{
+    h5 "
+import json
+got = f['tasks/status'][...].tolist(), f['tasks/attempts'][...].tolist()
+assert got == (json.loads(sys.argv[2]), json.loads(sys.argv[3])), got" again.h5 "$@"
+}
+expect 1 "$GRIDMILL" run again.yaml -q
+cp again.h5 first.h5
+touch slow mended.1 mended.4
+"$GRIDMILL" resume again.h5 --failed -q >out 2>err &
+pid=$!
+for _ in $(seq 300); do
+    [ ! -e slow ] && break
+    sleep 0.02
+done
+kill -TERM $pid
+wait $pid
+[ $? -eq 5 ] || fail "the first resume is not incomplete: $(cat err)"
+touch mended.2 mended.3
+expect 1 "$GRIDMILL" resume again.h5 -q
+tried '[1, 2, 1, 1, 2, 2]' '[2, 2, 2, 2, 2, 2]'
+mv first.h5 again.h5
+rm mended.*
+touch kill mended.1
+expect 1 "$GRIDMILL" resume again.h5 --failed -q
+says 'the rest is launched again'
+tried '[1, 2, 2, 2, 2, 2]' '[2, 2, 2, 2, 2, 2]'
+
+# Two of them at once have one folder: the other one says so, or comes after it.
+for _ in 1 2 3; do
+    "$GRIDMILL" resume again.h5 --failed -q >one 2>&1 &
+    pid=$!
+    "$GRIDMILL" resume again.h5 --failed -q >two 2>&1
+    two=$?
+    wait $pid
+    one=$?
+    case $one$two in
+        11) ;;
+        12) grep -qE 'another run has just|a run that is going on|finished meanwhile' two || fail "two at once: $(cat two)" ;;
+        21) grep -qE 'another run has just|a run that is going on|finished meanwhile' one || fail "two at once: $(cat one)" ;;
+        *) fail "two at once: $one $(cat one), $two $(cat two)" ;;
+    esac
+    [ -e again.h5 ] && [ ! -e again.h5.gm ] && [ ! -e again.h5.gm.unpacked ] || fail "left: $(ls -d again*)"
+done
+# What one that was killed had unpacked goes with the next.
+mkdir -p again.h5.gm.unpacked/shards/000
+touch again.h5.gm.unpacked/lock again.h5.gm.unpacked/shards/000/rank-000000.h5
+touch mended.2 mended.3 mended.4 mended.5 mended.6
+expect 0 "$GRIDMILL" resume again.h5 --failed -q
+[ ! -e again.h5.gm.unpacked ] || fail "the unpacked folder is left"
+
 # Killed between the rename of FILE and the end of its folder's removal, whose plan goes first.
 interrupted
 cp -r job.h5.gm kept.h5.gm

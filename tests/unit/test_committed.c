@@ -1,4 +1,5 @@
 /* See scheduler/result/committed.h. */
+#include "result/again.h"
 #include "result/committed.h"
 #include "result/fence.h"
 #include "result/pack.h"
@@ -113,6 +114,48 @@ Test(committed, of_one_shard_alone)
     cr_expect_eq(taskset_count(second->stages[0].done), 2);
     cr_expect(taskset_has(second->stages[0].done, 31));
     cr_expect_eq(committed_load_rank(f.folder, 5, 0, &none, &err), -EIO);
+    fixture_drop(&f);
+}
+
+static void retry(struct shard *s, uint64_t task, uint32_t attempt)
+{
+    struct gm_error err = {0};
+    struct result_commit c = fixture_commit(task, 1, attempt);
+    c.status = RESULT_FAILED;
+    ok(shard_commit(s, &c, &err), &err);
+}
+
+Test(committed, failures_run_again_that_were_there_when_it_was_asked)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    fixture_make(&f, NULL, 40, 2);
+    fill(&f);
+    ok(shard_create(f.folder, 2, &s, &err), &err);
+    retry(s, 20, 1);
+    retry(s, 21, 1);
+    ok(shard_close(s, &err), &err);
+    ok(again_write(f.folder, 3, &err), &err);
+    ok(shard_create(f.folder, 2, &s, &err), &err);
+    retry(s, 20, 2);
+    retry(s, 25, 1);
+    ok(shard_close(s, &err), &err);
+    AUTO(committed) c = NULL;
+    ok(committed_load(f.folder, &c, &err), &err);
+    const struct committed_stage *of = &c->stages[0];
+    cr_expect(taskset_count(of->again) == 2 && taskset_count(of->failed) == 2);
+    cr_expect(taskset_has(of->again, 10) && taskset_has(of->again, 21));
+    cr_expect(taskset_has(of->failed, 20) && taskset_has(of->failed, 25));
+    struct again again;
+    ok(again_read(f.folder, &again, &err), &err);
+    cr_expect_eq(again.launch, 3);
+    again_clear(&again);
+    AUTO_STR path = {0};
+    str_printf(&path, "%s/again", f.folder);
+    ok(file_write(path.text, "launch 3", 8, &err), &err);
+    cr_expect_eq(again_read(f.folder, &again, &err), -EINVAL);
+    cr_expect_not_null(strstr(err.text, "is damaged"));
     fixture_drop(&f);
 }
 

@@ -41,6 +41,8 @@ Test(losses, lines_come_back_and_a_cut_one_is_not_believed)
     cr_expect_null(losses_last(&all, 9));
     cr_expect_eq(losses_crash_of(&all, 1, 0)->task, 7);
     cr_expect_null(losses_crash_of(&all, 1, 2));
+    losses_forgive(&all, 1);
+    cr_expect(all.n_crashes == 1 && all.crashes[0].task == 7);
     losses_clear(&all);
     losses_add_crash("/nowhere", &(struct losses_crash){0}); /* and nothing happens */
     (void)unlink(path);
