@@ -57,6 +57,7 @@ EXTERNAL = [
     (r"(mpi|mpi-ext)\.h$", r"runner/|scheduler/result/pack_mpi\."),
     (r"pmix\w*\.h$", r"runner/"),
     (r"(cblas|lapacke|openblas_config)\.h$", r"kernels/"),
+    (r"^omp\.h$", r"kernels/"),
     (r"cu(da|blas|rand)\w*\.h$", r"kernels/"),
     (r"zlib\.h$", r"kernels/|scheduler/result/bulk\."),
     (r"dlfcn\.h$", r"scheduler/base/dso\.c$"),
