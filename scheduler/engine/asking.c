@@ -32,7 +32,7 @@ static void drain(int *fd, struct str *into, size_t most)
 static void start(struct asking *a)
 {
     struct gm_error err = {0};
-    a->started = child_start(a->line, &a->child, &err) == 0;
+    a->started = child_start(a->line, NULL, &a->child, &err) == 0;
     if (!a->started)
         str_add(&a->err, err.text);
 }

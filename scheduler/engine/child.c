@@ -98,7 +98,24 @@ static void adopt(struct child *c)
     add_children(getpid(), c->strangers, MOST_PIDS, &c->n_strangers);
 }
 
-int child_start(const struct launch_line *line, struct child *ret, struct gm_error *err)
+/* Both lists one after the other; either may be NULL. */
+static const char **join(const char *const *a, const char *const *b)
+{
+    size_t n = 0, m = 0;
+    while (a != NULL && a[n] != NULL)
+        n++;
+    while (b != NULL && b[m] != NULL)
+        m++;
+    const char **all = xcalloc(n + m + 1, sizeof(*all));
+    for (size_t i = 0; i < n + m; i++)
+        all[i] = i < n ? a[i] : b[i - n];
+    return all;
+}
+
+int child_start(const struct launch_line *line,
+                const char *const *more,
+                struct child *ret,
+                struct gm_error *err)
 {
     struct child c = {0};
     int out[2] = {-1, -1}, errs[2] = {-1, -1};
@@ -107,7 +124,8 @@ int child_start(const struct launch_line *line, struct child *ret, struct gm_err
         rc = proc_pipe(errs, err);
     pid_t pid = -1;
     if (rc == 0) {
-        AUTO_FREE(const char *) env = child_environment(line->env);
+        AUTO_FREE(const char *) add = join(line->env, more);
+        AUTO_FREE(const char *) env = child_environment(add);
         struct proc_spec spec = {
             .argv = line->argv, .env = env, .in = -1, .out = out[1], .err = errs[1]};
         adopt(&c);

@@ -25,7 +25,10 @@ const char **child_environment(const char *const *add);
 
 /* Starts the line in a process group of its own, stdin from /dev/null. This process
  * becomes the parent of descendants that lose theirs, and finds them so. */
-int child_start(const struct launch_line *line, struct child *ret, struct gm_error *err);
+int child_start(const struct launch_line *line,
+                const char *const *more, /* of its environment; or NULL */
+                struct child *ret,
+                struct gm_error *err);
 /* Sets ended and end once the launcher is gone. */
 void child_poll(struct child *c);
 void child_signal(const struct child *c, int signal); /* the launcher alone */

@@ -18,7 +18,7 @@ static const double pack_limit = 10, pack_limit_of_lost = 60;
 struct folder {
     char *path;
     int lock;
-    bool resumed; /* an earlier launch made it */
+    bool resumed; /* an earlier run made it */
 };
 
 static int fail(struct gm_error *err, const char *path)
@@ -378,7 +378,6 @@ int folder_resume(const struct plan *plan,
 
 int folder_again(struct folder *f, const struct plan *plan, struct gm_error *err)
 {
-    f->resumed = true;
     if (!file_exists(f->path))
         return gm_fail(err, -EALREADY, "%s: the run was finished meanwhile", f->path);
     return take_over(f, plan, pack_limit_of_lost, err);

@@ -39,7 +39,7 @@ int folder_again(struct folder *f, const struct plan *plan, struct gm_error *err
 int folder_claim(const char *path, int *ret_lock, struct gm_error *err);
 /* Removes the folder: the results file is whole. */
 int folder_remove(struct folder *f, struct gm_error *err);
-/* Nothing came of this run: removes the folder unless an earlier launch made it. */
+/* Nothing came of this run: removes the folder unless an earlier run made it. */
 void folder_drop(struct folder *f);
 void folder_close(struct folder *f); /* lets go of the lock; takes NULL */
 

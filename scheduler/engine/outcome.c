@@ -105,10 +105,14 @@ static bool was_killed(const struct relay *r, const struct child *c)
 }
 
 /* Nothing was committed: the runner's own code, if it spoke, else by how it ended. */
-static enum engine_exit
-code_without_records(const struct relay *r, const struct child *c, const char *why)
+static enum engine_exit code_without_records(const struct relay *r,
+                                             const struct child *c,
+                                             const char *why,
+                                             enum diagnosis diagnosis)
 {
-    if (why != NULL)
+    if (why == NULL && diagnosis == DIAGNOSIS_NO_ROOM)
+        return ENGINE_CANNOT_FIT;
+    if (why != NULL || diagnosis == DIAGNOSIS_PASSING)
         return ENGINE_INCOMPLETE;
     if (r->ended && r->last.code > ENGINE_DONE && r->last.code <= ENGINE_INCOMPLETE)
         return (enum engine_exit)r->last.code;
@@ -168,7 +172,10 @@ void outcome_read(const struct plan *plan,
     AUTO_STR what = {0};
     if (ret->summary == NULL)
         ret->summary = load(plan, &ret->packed, &unread);
-    cause(plan, relay, child, why, &what);
+    if (!relay->started && why == NULL)
+        ret->diagnosis = diagnosis_of(str_text(&relay->words), &what);
+    if (ret->diagnosis == DIAGNOSIS_NONE)
+        cause(plan, relay, child, why, &what);
     ret->killed = was_killed(relay, child);
     (void)snprintf(ret->cause, sizeof(ret->cause), "%s", str_text(&what));
     ret->empty = ret->summary == NULL && unread.code == -ENOENT;
@@ -178,7 +185,7 @@ void outcome_read(const struct plan *plan,
         ret->empty = true;
     }
     if (ret->summary == NULL) {
-        ret->code = code_without_records(relay, child, why);
+        ret->code = code_without_records(relay, child, why, ret->diagnosis);
         bool silent = why == NULL && relay->ended && relay->last.code == ENGINE_DONE;
         if (silent) /* it says done, yet there is nothing to read */
             ret->code = ENGINE_INTERNAL;

@@ -4,16 +4,18 @@
 #define ENGINE_OUTCOME_H
 
 #include "child.h"
+#include "diagnosis.h"
 #include "relay.h"
 #include "summary.h"
 
 struct outcome {
     enum engine_exit code;
-    struct summary *summary; /* NULL: nothing was committed */
-    bool packed;             /* the results file is whole */
-    char cause[256];         /* why it is not more, in a few words */
-    bool killed;             /* the launcher or a rank was, by somebody */
-    bool empty;              /* there is nothing in the folder that anybody could want */
+    struct summary *summary;  /* NULL: nothing was committed */
+    bool packed;              /* the results file is whole */
+    char cause[256];          /* why it is not more, in a few words */
+    bool killed;              /* the launcher or a rank was, by somebody */
+    enum diagnosis diagnosis; /* why it did not start, where the launcher said so */
+    bool empty;               /* there is nothing in the folder that anybody could want */
 };
 
 /* Reads the packed file into *ret as soon as the ranks say that they have ended, while

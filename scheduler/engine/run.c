@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "folder.h"
 #include "launch/alloc.h"
+#include "launch/sessiondir.h"
 #include "notify.h"
 #include "outcome.h"
 #include "relay.h"
@@ -17,8 +18,13 @@
 #include "stop.h"
 #include "summary.h"
 #include "tend.h"
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
+
+/* s that mpirun's ranks have to come up: on one host, on several. srun may wait for other
+ * steps for as long as it takes. */
+static const double start_limit = 120, start_limit_several = 600;
 
 struct run {
     const struct jobspec *spec;
@@ -38,6 +44,8 @@ struct run {
     struct outcome outcome;
     double outcome_s; /* spent on reading it */
     unsigned restarts;
+    char failed_start[256]; /* why the last launch did not come up; "": it did */
+    bool hopeless;          /* two did not, for the same cause */
     struct engine_phase phases[WIRE_PHASES + 16];
     unsigned n_phases, n_before;
 };
@@ -226,16 +234,46 @@ static unsigned hosts_of(const struct plan *plan)
     return n;
 }
 
+/* Numbers (of processes, in names of files) differ from launch to launch. */
+static void leave_out_numbers(const char *text, char *ret)
+{
+    for (; *text != '\0'; text++) {
+        if (isxdigit((unsigned char)*text) == 0)
+            *ret++ = *text;
+    }
+    *ret = '\0';
+}
+
+/* A launch that fails at its start as the one before did would go on doing so. Who killed
+ * it by hand is no such cause, nor what passes by itself. */
+static void note_start(struct run *r)
+{
+    char now[sizeof(r->failed_start)] = "";
+    bool failed = !r->relay.started && r->child.end.signal == 0 &&
+                  r->outcome.diagnosis != DIAGNOSIS_PASSING;
+    if (failed)
+        leave_out_numbers(r->outcome.cause, now);
+    r->hopeless = failed && strcmp(now, r->failed_start) == 0 && r->restarts > 0;
+    memcpy(r->failed_start, now, sizeof(now));
+}
+
 /* One launch to its end; what it came to is in r->outcome. */
 static int launch(struct run *r, struct gm_error *err)
 {
     double spawned = clock_monotonic(), left = r->end - clock_unix();
+    bool several = hosts_of(r->plan) > 1 || r->plan->elsewhere;
+    bool ours = r->machine->backend == &launch_mpirun;
+    AUTO(sessiondir) session = ours && !several ? sessiondir_make() : NULL;
+    const char *more[] = {session != NULL ? sessiondir_env(session) : NULL, NULL};
     r->tend = (struct tend){.relay = &r->relay,
+                            .env = more,
+                            .start = !ours     ? (double)INFINITY
+                                     : several ? start_limit_several
+                                               : start_limit,
                             .deadline = r->end > 0 ? spawned + left : (double)INFINITY,
                             .grace = r->spec->grace,
-                            .several = hosts_of(r->plan) > 1 || r->plan->elsewhere,
-                            .parent = !r->plan->elsewhere &&
-                                      r->machine->backend == &launch_mpirun,
+                            .several = several,
+                            .parent = !r->plan->elsewhere && ours,
                             .ctx = r,
                             .stopping = on_stopping,
                             .ended = on_ended};
@@ -246,9 +284,11 @@ static int launch(struct run *r, struct gm_error *err)
     add_run_phases(r, spawned, over);
     const char *why = r->tend.silent     ? "rank 0 was not heard of any more"
                       : r->tend.deserted ? "all ranks were lost"
+                      : r->tend.stuck    ? "the ranks did not start in time"
                                          : r->tend.why;
     outcome_read(r->plan, &r->relay, &r->child, why, &r->outcome, err);
     r->outcome_s += clock_monotonic() - over;
+    note_start(r);
     return 0;
 }
 
@@ -256,15 +296,18 @@ static int launch(struct run *r, struct gm_error *err)
  * came up is taken for a loss where it was killed, or an earlier one did come up. */
 static bool was_lost(const struct run *r)
 {
-    bool up = r->relay.started || r->tend.deserted || r->outcome.killed ||
+    bool up = r->relay.started || r->tend.deserted || r->tend.stuck ||
+              r->outcome.killed || r->outcome.diagnosis == DIAGNOSIS_PASSING ||
               tend_lost(&r->relay) || r->restarts > 0;
+    up = up && r->outcome.diagnosis != DIAGNOSIS_NO_ROOM;
     return r->outcome.code == ENGINE_INCOMPLETE && r->tend.why == NULL &&
            stop_asked() == 0 && up && (!r->relay.ended || tend_lost(&r->relay));
 }
 
 static bool may_restart(const struct run *r)
 {
-    return was_lost(r) && !r->spec->stop_on_loss && r->restarts < r->spec->restarts;
+    return was_lost(r) && !r->spec->stop_on_loss && !r->hopeless &&
+           r->restarts < r->spec->restarts;
 }
 
 static void say_restart(struct run *r)
@@ -367,6 +410,12 @@ static enum engine_exit run(struct run *r, struct gm_error *err)
         if (rc < 0)
             give_up(r, rc, err);
     }
+    if (r->hopeless && was_lost(r))
+        tell(r,
+             ENGINE_SAID,
+             "note: two launches failed at their start the same way: "
+             "there is no third",
+             NULL);
     enum engine_exit code = finish(r, err);
     child_close(&r->child);
     notify_run(r->spec, code, say, r);

@@ -39,6 +39,7 @@ struct launch {
     double looked;     /* clock_monotonic of the last look */
     double slept;      /* s that do not count as silence since the last word */
     double word;       /* relay->heard_at of it */
+    double began;      /* clock_monotonic, later by what we slept */
     double family;     /* clock_monotonic when the launcher last had ranks under it */
 };
 
@@ -96,8 +97,8 @@ static void terminate(struct launch *l)
 {
     child_signal(l->child, SIGTERM);
     const struct relay *r = l->t->relay;
-    bool lost =
-        l->t->silent || l->t->deserted || (r->ended && patience_after(r) < end_limit);
+    bool lost = l->t->silent || l->t->deserted || l->t->stuck ||
+                (r->ended && patience_after(r) < end_limit);
     set_step(l, TERMINATING, lost ? lost_limit : term_limit);
 }
 
@@ -112,10 +113,14 @@ static bool is_silent(struct launch *l, double now)
         l->word = r->heard_at;
         l->slept = 0;
     }
-    if (now - l->looked > own_sleep)
-        l->slept += now - l->looked;
-    l->looked = now;
     return l->t->several && computes && now - r->heard_at - l->slept > silence_limit;
+}
+
+/* Ranks, or the launcher itself, that hang at their start. */
+static bool is_stuck(const struct launch *l, double now)
+{
+    const struct relay *r = l->t->relay;
+    return !r->started && !r->ended && now - l->began > l->t->start;
 }
 
 /* No rank is left under the launcher. */
@@ -126,6 +131,26 @@ static bool is_deserted(struct launch *l, double now)
     return now - l->family > desert_limit;
 }
 
+/* What did not run for a while were we ourselves, with the whole machine. */
+static void mind_sleep(struct launch *l, double now)
+{
+    if (now - l->looked > own_sleep) {
+        l->slept += now - l->looked;
+        l->began += now - l->looked;
+    }
+    l->looked = now;
+}
+
+/* Does the launch go on without us for ever? */
+static bool is_over(struct launch *l, double now)
+{
+    struct tend *t = l->t;
+    t->silent = is_silent(l, now);
+    t->deserted = is_deserted(l, now);
+    t->stuck = is_stuck(l, now);
+    return t->silent || t->deserted || t->stuck;
+}
+
 /* Takes the next step towards the end when it is asked for or due. */
 static void mind_stop(struct launch *l)
 {
@@ -133,6 +158,7 @@ static void mind_stop(struct launch *l)
     bool asked = stop_asked() > l->heard;
     double now = clock_monotonic();
     double patience = patience_after(t->relay);
+    mind_sleep(l, now);
     bool hangs = t->relay->ended && now >= t->relay->ended_at + patience;
     switch (l->step) {
     case RUNNING:
@@ -142,9 +168,7 @@ static void mind_stop(struct launch *l)
             begin_stop(l, "the job's time is over");
         } else if (hangs) {
             terminate(l);
-        } else if (is_silent(l, now) || is_deserted(l, now)) {
-            t->deserted = l->family < now;
-            t->silent = !t->deserted;
+        } else if (is_over(l, now)) {
             terminate(l);
         }
         break;
@@ -175,7 +199,7 @@ static void await(const struct launch *l, const sigset_t *mask)
                                       : l->t->deadline;
     double left = until - clock_monotonic();
     bool blind = l->child->pidfd < 0; /* then the end is polled for */
-    bool looks = l->t->several || l->t->parent;
+    bool looks = l->t->several || l->t->parent || (!r->started && isfinite(l->t->start));
     double most = blind ? 0.05 : looks ? 0.5 * own_sleep : 3600;
     left = left < 0 ? 0 : left > most ? most : left;
     struct timespec t = {.tv_sec = (time_t)left,
@@ -229,8 +253,9 @@ int tend_launch(struct tend *t,
                 struct gm_error *err)
 {
     double now = clock_monotonic();
-    struct launch l = {.t = t, .child = child, .looked = now, .family = now};
-    int rc = child_start(line, child, err);
+    struct launch l = {
+        .t = t, .child = child, .looked = now, .family = now, .began = now};
+    int rc = child_start(line, t->env, child, err);
     if (rc == 0)
         loop(&l);
     return rc;

@@ -8,8 +8,11 @@
 
 struct tend {
     struct relay *relay;
+    const char *const
+        *env;        /* beyond the line's, "NAME=value", NULL at the end; or NULL */
     double deadline; /* clock_monotonic: from then on the ranks drain; INFINITY: never */
     double grace;    /* s that they have for it */
+    double start;    /* s that the ranks have to come up; INFINITY: no limit */
     bool several;    /* hosts: one that is lost can leave rank 0 silent for ever */
     bool parent;     /* all ranks are the launcher's children */
     void *ctx;
@@ -19,6 +22,7 @@ struct tend {
     const char *why; /* what stopped it, or NULL */
     bool silent;     /* rank 0 was not heard of any more */
     bool deserted;   /* all ranks had gone, and the launcher stayed */
+    bool stuck;      /* they did not come up */
 };
 
 /* Runs the line. *child: the launcher, gone; yours to close. < 0: it was not started. */

@@ -18,10 +18,12 @@ CORES=$(nproc)
 
 # What a test environment may leave behind and a launch would listen to.
 unset "${!SLURM_@}" "${!OMPI_@}" "${!PMIX_@}" "${!GRIDMILL_LAUNCH@}"
-# For mpirun called here directly; gridmill decides this for itself.
-MPIRUN=(env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe)
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/gridmill-test.XXXXXX")
+# For mpirun called here directly; gridmill decides this for itself. Its sockets stand in a folder of
+# the test's own: mpiruns that end remove a shared one while others begin.
+MPIRUN=(env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    "OMPI_MCA_orte_tmpdir_base=$work.mpi" mpirun --oversubscribe)
 at_end=()
 _end()
 {
@@ -29,7 +31,7 @@ _end()
     for what in "${at_end[@]}"; do
         $what
     done
-    rm -rf "$work"
+    rm -rf "$work" "$work.mpi"
     exit "$rc"
 }
 trap _end EXIT
