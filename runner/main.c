@@ -7,6 +7,7 @@
 #include "engine/summary.h"
 #include "options.h"
 #include "probe.h"
+#include "result/checkpoint.h"
 #include "selftest.h"
 #include "session.h"
 #include "siblings.h"
@@ -58,10 +59,12 @@ static int refuse(struct rank *r, const struct tell *tell, const struct gm_error
     return ENGINE_USAGE;
 }
 
-static bool nothing_committed(const struct session_end *end)
+/* No task is over, and none was saved: nobody could want the folder. */
+static bool nothing_kept(const struct plan *plan, const struct session_end *end)
 {
     const struct farm_counts *c = &end->counts;
-    return !end->complete && c->done + c->failed + c->skipped == 0;
+    return !end->complete && c->done + c->failed + c->skipped == 0 &&
+           (plan == NULL || !checkpoint_any(plan->folder));
 }
 
 /* What the records say, under a foreign launcher: the summary, or how to read what is
@@ -74,7 +77,7 @@ static enum engine_exit conclude(const struct plan *plan,
     AUTO(summary) summary = NULL;
     struct gm_error err = {0};
     AUTO_STR text = {0};
-    if (nothing_committed(end)) {
+    if (nothing_kept(plan, end)) {
         tell_ended(tell,
                    "incomplete",
                    ENGINE_INCOMPLETE,
@@ -200,7 +203,7 @@ run(const struct rank *r, const struct options *o, struct tell *tell, bool *ret_
         return;
     if (session != NULL)
         session_free(session);
-    if (nothing_committed(&end))
+    if (nothing_kept(p.plan, &end))
         planning_drop(&p);
     else
         planning_free(&p);

@@ -170,7 +170,7 @@ static int take_seals(struct loading *l, struct gm_error *err)
     if (r == NULL)
         return 0;
     if (r->nbytes != n * sizeof(*l->seals))
-        return gm_fail(err, -EINVAL, "is damaged: its list of files is no list");
+        return gm_fail(err, -EINVAL, "the file is damaged: its list of files is no list");
     l->seals = r->data;
     l->others = xcalloc(n, sizeof(*l->others));
     l->bytes = xcalloc(n, sizeof(*l->bytes));

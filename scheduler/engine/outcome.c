@@ -3,6 +3,7 @@
 #include "outcome.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "result/checkpoint.h"
 #include "result/losses.h"
 
 static struct summary *load_packed(const struct plan *plan, struct gm_error *err)
@@ -179,7 +180,8 @@ void outcome_read(const struct plan *plan,
     ret->killed = was_killed(relay, child);
     (void)snprintf(ret->cause, sizeof(ret->cause), "%s", str_text(&what));
     ret->empty = ret->summary == NULL && unread.code == -ENOENT;
-    if (ret->summary != NULL && !ret->packed && summary_committed(ret->summary) == 0) {
+    if (ret->summary != NULL && !ret->packed && summary_committed(ret->summary) == 0 &&
+        !checkpoint_any(plan->folder)) {
         summary_free(ret->summary);
         ret->summary = NULL;
         ret->empty = true;

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "crc.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sodium.h>
@@ -245,10 +246,10 @@ static int check_whole(const char *bytes, size_t len, struct gm_error *err)
     struct file_tail tail;
     if (len < sizeof(struct file_head) + sizeof(tail) || len % 8 != 0 ||
         memcmp(bytes, MAGIC, sizeof(MAGIC)) != 0)
-        return gm_fail(err, -EINVAL, "is no checkpoint, or only a part of one");
+        return gm_fail(err, -EINVAL, "the file is no checkpoint, or only a part of one");
     memcpy(&tail, bytes + len - sizeof(tail), sizeof(tail));
     if (tail.nbytes != len || tail.crc != crc_extend(0, bytes, len - sizeof(tail.crc)))
-        return gm_fail(err, -EINVAL, "is damaged: its checksum does not match");
+        return gm_fail(err, -EINVAL, "the file is damaged: its checksum does not match");
     return 0;
 }
 
@@ -260,10 +261,11 @@ static int check_head(const struct file_head *d,
                  d->rank != want->rank || (want->rank > 0 && d->set != want->set) ||
                  d->n_ranks == 0 || d->rank >= d->n_ranks;
     if (other)
-        return gm_fail(err, -EINVAL, "is of another task or save");
+        return gm_fail(err, -EINVAL, "the file is of another task or save");
     if (memcmp(d->digest, want->digest, sizeof(d->digest)) != 0)
-        return gm_fail(
-            err, -EINVAL, "was written for other parameters or by another build");
+        return gm_fail(err,
+                       -EINVAL,
+                       "the file was written for other parameters or by another build");
     return 0;
 }
 
@@ -315,7 +317,7 @@ int checkpoint_parse(const void *bytes,
     first += sizeof(d);
     int n = take_records(first, end, NULL);
     if (n < 0)
-        return gm_fail(err, n, "is damaged: its records do not fit into it");
+        return gm_fail(err, n, "the file is damaged: its records do not fit into it");
     struct checkpoint c = {.n = (unsigned)n,
                            .records = xcalloc((size_t)n + 1, sizeof(*c.records)),
                            .head = {.stage = d.stage,
@@ -349,6 +351,20 @@ checkpoint_find(const struct checkpoint *c, uint32_t kind, uint32_t index)
             return &c->records[i];
     }
     return NULL;
+}
+
+bool checkpoint_any(const char *folder)
+{
+    AUTO_STR path = {0};
+    const struct dirent *entry;
+    bool found = false;
+    str_printf(&path, "%s/checkpoints", folder);
+    DIR *dir = opendir(path.text);
+    while (!found && dir != NULL && (entry = readdir(dir)) != NULL)
+        found = strchr(entry->d_name, '.') == NULL; /* "0-17" */
+    if (dir != NULL)
+        (void)closedir(dir);
+    return found;
 }
 
 void checkpoint_remove(const char *folder, const struct checkpoint_head *which)

@@ -83,6 +83,9 @@ void checkpoint_clear(struct checkpoint *c);
 const struct result_record *
 checkpoint_find(const struct checkpoint *c, uint32_t kind, uint32_t index);
 
+/* Something is there that a task may go on from. */
+bool checkpoint_any(const char *folder);
+
 /* removing: what is not there is gone already */
 
 void checkpoint_remove(const char *folder, const struct checkpoint_head *which);
