@@ -32,8 +32,8 @@ extern const struct command *const commands[];
 const struct command *command_find(const char *name); /* NULL: no such */
 const char *command_nearest(const char *name);        /* NULL: none is near */
 
-extern const struct command cmd_run, cmd_resume, cmd_plan, cmd_check, cmd_init, cmd_topo,
-    cmd_kernels, cmd_result, cmd_doctor, cmd_version, cmd_help;
+extern const struct command cmd_run, cmd_resume, cmd_watch, cmd_plan, cmd_check, cmd_init,
+    cmd_topo, cmd_kernels, cmd_result, cmd_doctor, cmd_version, cmd_help;
 
 #define N_OF(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
 

@@ -4,6 +4,7 @@
 
 const struct command *const commands[] = {&cmd_run,
                                           &cmd_resume,
+                                          &cmd_watch,
                                           &cmd_plan,
                                           &cmd_check,
                                           &cmd_init,

@@ -31,6 +31,14 @@ void terminal_read(struct terminal *ret)
     ret->colour_err = ret->err && may_colour();
 }
 
+void terminal_size(int *ret_width, int *ret_height)
+{
+    struct winsize size = {0};
+    bool sized = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+    *ret_width = sized && size.ws_col > 0 ? size.ws_col : 80;
+    *ret_height = sized && size.ws_row > 0 ? size.ws_row : 24;
+}
+
 static void put(int fd, const char *text)
 {
     size_t len = strlen(text);

@@ -12,6 +12,8 @@ struct terminal {
 };
 
 void terminal_read(struct terminal *ret);
+/* Columns and lines of the one on standard output; 80 and 24 when unknown. */
+void terminal_size(int *ret_width, int *ret_height);
 /* Writes to standard output; a reader that went away is no error. */
 void terminal_print(const char *text);
 /* Writes to standard error, in one piece. */
