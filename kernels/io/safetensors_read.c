@@ -3,6 +3,7 @@
  * other and the file: sorted by offset they must tile the data exactly. */
 #include "safetensors.h"
 
+#include "base/strmap.h"
 #include "json_scan.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,31 +11,12 @@
 
 #define HEADER_MAX ((uint64_t)100 << 20) /* the format's own limit */
 
-static const struct {
-    const char *word;
-    uint32_t dtype;
-    unsigned bytes;
-} dtypes[] = {{"F32", GM_F32, 4},
-              {"F64", GM_F64, 8},
-              {"I64", GM_I64, 8},
-              {"I32", GM_I32, 4},
-              {"U8", GM_U8, 1},
-              {"F16", 0, 2},
-              {"BF16", 0, 2},
-              {"I8", 0, 1},
-              {"I16", 0, 2},
-              {"U16", 0, 2},
-              {"U32", 0, 4},
-              {"U64", 0, 8},
-              {"BOOL", 0, 1},
-              {"F8_E4M3", 0, 1},
-              {"F8_E5M2", 0, 1}};
-
 struct entry {
     struct safetensors_tensor tensor;
     uint64_t begin, end;
     bool has_dtype, has_shape, has_offsets;
-    unsigned element;
+    unsigned bits; /* of one element */
+    size_t at;     /* its number in the header */
 };
 
 struct reader {
@@ -45,6 +27,8 @@ struct reader {
     size_t n_entries, room;
     struct safetensors_meta *meta;
     size_t n_meta, meta_room;
+    bool has_meta;
+    size_t meta_at;
 };
 
 static int bad_json(const struct reader *r, struct gm_error *err)
@@ -71,15 +55,27 @@ static void *grown(struct arena *a, void *items, size_t n, size_t *room, size_t 
 static int read_metadata(struct reader *r, struct gm_error *err)
 {
     struct json_scan *s = &r->scan;
+    if (r->has_meta)
+        return gm_fail(err, -EINVAL, "%s: __metadata__ is there twice", r->origin);
     if (!json_scan_take(s, '{'))
         return bad_json(r, err);
+    r->has_meta = true;
+    r->meta_at = r->n_entries;
     if (json_scan_take(s, '}'))
         return 0;
+    AUTO(strmap) keys = strmap_make();
     do {
         struct safetensors_meta m;
+        size_t at = r->n_meta;
         if (!json_scan_string(s, r->arena, &m.key) || !json_scan_take(s, ':') ||
             !json_scan_string(s, r->arena, &m.value))
             return bad_json(r, err);
+        if (!strmap_add(keys, m.key, &at))
+            return gm_fail(err,
+                           -EINVAL,
+                           "%s: the key '%.32s' of __metadata__ is there twice",
+                           r->origin,
+                           m.key);
         r->meta = grown(r->arena, r->meta, r->n_meta, &r->meta_room, sizeof(m));
         r->meta[r->n_meta++] = m;
     } while (json_scan_take(s, ','));
@@ -113,14 +109,11 @@ static int read_dtype(struct reader *r, struct entry *e, struct gm_error *err)
     const char *word;
     if (!json_scan_string(&r->scan, r->arena, &word))
         return bad_json(r, err);
-    for (size_t i = 0; i < sizeof(dtypes) / sizeof(dtypes[0]); i++) {
-        if (strcmp(dtypes[i].word, word) == 0) {
-            e->tensor.dtype = dtypes[i].dtype;
-            e->element = dtypes[i].bytes;
-            e->has_dtype = true;
-            return 0;
-        }
-    }
+    e->bits = safetensors_bits(word, &e->tensor.dtype);
+    e->tensor.word = word;
+    e->has_dtype = true;
+    if (e->bits > 0)
+        return 0;
     return gm_fail(err,
                    -EINVAL,
                    "%s: tensor '%s' has element type '%.16s', which is not known",
@@ -176,11 +169,11 @@ check_entry(const struct reader *r, struct entry *e, uint64_t data, struct gm_er
                        e->begin,
                        e->end,
                        data);
-    uint64_t bytes = e->element;
+    uint64_t bits = e->bits;
     bool fits = true;
     for (uint32_t d = 0; d < e->tensor.ndim; d++)
-        fits = fits && !__builtin_mul_overflow(bytes, e->tensor.dims[d], &bytes);
-    if (!fits || bytes != e->end - e->begin)
+        fits = fits && !__builtin_mul_overflow(bits, e->tensor.dims[d], &bits);
+    if (!fits || bits % 8 != 0 || bits / 8 != e->end - e->begin)
         return gm_fail(err,
                        -EINVAL,
                        "%s: tensor '%s' has %" PRIu64
@@ -211,6 +204,7 @@ read_tensor(struct reader *r, const char *name, uint64_t data, struct gm_error *
     if (rc != 0)
         return rc;
     r->entries = grown(r->arena, r->entries, r->n_entries, &r->room, sizeof(e));
+    e.at = r->n_entries;
     r->entries[r->n_entries++] = e;
     return 0;
 }
@@ -241,7 +235,9 @@ static int by_place(const void *a, const void *b)
     const struct entry *x = a, *y = b;
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
-    return x->end < y->end ? -1 : x->end > y->end;
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    return x->at < y->at ? -1 : 1;
 }
 
 static int by_name(const void *a, const void *b)
@@ -335,10 +331,17 @@ int safetensors_parse(const char *origin,
     if (rc != 0)
         return rc;
     struct safetensors *st = arena_alloc(a, 1, sizeof(*st));
-    *st = (struct safetensors){
-        .n_tensors = r.n_entries, .meta = r.meta, .n_meta = r.n_meta};
+    size_t *order = arena_alloc(a, r.n_entries, sizeof(*order));
+    *st = (struct safetensors){.n_tensors = r.n_entries,
+                               .meta = r.meta,
+                               .n_meta = r.n_meta,
+                               .order = order,
+                               .has_meta = r.has_meta,
+                               .meta_at = r.meta_at,
+                               .header = (size_t)header};
     st->tensors = arena_alloc(a, r.n_entries, sizeof(*st->tensors));
     for (size_t i = 0; i < r.n_entries; i++) {
+        order[r.entries[i].at] = i;
         st->tensors[i] = r.entries[i].tensor;
         st->tensors[i].data = data + r.entries[i].begin;
         st->tensors[i].nbytes = (size_t)(r.entries[i].end - r.entries[i].begin);

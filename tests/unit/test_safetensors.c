@@ -115,7 +115,16 @@ Test(safetensors, each_lie_of_a_header_is_called_by_its_name)
         {"{} x", 0, "not the JSON it should be"},
         {"[]", 0, "not the JSON it should be"},
         {"", 0, "not the JSON it should be"},
-        {"{\"__metadata__\":{\"a\":1}}", 0, "not the JSON it should be"}};
+        {"{\"__metadata__\":{\"a\":1}}", 0, "not the JSON it should be"},
+        {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, "__metadata__ is there twice"},
+        {"{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 0, "'k' of __metadata__"},
+        {"{\"a\":{\"dtype\":\"F4\",\"shape\":[4],\"data_offsets\":[0,2]}}", 2, NULL},
+        {"{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}",
+         2,
+         "not what its shape says"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[1,9]}}",
+         9,
+         "begins at byte 1"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct gm_error err = {0};
         int rc = parse(cases[i].header, cases[i].data, &err);
@@ -144,7 +153,73 @@ Test(safetensors, a_header_length_past_the_end_is_refused)
     }
 }
 
-Test(safetensors, a_file_of_another_program_is_read)
+/* What is read from header and data is written as the same bytes. */
+static void same_bytes(const char *header, size_t data)
+{
+    size_t len = strlen(header), again_len = 0;
+    unsigned char *bytes = calloc(1, 8 + len + data), *again = NULL;
+    struct safetensors *st = NULL;
+    struct gm_error err = {0};
+    bytes[0] = (unsigned char)len;
+    bytes[1] = (unsigned char)(len >> 8);
+    memcpy(bytes + 8, header, len);
+    for (size_t i = 0; i < data; i++)
+        bytes[8 + len + i] = (unsigned char)(i * 37 + 1);
+    cr_assert_eq(safetensors_parse("m", bytes, 8 + len + data, &st, &err),
+                 0,
+                 "%s: %s",
+                 header,
+                 err.text);
+    cr_assert_eq(safetensors_rewrite(st, &again, &again_len, &err), 0);
+    cr_assert_eq(again_len, 8 + len + data, "%s", header);
+    cr_expect_arr_eq(again, bytes, again_len, "%s", header);
+    safetensors_free(st);
+    free(again);
+    free(bytes);
+}
+
+#define OF(name, dtype, shape, from, to)                                                 \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" from  \
+    "," to "]}"
+
+Test(safetensors, any_compact_header_is_written_back_as_it_stood)
+{
+    same_bytes("{}", 0);
+    same_bytes("{}      ", 0);
+    same_bytes("{\"__metadata__\":{}}", 0);
+    same_bytes("{\"__metadata__\":{\"z\":\"1\",\"format\":\"pt\"}," OF(
+                   "a", "BF16", "[3]", "0", "6") "}   ",
+               6);
+    /* named in another order than they lie, metadata behind, nothing padded */
+    same_bytes(
+        "{" OF("b", "F16", "[1,2]", "6", "10") "," OF("a", "U16", "[3]", "0", "6") //
+        ",\"__metadata__\":{\"k\":\"v\"}," OF("e", "I8", "[0]", "6", "6") "}",
+        10);
+    same_bytes("{" OF("\\u0001\\b\\f\\n\\r\\t\\\"\\\\\xc2\x85\xe2\x80\xa8\x7f",
+                      "BOOL",
+                      "[]",
+                      "0",
+                      "1") "}",
+               1);
+    static const char *const types[] = {
+        "F32",     "F64",     "I64",     "I32",     "U8",  "BF16",   "F16",
+        "BOOL",    "I8",      "I16",     "U16",     "U32", "U64",    "C64",
+        "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F4",  "F6_E3M2"};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        uint32_t dtype;
+        char header[128];
+        unsigned bytes = safetensors_bits(types[i], &dtype);
+        (void)snprintf(header,
+                       sizeof(header),
+                       "{" OF("t", "%s", "[2,4]", "0", "%u") "}",
+                       types[i],
+                       bytes);
+        cr_assert_gt(bytes, 0, "%s", types[i]);
+        same_bytes(header, bytes);
+    }
+}
+
+Test(safetensors, a_file_of_another_program_is_read_and_written_back_byte_equal)
 {
     const char *root = getenv("GRIDMILL_TEST_DATA");
     if (root == NULL)
@@ -160,6 +235,12 @@ Test(safetensors, a_file_of_another_program_is_read)
     const struct safetensors_tensor *t = safetensors_find(st, "conv1.weight");
     cr_expect_gt(st->n_tensors, 3);
     cr_expect(t != NULL && t->dtype == GM_F32 && t->ndim == 4);
+    unsigned char *again = NULL;
+    size_t again_len = 0;
+    cr_assert_eq(safetensors_rewrite(st, &again, &again_len, &err), 0, "%s", err.text);
+    cr_assert_eq(again_len, len);
+    cr_expect_arr_eq(again, bytes, len);
+    free(again);
     safetensors_free(st);
     free(bytes);
 }
