@@ -389,6 +389,22 @@ estimate(const struct farm *f, unsigned i, uint64_t rest, struct farm_counts *c)
     c->left = (c->left < 0 ? 0 : c->left) + mean * (double)rest / (double)at_once;
 }
 
+static void tell_ranks(const struct farm *f, char *cells)
+{
+    unsigned n = f->n_ranks < FARM_CELLS ? f->n_ranks : FARM_CELLS;
+    for (unsigned i = 0; i < n; i++) {
+        unsigned first = (unsigned)((uint64_t)f->n_ranks * i / n);
+        unsigned end = (unsigned)((uint64_t)f->n_ranks * (i + 1) / n);
+        unsigned living = 0, busy = 0;
+        for (unsigned r = first; r < end; r++) {
+            living += !f->ranks[r].lost;
+            busy += !f->ranks[r].lost && !f->ranks[r].idle;
+        }
+        cells[i] = living == 0 ? 'x' : (char)('0' + 9 * busy / living);
+    }
+    cells[n] = '\0';
+}
+
 void farm_count(const struct farm *f, struct farm_counts *ret)
 {
     struct farm_counts c = {
@@ -408,6 +424,7 @@ void farm_count(const struct farm *f, struct farm_counts *ret)
         if (c.stage < 0 && !backlog_over(f->backlog, i))
             c.stage = (int)i;
     }
+    tell_ranks(f, c.ranks);
     *ret = c;
 }
 

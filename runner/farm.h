@@ -49,6 +49,7 @@ struct farm_assign {
     uint32_t attempt; /* attempts that these tasks had before */
     int32_t priority; /* LOT */
     uint32_t most;    /* LOT: tasks in one claim at most; 0: no limit */
+    uint32_t alone;   /* LOT: 1: nothing else beside it on its rank */
     uint32_t epoch;   /* GROUP: a number of its own for each */
     uint32_t n_members;
     uint32_t *members; /* world ranks, ascending; borrowed until the next farm_next */
@@ -64,6 +65,8 @@ struct farm_verdict {
     uint32_t rank; /* the lost one; UINT32_MAX: none */
 };
 
+enum { FARM_CELLS = 32 };
+
 struct farm_counts {
     uint64_t done, failed, skipped, running, total;
     int stage;     /* the first that is not over, or -1 */
@@ -72,6 +75,9 @@ struct farm_counts {
     uint64_t before; /* of them over when this launch began */
     unsigned lost;   /* ranks */
     bool late;       /* some stage was closed (farm_close) */
+    /* What ranks do, a letter each, or each for as many as it takes: how many of them are
+     * not idle, '0' (none) to '9' (all); 'x': all are lost. */
+    char ranks[FARM_CELLS + 1];
 };
 
 struct farm_seat { /* a rank */

@@ -117,6 +117,7 @@ void tell_progress(struct tell *t, const struct farm_counts *c)
         begin(&j, "progress");
         put_counts(&j, t);
         json_put_string(&j, "stage", stage);
+        json_put_string(&j, "ranks", c->ranks);
         finish(&j);
         return;
     }

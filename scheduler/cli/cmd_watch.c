@@ -8,6 +8,7 @@
 #include "spec/units.h"
 #include "watch_draw.h"
 #include <signal.h>
+#include <unistd.h>
 
 static const double interval_s = 2, interval_least_s = 0.1, nap_s = 0.1;
 
@@ -35,8 +36,8 @@ struct watch {
     const char *file;
     struct follow *follow;
     struct pace pace;
-    bool live;   /* redraws in place */
-    int n_drawn; /* lines of the frame that stands there */
+    bool live;        /* redraws in place */
+    struct str frame; /* that stands there */
     enum follow_state state;
     uint64_t version;
     bool told;
@@ -53,7 +54,7 @@ static struct watch_view view_of(struct watch *w)
                            .now = clock_unix(),
                            .utf8 = t->utf8,
                            .colour = t->colour_out};
-    terminal_size(&v.width, &v.height);
+    terminal_size(STDOUT_FILENO, &v.width, &v.height);
     if (!w->live)
         v.height = 0;
     if (!t->out)
@@ -61,24 +62,14 @@ static struct watch_view view_of(struct watch *w)
     return v;
 }
 
-static int count_lines(const char *text)
-{
-    int n = 0;
-    for (; *text != '\0'; text++)
-        n += *text == '\n';
-    return n;
-}
-
-/* Over the frame that stands there; each line is wiped behind its end. */
-static void redraw(struct watch *w, const char *frame)
+/* Over the frame that stands there, whose lines a narrower window has wrapped; each line
+ * is wiped behind its end. */
+static void redraw(struct watch *w, const char *frame, int width)
 {
     AUTO_STR out = {0};
-    if (resized != 0) { /* lines may have been wrapped: nobody knows where they are */
-        resized = 0;
-        str_add(&out, w->n_drawn > 0 ? "\033[H\033[2J" : "");
-    } else if (w->n_drawn > 0) {
-        str_printf(&out, "\033[%dA\r", w->n_drawn);
-    }
+    int up = terminal_rows(str_text(&w->frame), width);
+    if (up > 0)
+        str_printf(&out, "\033[%dA\r", up);
     for (const char *p = frame; *p != '\0';) {
         size_t n = strcspn(p, "\n");
         str_add_n(&out, p, n);
@@ -87,7 +78,8 @@ static void redraw(struct watch *w, const char *frame)
     }
     str_add(&out, "\033[J");
     terminal_print(out.text);
-    w->n_drawn = count_lines(frame);
+    str_clear(&w->frame);
+    str_add(&w->frame, frame);
 }
 
 /* Has anything but the time changed since it was told? */
@@ -108,7 +100,7 @@ static void tell(struct watch *w)
     bool news = is_news(w, &v);
     if (w->live) {
         watch_draw(&v, &out);
-        redraw(w, str_text(&out));
+        redraw(w, str_text(&out), v.width);
         return;
     }
     if (!news)
@@ -130,8 +122,10 @@ static void wait_for_turn(struct watch *w, double interval)
     double due = clock_monotonic() + interval, left;
     while (ended_by == 0 && (left = due - clock_monotonic()) > 0 &&
            !follow_moved(w->follow)) {
-        if (w->live && resized != 0)
+        if (w->live && resized != 0) {
+            resized = 0;
             tell(w);
+        }
         clock_sleep(left < nap_s ? left : nap_s);
     }
 }
@@ -205,6 +199,7 @@ static int run(const struct cli *cli)
     int code = watch(&w, interval);
     follow_close(w.follow);
     pace_free(&w.pace);
+    str_free(&w.frame);
     if (ended_by != 0) { /* as if it had never been caught */
         (void)signal((int)ended_by, SIG_DFL);
         (void)raise((int)ended_by);

@@ -127,6 +127,7 @@ int live_run(const struct live *l, const struct jobspec *spec, char **ret_json)
     int code = engine_run(spec, l->machine, &opt, &events, &err);
     code = finish(&r, code, &err);
     *ret_json = r.json;
+    progress_free(&r.progress);
     str_free(&r.text);
     return code;
 }

@@ -65,6 +65,28 @@ void meter_share(double part, bool utf8, int cells, struct str *out)
         str_add(out, i < full ? (utf8 ? "\u2588" : "#") : (utf8 ? "\u2591" : "."));
 }
 
+void meter_cells(
+    const double *shares, unsigned n, bool utf8, unsigned cells, struct str *out)
+{
+    static const char *const high[] = {
+        "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588"};
+    static const char *const plain[] = {".", ":", "+", "#"};
+    cells = cells < n ? cells : n;
+    for (unsigned i = 0; i < cells; i++) {
+        unsigned first = n * i / cells, end = n * (i + 1) / cells, living = 0;
+        double sum = 0;
+        for (unsigned k = first; k < end; k++) {
+            living += shares[k] >= 0;
+            sum += shares[k] >= 0 ? shares[k] : 0;
+        }
+        double part = living > 0 ? sum / living : 0;
+        if (living == 0)
+            str_add(out, utf8 ? "\u00d7" : "x");
+        else
+            str_add(out, utf8 ? high[lround(part * 7)] : plain[lround(part * 3)]);
+    }
+}
+
 int meter_columns(const char *text)
 {
     int n = 0;

@@ -18,6 +18,9 @@ uint64_t meter_over(const struct meter *m);
 /* "12 of 22 tasks, 1 failed, 1 rank lost, 8.3/s, 2 s left, train"; comma: ", " */
 void meter_numbers(const struct meter *m, const char *comma, struct str *out);
 void meter_bar(const struct meter *m, bool utf8, int cells, struct str *out);
+/* What each of n is at, a cell each (or for several): shares of 1, < 0: lost. */
+void meter_cells(
+    const double *shares, unsigned n, bool utf8, unsigned cells, struct str *out);
 /* A bar that says how much of its time somebody was busy: `part` of 1. */
 void meter_share(double part, bool utf8, int cells, struct str *out);
 /* "8.3/s", "120/s" */

@@ -1,5 +1,6 @@
 /* See terminal.h. */
 #include "terminal.h"
+#include "meter.h"
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -31,12 +32,26 @@ void terminal_read(struct terminal *ret)
     ret->colour_err = ret->err && may_colour();
 }
 
-void terminal_size(int *ret_width, int *ret_height)
+void terminal_size(int fd, int *ret_width, int *ret_height)
 {
     struct winsize size = {0};
-    bool sized = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+    bool sized = ioctl(fd, TIOCGWINSZ, &size) == 0;
     *ret_width = sized && size.ws_col > 0 ? size.ws_col : 80;
     *ret_height = sized && size.ws_row > 0 ? size.ws_row : 24;
+}
+
+int terminal_rows(const char *text, int width)
+{
+    int rows = 0;
+    while (*text != '\0') {
+        AUTO_STR line = {0};
+        size_t n = strcspn(text, "\n");
+        str_add_n(&line, text, n);
+        int columns = meter_columns(str_text(&line));
+        rows += columns > width ? (columns + width - 1) / width : 1;
+        text += n + (text[n] == '\n');
+    }
+    return rows;
 }
 
 static void put(int fd, const char *text)

@@ -12,8 +12,10 @@ struct terminal {
 };
 
 void terminal_read(struct terminal *ret);
-/* Columns and lines of the one on standard output; 80 and 24 when unknown. */
-void terminal_size(int *ret_width, int *ret_height);
+/* Columns and lines now, of the one on this descriptor; 80 and 24 when unknown. */
+void terminal_size(int fd, int *ret_width, int *ret_height);
+/* Rows that text takes where lines that are too long are wrapped: to go back over it. */
+int terminal_rows(const char *text, int width);
 /* Writes to standard output; a reader that went away is no error. */
 void terminal_print(const char *text);
 /* Writes to standard error, in one piece. */

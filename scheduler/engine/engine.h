@@ -51,6 +51,9 @@ struct engine_event {
     uint64_t lost;   /* ranks of this launch */
     const char
         *stage; /* STAGE_OVER: its name; PROGRESS: the first unfinished one; or NULL */
+    /* What ranks do, a letter each, or each for several: '0' (idle) to '9' (all of them
+     * run tasks), 'x' (lost); "" or NULL: not said. */
+    const char *ranks;
     double elapsed; /* s since STARTED */
     double left;    /* s, an estimate; < 0: not known yet */
     bool at_least;  /* more comes on top: a stage of which no task is over yet */

@@ -34,6 +34,7 @@ void relay_tell(const struct relay *r, struct engine_event *e)
     e->elapsed = w->elapsed;
     e->left = r->started ? w->left : -1;
     e->at_least = w->at_least;
+    e->ranks = w->ranks;
     if (e->stage == NULL && w->stage[0] != '\0')
         e->stage = w->stage;
     r->events->event(r->events->ctx, e);

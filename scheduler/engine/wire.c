@@ -81,6 +81,7 @@ static void read_event(const struct doc_node *map, struct wire *w)
                        .at_least = truth(map, "at_least"),
                        .code = (int)number(map, "code")};
     text(map, "stage", w->stage, sizeof(w->stage));
+    text(map, "ranks", w->ranks, sizeof(w->ranks));
     text(map, "outcome", w->outcome, sizeof(w->outcome));
     text(map, "text", w->text, sizeof(w->text));
     read_phases(map, w);

@@ -31,6 +31,7 @@ struct wire {
     uint64_t before; /* of the tasks, over when the launch began */
     uint64_t lost;   /* ranks */
     char stage[256]; /* "": not said */
+    char ranks[64];  /* as struct engine_event has them; "": not said */
     double elapsed;
     double left; /* < 0: not known */
     bool at_least;

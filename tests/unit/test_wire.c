@@ -13,7 +13,7 @@ Test(wire, an_event_gives_all_its_numbers)
     struct wire w =
         parse("{\"gridmill\":\"progress\",\"done\":3,\"failed\":1,\"skipped\":2,"
               "\"running\":4,\"total\":18446744073709551615,\"elapsed\":1.5,"
-              "\"left\":2,\"at_least\":true,\"stage\":\"train\"}");
+              "\"left\":2,\"at_least\":true,\"stage\":\"train\",\"ranks\":\"90x\"}");
     cr_expect_eq(w.kind, WIRE_PROGRESS);
     cr_expect_eq(w.done, 3);
     cr_expect_eq(w.failed, 1);
@@ -24,6 +24,7 @@ Test(wire, an_event_gives_all_its_numbers)
     cr_expect_eq(w.left, 2);
     cr_expect(w.at_least);
     cr_expect_str_eq(w.stage, "train");
+    cr_expect_str_eq(w.ranks, "90x");
 }
 
 Test(wire, unknown_time_left_and_stage_are_told_from_zero)
