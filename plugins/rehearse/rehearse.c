@@ -12,6 +12,20 @@
 
 #define LEVELS 64
 
+struct part {
+    uint32_t rank, number;
+    void *data;
+    size_t nbytes;
+};
+
+struct rehearse_state {
+    uint32_t n_ranks;
+    unsigned n, n_outputs;
+    struct part *parts;
+    struct rehearse_output *outputs;
+    pthread_mutex_t lock;
+};
+
 struct group {
     const struct rehearse_task *task;
     struct gm_params params;
@@ -243,6 +257,95 @@ static int append(const struct gm_sink *sink,
     return 0;
 }
 
+static int put_part(const struct gm_saver *saver,
+                    unsigned part,
+                    const void *data,
+                    size_t nbytes,
+                    struct gm_error *err)
+{
+    (void)err;
+    const struct rank *r = saver->impl;
+    struct rehearse_state *s = *r->group->task->save;
+    struct part p = {.rank = r->comm.rank, .number = part, .nbytes = nbytes};
+    p.data = xcalloc(1, nbytes + 1);
+    memcpy(p.data, data, nbytes);
+    (void)pthread_mutex_lock(&s->lock);
+    s->parts = xrealloc(s->parts, s->n + 1, sizeof(*s->parts));
+    s->parts[s->n++] = p;
+    (void)pthread_mutex_unlock(&s->lock);
+    return 0;
+}
+
+static int get_part(const struct gm_loader *loader,
+                    uint32_t rank,
+                    unsigned part,
+                    const void **ret,
+                    size_t *ret_nbytes,
+                    struct gm_error *err)
+{
+    const struct rehearse_state *s = loader->impl;
+    for (unsigned i = 0; i < s->n; i++) {
+        if (s->parts[i].rank == rank && s->parts[i].number == part) {
+            *ret = s->parts[i].data;
+            *ret_nbytes = s->parts[i].nbytes;
+            return 0;
+        }
+    }
+    return gm_fail(err, -ENOENT, "rank %u put no part %u", rank, part);
+}
+
+static struct rehearse_output *copy_outputs(const struct rehearse_output *from,
+                                            unsigned n)
+{
+    struct rehearse_output *to = xcalloc(n, sizeof(*to));
+    for (unsigned i = 0; i < n; i++) {
+        to[i] = from[i];
+        if (from[i].data == NULL)
+            continue;
+        to[i].data = xcalloc(1, from[i].nbytes + 1);
+        memcpy(to[i].data, from[i].data, from[i].nbytes);
+    }
+    return to;
+}
+
+static struct rehearse_state *make_state(uint32_t n_ranks)
+{
+    struct rehearse_state *s = xcalloc(1, sizeof(*s));
+    s->n_ranks = n_ranks;
+    (void)pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+void rehearse_state_free(struct rehearse_state *s)
+{
+    if (s == NULL)
+        return;
+    for (unsigned i = 0; i < s->n; i++)
+        free(s->parts[i].data);
+    for (unsigned i = 0; i < s->n_outputs; i++)
+        free(s->outputs[i].data);
+    free(s->outputs);
+    free(s->parts);
+    (void)pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+static int save_all(struct rank *r, void *self, struct gm_error *err)
+{
+    const struct gm_saver saver = {.size = sizeof(saver), .impl = r, .put = put_part};
+    int rc = r->group->task->kernel->save(self, &saver, err);
+    return rc < 0 ? rc : gm_fail(err, -ECANCELED, "saved");
+}
+
+static int load_all(const struct rehearse_task *t, void *self, struct gm_error *err)
+{
+    const struct gm_loader loader = {.size = sizeof(loader),
+                                     .n_ranks = t->load->n_ranks,
+                                     .impl = (void *)t->load,
+                                     .get = get_part};
+    return t->kernel->load(self, &loader, err);
+}
+
 /* "[1, 2.5]" or "1" as numbers; how many, or -1. */
 static int numbers(const char *text, struct arena *a, double **ret)
 {
@@ -338,9 +441,11 @@ static int run_task(struct rank *r, void *self, struct gm_error *err)
     int rc = t->kernel->begin(self, &task, &sink, err);
     if (rc != 0)
         return rc;
-    do
-        rc = t->kernel->step(self, err);
-    while (rc == 1);
+    rc = t->load != NULL ? load_all(t, self, err) : 0;
+    for (unsigned n = 0; rc >= 0 && (n == 0 || rc == 1); n++) {
+        bool saves = t->save_after > 0 && n == t->save_after;
+        rc = saves ? save_all(r, self, err) : t->kernel->step(self, err);
+    }
     t->kernel->end(self, rc);
     return rc;
 }
@@ -407,11 +512,19 @@ int rehearse_run(const struct rehearse_task *task,
     int rc = make_params(task, a, &g.params, err);
     if (rc != 0)
         return rc;
-    g.outputs = xcalloc(task->kernel->n_outputs, sizeof(*g.outputs));
+    unsigned n_outputs = task->kernel->n_outputs;
+    g.outputs = task->load != NULL ? copy_outputs(task->load->outputs, n_outputs)
+                                   : xcalloc(n_outputs, sizeof(*g.outputs));
+    if (task->save_after > 0)
+        *task->save = make_state(n_ranks);
     if (pthread_barrier_init(&g.barrier, NULL, n_ranks) != 0)
         abort();
     rc = run_group(&g, n_ranks, err);
     (void)pthread_barrier_destroy(&g.barrier);
+    if (task->save_after > 0) {
+        (*task->save)->outputs = copy_outputs(g.outputs, n_outputs);
+        (*task->save)->n_outputs = n_outputs;
+    }
     if (rc == 0)
         *ret = g.outputs;
     else

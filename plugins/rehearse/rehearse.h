@@ -20,7 +20,14 @@ struct rehearse_task {
     unsigned n_ranks;      /* 0 is 1 */
     unsigned n_threads;    /* of the seat; 0 is 1 */
     unsigned cancel_after; /* asks to stop after so many questions; 0: never */
+    /* After so many steps each rank saves its state into *save, and all end as cancelled;
+     * 0: never. From *load they go on: another group may. */
+    unsigned save_after;
+    struct rehearse_state **save;
+    const struct rehearse_state *load;
 };
+
+struct rehearse_state; /* parts by rank, and what had been put out */
 
 struct rehearse_output {
     uint64_t dims[GM_MAX_DIMS];
@@ -34,6 +41,7 @@ struct rehearse_output {
 int rehearse_run(const struct rehearse_task *task,
                  struct rehearse_output **ret,
                  struct gm_error *err);
+void rehearse_state_free(struct rehearse_state *s); /* takes NULL */
 void rehearse_free(const struct gm_kernel *kernel, struct rehearse_output *outputs);
 /* The output called `name`; NULL for no such name or when it was not put. */
 const struct rehearse_output *rehearse_find(const struct gm_kernel *kernel,

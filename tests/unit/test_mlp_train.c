@@ -33,6 +33,38 @@ train(unsigned n_ranks, unsigned cancel_after, const char *const *more)
     return t;
 }
 
+/* The same in two pieces: `first` ranks take `steps` steps and save, `then` others go on.
+ * rc 0 from the first: it was over before. */
+static struct trained
+train_in_two(unsigned first, unsigned steps, unsigned then, const char *const *more)
+{
+    float *x = malloc(ROWS_FLOATS * sizeof(*x));
+    struct gm_input input = mlp_task_rows(x);
+    struct rehearse_state *state = NULL;
+    struct rehearse_arg args[32] = {
+        {"layers", "[9, 17, 5]"}, {"epochs", "4"}, {"lr", "0.1"}};
+    for (int n = 3; more != NULL && *more != NULL; more += 2)
+        args[n++] = (struct rehearse_arg){more[0], more[1]};
+    struct trained t = {.kernel = mlp_task_kernel("mlp.train")};
+    struct rehearse_task task = {.kernel = t.kernel,
+                                 .args = args,
+                                 .inputs = &input,
+                                 .n_inputs = 1,
+                                 .n_ranks = first,
+                                 .save_after = steps,
+                                 .save = &state};
+    t.rc = rehearse_run(&task, &t.outputs, &t.err);
+    if (t.rc == -ECANCELED) {
+        task.n_ranks = then;
+        task.save_after = 0;
+        task.load = state;
+        t.rc = rehearse_run(&task, &t.outputs, &t.err);
+    }
+    rehearse_state_free(state);
+    free(x);
+    return t;
+}
+
 static bool same(const struct trained *a, const struct trained *b, const char *output)
 {
     const struct rehearse_output *x = rehearse_find(a->kernel, a->outputs, output);
@@ -77,6 +109,28 @@ Test(mlp_train, the_weights_have_the_same_bits_for_any_number_of_ranks)
             rehearse_free(many.kernel, many.outputs);
         }
         rehearse_free(one.kernel, one.outputs);
+    }
+}
+
+/* 4 epochs of 6 steps (batches of 32 of the 181 rows) and one of validation: 28, and the
+ * last. */
+Test(mlp_train, saved_after_any_step_it_goes_on_with_the_same_bits_on_any_ranks)
+{
+    static const char *const setups[][5] = {{"optimizer", "sgd", "momentum", "0.9", NULL},
+                                            {"optimizer", "adamw", NULL}};
+    static const char *const outputs[] = {"model", "loss", "valid_accuracy", "accuracy"};
+    for (size_t s = 0; s < sizeof(setups) / sizeof(setups[0]); s++) {
+        struct trained whole = train(1, 0, setups[s]);
+        cr_assert_eq(whole.rc, 0, "%s", whole.err.text);
+        for (unsigned steps = 1; steps <= 28; steps++) {
+            struct trained two =
+                train_in_two(1 + steps % 3, steps, 1 + steps / 3 % 3, setups[s]);
+            cr_assert_eq(two.rc, 0, "after %u: %s", steps, two.err.text);
+            for (size_t o = 0; o < 4; o++)
+                cr_expect(same(&whole, &two, outputs[o]), "%s, %u", outputs[o], steps);
+            rehearse_free(two.kernel, two.outputs);
+        }
+        rehearse_free(whole.kernel, whole.outputs);
     }
 }
 
