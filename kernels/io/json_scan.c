@@ -1,7 +1,11 @@
 /* JSON tokens (RFC 8259) over a text of known length: `at` never passes `len`. */
 #include "json_scan.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define DEPTH 64
 
 static void blanks(struct json_scan *s)
 {
@@ -147,4 +151,105 @@ bool json_scan_string(struct json_scan *s, struct arena *a, const char **ret)
     }
     *ret = out;
     return json_scan_take(s, '"');
+}
+
+bool json_scan_word(struct json_scan *s, const char *word)
+{
+    size_t n = strlen(word);
+    blanks(s);
+    if (s->len - s->at < n || memcmp(s->text + s->at, word, n) != 0)
+        return false;
+    s->at += n;
+    return true;
+}
+
+static bool digits(const char *text, size_t *at)
+{
+    size_t from = *at;
+    while (text[*at] >= '0' && text[*at] <= '9')
+        ++*at;
+    return *at > from;
+}
+
+/* Whether the whole of a terminated text is a number of JSON. */
+static bool is_number(const char *text)
+{
+    size_t at = text[0] == '-' ? 1 : 0, first = at;
+    if (!digits(text, &at) || (text[first] == '0' && at > first + 1))
+        return false;
+    if (text[at] == '.') {
+        at++;
+        if (!digits(text, &at))
+            return false;
+    }
+    if (text[at] == 'e' || text[at] == 'E') {
+        at++;
+        at += text[at] == '+' || text[at] == '-';
+        if (!digits(text, &at))
+            return false;
+    }
+    return text[at] == '\0';
+}
+
+bool json_scan_double(struct json_scan *s, double *ret)
+{
+    char text[64];
+    size_t n = 0;
+    blanks(s);
+    for (; s->at + n < s->len && memchr("+-.0123456789eE", s->text[s->at + n], 15); n++) {
+        if (n == sizeof(text) - 1)
+            return false;
+        text[n] = s->text[s->at + n];
+    }
+    text[n] = '\0';
+    double v = is_number(text) ? strtod(text, NULL) : (double)NAN;
+    if (!isfinite(v))
+        return false;
+    s->at += n;
+    *ret = v;
+    return true;
+}
+
+/* A string that nobody wants: escapes are passed over, not judged. */
+static bool skip_string(struct json_scan *s)
+{
+    size_t n;
+    if (!json_scan_take(s, '"') || !measure(s, &n))
+        return false;
+    s->at += n + 1;
+    return true;
+}
+
+static bool skip_scalar(struct json_scan *s)
+{
+    double v;
+    return json_scan_double(s, &v) || json_scan_word(s, "true") ||
+           json_scan_word(s, "false") || json_scan_word(s, "null") || skip_string(s);
+}
+
+bool json_scan_skip(struct json_scan *s)
+{
+    char open[DEPTH];
+    size_t depth = 0;
+    for (;;) {
+        bool begun = false;
+        if (json_scan_take(s, '[') || json_scan_take(s, '{')) {
+            if (depth == DEPTH)
+                return false;
+            open[depth++] = s->text[s->at - 1] == '[' ? ']' : '}';
+            begun = true;
+        } else if (!skip_scalar(s)) {
+            return false;
+        }
+        while (depth > 0 && json_scan_take(s, open[depth - 1])) {
+            depth--;
+            begun = false;
+        }
+        if (depth == 0)
+            return true;
+        if (!begun && !json_scan_take(s, ','))
+            return false;
+        if (open[depth - 1] == '}' && (!skip_string(s) || !json_scan_take(s, ':')))
+            return false;
+    }
 }
