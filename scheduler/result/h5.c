@@ -10,6 +10,11 @@ _Static_assert(
     __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
     "results are little-endian: rows and values are written as they lie in memory");
 
+/* H5Pset_file_locking is there. */
+#define HAVE_FILE_LOCKING                                                                \
+    (H5_VERSION_GE(1, 10, 7) &&                                                          \
+     !(H5_VERS_MAJOR == 1 && H5_VERS_MINOR == 12 && H5_VERS_RELEASE == 0))
+
 #define TEXT_MOST (64u << 20) /* bytes of one text that is read from a file */
 
 void h5_release(hid_t *id)
@@ -91,8 +96,7 @@ hid_t h5_access(bool latest)
     hid_t id = H5Pcreate(H5P_FILE_ACCESS);
     if (id < 0)
         return id;
-#if H5_VERSION_GE(1, 10, 7) &&                                                           \
-    !(H5_VERS_MAJOR == 1 && H5_VERS_MINOR == 12 && H5_VERS_RELEASE == 0)
+#if HAVE_FILE_LOCKING
     (void)H5Pset_file_locking(id, true, true);
 #endif
     if (latest)
@@ -108,6 +112,19 @@ int h5_open(const char *path, unsigned flags, hid_t *ret, struct gm_error *err)
     hid_t id = H5Fopen(real != NULL ? real : path, flags, access);
     if (id < 0)
         return h5_fail(err, "%s", path);
+    *ret = id;
+    return 0;
+}
+
+int h5_open_unlocked(const char *path, hid_t *ret, struct gm_error *err)
+{
+    AUTO_ID access = h5_access(true);
+#if HAVE_FILE_LOCKING
+    (void)H5Pset_file_locking(access, false, true);
+#endif
+    hid_t id = H5Fopen(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, access);
+    if (id < 0) /* it may be open in this process: then all open it alike */
+        return h5_open(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, ret, err);
     *ret = id;
     return 0;
 }

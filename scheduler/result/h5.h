@@ -27,6 +27,8 @@ GM_PRINTF(2, 3) int h5_fail(struct gm_error *err, const char *fmt, ...);
 
 /* H5F_ACC_RDONLY, or H5F_ACC_RDONLY | H5F_ACC_SWMR_READ for a shard. */
 int h5_open(const char *path, unsigned flags, hid_t *ret, struct gm_error *err);
+/* A shard for SWMR reading, and no lock on it: for who only watches. */
+int h5_open_unlocked(const char *path, hid_t *ret, struct gm_error *err);
 /* File access: locks where the file system has them. latest: the format that SWMR needs.
  */
 hid_t h5_access(bool latest);

@@ -40,11 +40,15 @@ static void close_oldest(struct scan *s)
 static int look_at(struct scan *s, struct scan_file *f, struct gm_error *err)
 {
     f->used = ++s->clock;
-    if (f->id >= 0)
-        return window_refresh(&f->commits, err);
+    if (f->id >= 0) {
+        int code = window_refresh(&f->commits, err);
+        if (code != 0)
+            (void)gm_prefix(err, "%s", f->path);
+        return code;
+    }
     if (s->n_open >= OPEN_MOST)
         close_oldest(s);
-    int rc = h5_open(f->path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, &f->id, err);
+    int rc = h5_open_unlocked(f->path, &f->id, err);
     if (rc != 0)
         return rc;
     s->n_open++;
@@ -52,8 +56,10 @@ static int look_at(struct scan *s, struct scan_file *f, struct gm_error *err)
     (void)H5Pset_chunk_cache(access, 1, 0, 1.0);
     rc = window_open(
         &f->commits, f->id, "commits", access, s->commit_type, 1, BUFFER, err);
-    if (rc != 0)
-        close_file(s, f);
+    if (rc == 0)
+        return 0;
+    close_file(s, f);
+    (void)gm_prefix(err, "%s", f->path);
     return rc;
 }
 
@@ -89,8 +95,10 @@ static int read_rows(struct scan *s, unsigned file, struct gm_error *err)
     for (uint64_t row = f->seen; row < n; row++) {
         struct row_commit c;
         int rc = window_read(&f->commits, row, 1, &c, err);
-        if (rc != 0)
+        if (rc != 0) {
+            (void)gm_prefix(err, "%s", f->path);
             return rc;
+        }
         if (!row_commit_ok(&c))
             continue;
         f->seen = row + 1;
@@ -205,8 +213,6 @@ static int look_at_all(struct scan *s, struct gm_error *err)
             continue;
         rc = look_at(s, f, err);
         rc = rc == 0 ? read_rows(s, i, err) : rc;
-        if (rc != 0)
-            (void)gm_prefix(err, "%s", f->path);
     }
     return rc;
 }

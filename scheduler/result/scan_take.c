@@ -145,7 +145,7 @@ static void look_up(struct scan *s, struct scan_found *f)
     const struct scan_file *file = &s->files[f->file];
     AUTO_ID id = -1;
     f->looked = true;
-    if (h5_open(file->path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, &id, NULL) != 0)
+    if (h5_open_unlocked(file->path, &id, NULL) != 0)
         return;
     if (window_open(
             &records, id, "records", H5P_DEFAULT, s->record_type, 1, 1u << 14, NULL) ==
