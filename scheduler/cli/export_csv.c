@@ -116,6 +116,8 @@ put_name(const struct csv *c, const char *front, const char *name, struct str *o
                                       "rank",
                                       "start",
                                       "end",
+                                      "timed_with",
+                                      "digest",
                                       "exit_code",
                                       "signal",
                                       "message"};
@@ -137,7 +139,7 @@ static void put_head(const struct csv *c, struct str *out)
         put_name(c, "param", c->params[i], out);
     }
     if (c->wide) {
-        str_add(out, ",status,attempts,rank,start,end");
+        str_add(out, ",status,attempts,rank,start,end,timed_with,digest");
         str_add(out, c->command ? ",exit_code,signal" : "");
     }
     for (uint32_t i = 0; i < c->n_dims && !c->wide; i++)
@@ -175,16 +177,19 @@ static int put_params(const struct csv *c,
 
 static void put_task(const struct csv *c, const struct reader_task *t, struct str *out)
 {
-    char start[32], end[32];
+    char start[32], end[32], buf[RESULT_DIGEST];
+    const char *digest = result_digest_text(t, buf);
     str_printf(out, ",%s,%u", result_status_name(t->status), t->attempts);
     if (t->attempts > 0)
         str_printf(out,
-                   ",%u,%s,%s",
+                   ",%u,%s,%s,%" PRIu64 ",%s",
                    t->rank,
                    str_double(t->start, start),
-                   str_double(t->end, end));
+                   str_double(t->end, end),
+                   t->timed_with > 0 ? t->timed_with : 1,
+                   digest != NULL ? digest : "");
     else
-        str_add(out, ",,,");
+        str_add(out, ",,,,,");
     if (c->command && t->attempts > 0)
         str_printf(out, ",%d,%d", t->exit_code, t->signal);
     else if (c->command)
@@ -219,19 +224,18 @@ static int put_wide(const struct csv *c,
                     struct str *out,
                     struct gm_error *err)
 {
-    struct reader_value message;
+    AUTO_FREE(char) message = NULL;
     str_printf(out, "%" PRIu64, row->index);
     int rc = put_params(c, row, out, err);
     put_task(c, &row->task, out);
     for (unsigned i = 0; i < c->values.n && rc == 0; i++)
         rc = put_value(c, row, &c->values.items[i], out, err);
     if (rc == 0)
-        rc = result_row_text(c->e->w, row, RESULT_MESSAGE, &message, err);
+        rc = result_row_message(c->e->w, row, &message, err);
     if (rc != 0)
         return rc;
     str_add(out, ",");
-    put_field(message.data, out);
-    free(message.data);
+    put_field(message, out);
     str_add(out, "\n");
     return 0;
 }

@@ -16,23 +16,53 @@
 
 enum { MOST_SHOWN = 20 };
 
+struct distance {
+    uint64_t n, of, first;     /* elements that differ, of how many; the first of them */
+    bool by_value;             /* else bits alone differ: NaN and NaN, 0 and -0 */
+    double absolute, relative; /* at most */
+};
+
 struct diff {
     struct reader *a, *b;
     double tolerance;           /* relative */
     const char *stage;          /* the only one; NULL: all */
     uint64_t n_tasks, n_differ; /* tasks compared; that differ */
     uint64_t n_found;
-    struct str text; /* the first MOST_SHOWN, for people */
+    struct distance most; /* over all values; its first, n and `of` are not used */
+    struct str text;      /* the first MOST_SHOWN, for people */
     struct json list;
 };
 
+static void put_distance(struct json *j, const struct distance *far)
+{
+    json_key(j, "elements");
+    json_uint(j, far->n);
+    json_key(j, "of");
+    json_uint(j, far->of);
+    json_key(j, "first");
+    json_uint(j, far->first);
+    json_put_double(j, "absolute", far->absolute);
+    json_put_double(j, "relative", far->relative);
+}
+
+/* ", by 0.5 at most, relatively by 0.01" */
+static void far_text(const struct distance *far, struct str *out)
+{
+    char by[32];
+    (void)snprintf(by, sizeof(by), "%.3g", far->absolute);
+    str_printf(out, ", by %s%s", by, far->n > 1 ? " at most" : "");
+    (void)snprintf(by, sizeof(by), "%.3g", far->relative);
+    str_printf(out, ", relatively by %s", by);
+}
+
 /* One difference: of a stage as a whole (index UINT64_MAX), of a task, or of one of its
  * values. */
-static void found(struct diff *d,
-                  const char *stage,
-                  uint64_t index,
-                  const char *what,
-                  const char *words)
+static void found_far(struct diff *d,
+                      const char *stage,
+                      uint64_t index,
+                      const char *what,
+                      const char *words,
+                      const struct distance *far)
 {
     AUTO_STR where = {0};
     if (d->n_found++ >= MOST_SHOWN)
@@ -45,10 +75,21 @@ static void found(struct diff *d,
     json_begin(&d->list, '{');
     json_put_string(&d->list, "where", str_text(&where));
     json_put_string(&d->list, "difference", words);
+    if (far != NULL)
+        put_distance(&d->list, far);
     json_end(&d->list, '}');
     AUTO_FREE(char) tamed = xstrdup(words);
     result_tame(tamed);
     str_printf(&d->text, "%s: %s\n", str_text(&where), tamed);
+}
+
+static void found(struct diff *d,
+                  const char *stage,
+                  uint64_t index,
+                  const char *what,
+                  const char *words)
+{
+    found_far(d, stage, index, what, words, NULL);
 }
 
 /* values */
@@ -76,26 +117,46 @@ static bool near(double a, double b, double tolerance)
     return a == b || fabs(a - b) <= tolerance * most;
 }
 
-struct distance {
-    uint64_t n; /* elements that differ */
-    double most;
-};
+/* Of NaN and a number, or infinities, there is none that is finite. */
+static void grow(struct distance *d, double by, double of)
+{
+    double relative = isfinite(by) && isfinite(of) ? by / of : (double)INFINITY;
+    by = isfinite(by) ? by : (double)INFINITY;
+    d->absolute = by > d->absolute ? by : d->absolute;
+    d->relative = relative > d->relative ? relative : d->relative;
+}
 
 static struct distance
 measure(const struct reader_value *a, const struct reader_value *b, double tolerance)
 {
-    struct distance d = {0};
-    bool exact = tolerance <= 0 || (a->dtype != GM_F32 && a->dtype != GM_F64);
+    struct distance d = {.of = element_count(a)};
+    bool floats = a->dtype == GM_F32 || a->dtype == GM_F64;
+    bool exact = tolerance <= 0 || !floats;
     size_t size = gm_dtype_size(a->dtype);
     for (uint64_t i = 0; i < element_count(a); i++) {
         double x = element_double(a, i), y = element_double(b, i);
         const unsigned char *p = a->data, *q = b->data;
         if (exact ? memcmp(p + i * size, q + i * size, size) == 0 : near(x, y, tolerance))
             continue;
-        d.n++;
-        d.most = fabs(x - y) > d.most ? fabs(x - y) : d.most;
+        if (d.n++ == 0)
+            d.first = i;
+        if (floats && near(x, y, 0)) /* bytes differ, numbers do not */
+            continue;
+        d.by_value = true;
+        grow(&d, fabs(x - y), fabs(x) > fabs(y) ? fabs(x) : fabs(y));
     }
     return d;
+}
+
+/* Where an element is: "[2, 0]". */
+static void place_text(const struct reader_value *v, uint64_t i, struct str *out)
+{
+    uint64_t place[GM_MAX_DIMS] = {0};
+    for (uint32_t d = v->ndim; d-- > 0; i /= v->dims[d])
+        place[d] = i % v->dims[d];
+    for (uint32_t d = 0; d < v->ndim; d++)
+        str_printf(out, "%s%" PRIu64, d > 0 ? ", " : "[", place[d]);
+    str_add(out, "]");
 }
 
 /* True: they differ (told). */
@@ -119,15 +180,26 @@ static bool compare_bytes(struct diff *d,
     struct distance far = measure(a, b, d->tolerance);
     if (far.n == 0)
         return false;
-    if (element_count(a) == 1)
-        str_printf(&words, "%s and %s", element_text(a, 0, one), element_text(b, 0, two));
+    if (far.of > 1) {
+        str_printf(
+            &words, "%" PRIu64 " of %" PRIu64 " elements differ, first ", far.n, far.of);
+        place_text(a, far.first, &words);
+        str_add(&words, ": ");
+    }
+    str_printf(&words,
+               "%s and %s",
+               element_text(a, far.first, one),
+               element_text(b, far.first, two));
+    if (far.by_value)
+        far_text(&far, &words);
     else
-        str_printf(&words,
-                   "%" PRIu64 " of %" PRIu64 " elements differ, by %s at most",
-                   far.n,
-                   element_count(a),
-                   str_double(far.most, one));
-    found(d, row->of->name, row->index, what, words.text);
+        str_add(&words, ", the same number in other bits");
+    if (far.absolute > d->most.absolute)
+        d->most.absolute = far.absolute;
+    if (far.relative > d->most.relative)
+        d->most.relative = far.relative;
+    d->most.by_value |= far.by_value;
+    found_far(d, row->of->name, row->index, what, words.text, &far);
     return true;
 }
 
@@ -354,6 +426,8 @@ static void print_json(const struct cli *cli, struct diff *d)
     json_put_int(&j, "tasks", (int64_t)d->n_tasks);
     json_put_int(&j, "tasks_that_differ", (int64_t)d->n_differ);
     json_put_int(&j, "found", (int64_t)d->n_found);
+    json_put_double(&j, "absolute", d->most.absolute);
+    json_put_double(&j, "relative", d->most.relative);
     json_key(&j, "differences");
     json_raw(&j, d->list.out.text);
     json_end(&j, '}');
@@ -369,9 +443,14 @@ static void print_text(struct diff *d)
         str_printf(&out, "... and %" PRIu64 " more\n", d->n_found - MOST_SHOWN);
     if (d->n_found == 0)
         str_printf(&out, "equal: %" PRIu64 " tasks\n", d->n_tasks);
-    else if (d->n_tasks > 0) /* else no stage of the two can be compared */
+    else if (d->n_tasks > 0) { /* else no stage of the two can be compared */
         str_printf(
-            &out, "%" PRIu64 " of %" PRIu64 " tasks differ\n", d->n_differ, d->n_tasks);
+            &out, "%" PRIu64 " of %" PRIu64 " tasks differ", d->n_differ, d->n_tasks);
+        d->most.n = 2;
+        if (d->most.by_value)
+            far_text(&d->most, &out);
+        str_add(&out, "\n");
+    }
     terminal_print(out.text);
 }
 

@@ -23,6 +23,8 @@ struct packing {
     const char *out;     /* -o; NULL: FILE */
     struct plan *plan;   /* the folder's; NULL: there is none */
     struct summary *summary;
+    char *outcome; /* with `end`, as a file says them; NULL: what the tasks came to */
+    double end;
     bool gzip, sharded;
 };
 
@@ -117,6 +119,16 @@ static int check_over(const struct packing *p, struct gm_error *err)
                    p->file);
 }
 
+/* A file that is packed again ended when it did. */
+static int read_end(struct packing *p, struct gm_error *err)
+{
+    AUTO(reader) r = NULL;
+    int rc = reader_open(p->file, &r, err);
+    const char *outcome = rc == 0 ? reader_outcome(r, &p->end) : NULL;
+    p->outcome = outcome != NULL ? xstrdup(outcome) : NULL;
+    return rc;
+}
+
 static int load(struct packing *p, struct gm_error *err)
 {
     AUTO_STR path = {0};
@@ -130,21 +142,30 @@ static int load(struct packing *p, struct gm_error *err)
         rc = summary_load(unfinished ? p->folder : p->file, &p->summary, err);
     if (rc == 0)
         rc = check_out(p, err);
+    if (rc == 0 && !unfinished)
+        rc = read_end(p, err);
     return rc == 0 && p->out == NULL ? check_over(p, err) : rc;
 }
 
+/* A file has its own end, or none; a run that is over ended with its last task. */
 static struct pack_options options_of(const struct packing *p, const char *folder)
 {
     bool over = summary_committed(p->summary) == summary_tasks(p->summary);
-    bool failed = summary_exit(p->summary) != ENGINE_DONE;
-    return (struct pack_options){.folder = folder,
-                                 .file = p->out != NULL ? p->out : p->file,
-                                 .complete = over,
-                                 .whole = over,
-                                 .end = clock_unix(),
-                                 .outcome = failed ? "failed" : "done",
-                                 .gzip = p->gzip,
-                                 .sharded = p->sharded && p->out == NULL};
+    double last = summary_end(p->summary);
+    struct pack_options opt = {.folder = folder,
+                               .file = p->out != NULL ? p->out : p->file,
+                               .complete = p->outcome != NULL,
+                               .whole = over,
+                               .end = p->end,
+                               .outcome = p->outcome,
+                               .gzip = p->gzip,
+                               .sharded = p->sharded && p->out == NULL};
+    if (p->plan == NULL)
+        return opt;
+    opt.complete = over;
+    opt.end = last > 0 ? last : clock_unix();
+    opt.outcome = summary_exit(p->summary) != ENGINE_DONE ? "failed" : "done";
+    return opt;
 }
 
 static int write_summary(const char *file, struct gm_error *err)
@@ -235,6 +256,7 @@ int result_pack(const struct cli *cli)
         tell(&p);
     plan_free(p.plan);
     summary_free(p.summary);
+    free(p.outcome);
     free(p.file);
     free(p.folder);
     return rc == 0 ? ENGINE_DONE : say_failure(cli, engine_exit_for(rc), &err);

@@ -77,21 +77,17 @@ static int row_words(struct result_walk *w,
                      struct str *out,
                      struct gm_error *err)
 {
-    struct reader_value params, message;
+    struct reader_value params;
+    AUTO_FREE(char) why = NULL;
     int rc = result_row_text(w, row, RESULT_PARAMS, &params, err);
     if (rc != 0)
         return rc;
     result_params_text(params.data, out);
     free(params.data);
-    rc = result_row_text(w, row, RESULT_MESSAGE, &message, err);
-    if (rc != 0)
-        return rc;
-    const char *why = message.nbytes > 0                   ? (const char *)message.data
-                      : row->task.status == RESULT_SKIPPED ? "needs a task that failed"
-                                                           : "";
-    str_printf(out, "%s%s", out->len > 0 && *why != '\0' ? ": " : "", why);
-    free(message.data);
-    return 0;
+    rc = result_row_message(w, row, &why, err);
+    if (rc == 0)
+        str_printf(out, "%s%s", out->len > 0 && *why != '\0' ? ": " : "", why);
+    return rc;
 }
 
 static int draw_row(struct result_walk *w,

@@ -145,6 +145,7 @@ int result_walk_open(const struct cli *cli,
 
 void result_walk_close(struct result_walk *w)
 {
+    result_why_close(w->why);
     reader_close(w->r);
     w->r = NULL;
 }
@@ -212,10 +213,32 @@ int result_row_text(struct result_walk *w,
     return 0;
 }
 
+int result_row_message(struct result_walk *w,
+                       const struct result_row *row,
+                       char **ret,
+                       struct gm_error *err)
+{
+    struct reader_value message;
+    AUTO_STR why = {0};
+    int rc = result_row_text(w, row, RESULT_MESSAGE, &message, err);
+    if (rc != 0)
+        return rc;
+    AUTO_FREE(char) text = message.data;
+    if (text[0] == '\0' && row->task.status == RESULT_SKIPPED) {
+        if (w->why == NULL)
+            w->why = result_why_open(w->r);
+        rc = result_why_text(w->why, row->stage, row->index, &why, err);
+    }
+    if (rc == 0)
+        *ret = why.len > 0 ? str_steal(&why) : steal(&text);
+    return rc;
+}
+
 /* Where and when; a task that never ran has neither. */
 static void put_run(const struct reader_task *t, struct json *j)
 {
     bool ran = t->attempts > 0;
+    char digest[RESULT_DIGEST];
     json_key(j, "rank");
     if (ran)
         json_uint(j, t->rank);
@@ -224,6 +247,9 @@ static void put_run(const struct reader_task *t, struct json *j)
     json_put_int(j, "n_ranks", t->n_ranks);
     json_put_double(j, "start", ran ? t->start : (double)NAN);
     json_put_double(j, "end", ran ? t->end : (double)NAN);
+    json_key(j, "timed_with");
+    json_uint(j, ran && t->timed_with > 0 ? t->timed_with : 1);
+    json_put_string(j, "digest", result_digest_text(t, digest));
 }
 
 int result_row_json(struct result_walk *w,
@@ -231,16 +257,16 @@ int result_row_json(struct result_walk *w,
                     struct json *j,
                     struct gm_error *err)
 {
-    struct reader_value params, message;
+    struct reader_value params;
+    AUTO_FREE(char) message = NULL;
     const struct reader_task *t = &row->task;
     int rc = result_row_text(w, row, RESULT_PARAMS, &params, err);
     if (rc != 0)
         return rc;
     AUTO_FREE(char) params_text = params.data;
-    rc = result_row_text(w, row, RESULT_MESSAGE, &message, err);
+    rc = result_row_message(w, row, &message, err);
     if (rc != 0)
         return rc;
-    AUTO_FREE(char) message_text = message.data;
     json_put_string(j, "stage", row->of->name);
     json_key(j, "index");
     json_uint(j, row->index);
@@ -254,9 +280,17 @@ int result_row_json(struct result_walk *w,
     }
     json_key(j, "params");
     json_raw(j, params_text[0] != '\0' ? params_text : "{}");
-    if (message_text[0] != '\0')
-        json_put_string(j, "message", message_text);
+    if (message[0] != '\0')
+        json_put_string(j, "message", message);
     return 0;
+}
+
+const char *result_digest_text(const struct reader_task *t, char buf[RESULT_DIGEST])
+{
+    if (t->digest == 0)
+        return NULL;
+    (void)snprintf(buf, RESULT_DIGEST, "0x%016" PRIx64, t->digest);
+    return buf;
 }
 
 void result_params_text(const char *params, struct str *out)

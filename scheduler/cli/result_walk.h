@@ -6,10 +6,12 @@
 #include "base/json.h"
 #include "command.h"
 #include "result/reader.h"
+#include "result_why.h"
 
 struct result_walk {
     const char *file;
     struct reader *r;
+    struct result_why *why;          /* NULL until it is asked for */
     unsigned first_stage, end_stage; /* those asked for */
     uint64_t first, last;            /* tasks of each, last included */
     bool single;                     /* --task names one task */
@@ -43,6 +45,11 @@ int result_row_text(struct result_walk *w,
                     uint32_t kind,
                     struct reader_value *ret,
                     struct gm_error *err);
+/* The sentence of a failure, or why it was skipped; "" where nothing is to be said. */
+int result_row_message(struct result_walk *w,
+                       const struct result_row *row,
+                       char **ret,
+                       struct gm_error *err);
 /* The keys of a task in a mapping that is open: stage, index, status ... params,
  * message. */
 int result_row_json(struct result_walk *w,
@@ -52,6 +59,9 @@ int result_row_json(struct result_walk *w,
 
 const char *result_status_name(uint32_t status); /* "done", "open" ... */
 const char *result_reason_name(uint32_t reason); /* "", "exit" ... */
+enum { RESULT_DIGEST = 24 };
+/* In hex digits, in `buf`; NULL: there is none. */
+const char *result_digest_text(const struct reader_task *t, char buf[RESULT_DIGEST]);
 /* For people: "lr=0.1 seed=1". */
 void result_params_text(const char *params, struct str *out);
 /* What a file holds must not steer a terminal: control characters become '?'. */

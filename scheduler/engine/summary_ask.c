@@ -17,6 +17,14 @@ uint64_t summary_tasks(const struct summary *s)
     return n;
 }
 
+double summary_end(const struct summary *s)
+{
+    double end = 0;
+    for (unsigned i = 0; i < s->n_stages; i++)
+        end = s->stages[i].end > end ? s->stages[i].end : end;
+    return end;
+}
+
 uint64_t summary_committed(const struct summary *s)
 {
     uint64_t n = 0;

@@ -286,3 +286,16 @@ int h5_get_u64(hid_t at, const char *name, uint64_t *ret, struct gm_error *err)
 {
     return h5_get_u64s(at, name, ret, 1, err);
 }
+
+int h5_get_f64(hid_t at, const char *name, double *ret, struct gm_error *err)
+{
+    AUTO_ID id = -1;
+    int rc = open_attribute(at, name, &id, err);
+    if (rc != 0)
+        return rc;
+    AUTO_ID type = H5Aget_type(id);
+    AUTO_ID space = H5Aget_space(id);
+    if (H5Tget_class(type) != H5T_FLOAT || H5Sget_simple_extent_npoints(space) != 1)
+        return gm_fail(err, -EINVAL, "%s: not a number", name);
+    return H5Aread(id, H5T_NATIVE_DOUBLE, ret) < 0 ? h5_fail(err, "%s", name) : 0;
+}

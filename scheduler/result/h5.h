@@ -58,5 +58,6 @@ int h5_get_text(hid_t at, const char *name, char **ret, struct gm_error *err);
 int h5_get_u64s(
     hid_t at, const char *name, uint64_t *ret, size_t n, struct gm_error *err);
 int h5_get_u64(hid_t at, const char *name, uint64_t *ret, struct gm_error *err);
+int h5_get_f64(hid_t at, const char *name, double *ret, struct gm_error *err);
 
 #endif

@@ -38,6 +38,18 @@ static int load_texts(struct head *h, hid_t job, struct gm_error *err)
     return 0;
 }
 
+static int load_end(struct head *h, hid_t job, struct gm_error *err)
+{
+    AUTO_FREE(char) text = NULL;
+    if (H5Aexists(job, "end") <= 0)
+        return 0;
+    int rc = h5_get_f64(job, "end", &h->end, err);
+    rc = rc == 0 ? h5_get_text(job, "outcome", &text, err) : rc;
+    if (rc == 0)
+        h->outcome = arena_strdup(h->arena, text);
+    return rc;
+}
+
 static int load_ranks(struct head *h, hid_t job, struct gm_error *err)
 {
     AUTO_ID ranks = -1;
@@ -177,6 +189,7 @@ int head_load(hid_t file, struct head *ret, struct gm_error *err)
     AUTO_ID job = -1;
     rc = h5_open_group(file, "job", &job, err);
     rc = rc == 0 ? load_texts(&h, job, err) : rc;
+    rc = rc == 0 ? load_end(&h, job, err) : rc;
     rc = rc == 0 ? load_ranks(&h, job, err) : rc;
     rc = rc == 0 ? load_stages(&h, file, err) : rc;
     if (rc != 0)

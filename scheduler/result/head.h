@@ -22,7 +22,9 @@ struct head {
     struct reader_stage *stages; /* in the jobspec's order */
     struct head_rule *rules;     /* a stage each */
     unsigned n_stages;
-    struct head_text texts[6];     /* reader_job_text */
+    struct head_text texts[6]; /* reader_job_text */
+    const char *outcome;       /* with `end`; NULL: it is not over */
+    double end;
     const char *const *rank_hosts; /* of /job/ranks: by the plan */
     const char *const *rank_planned;
     size_t n_ranks;

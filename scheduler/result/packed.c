@@ -29,6 +29,8 @@ enum column_of_tasks {
     N_RANKS,
     START,
     END,
+    TIMED_WITH,
+    DIGEST,
     N_COLUMNS
 };
 
@@ -60,9 +62,13 @@ static int open_columns(struct packed *p, struct gm_error *err)
         [N_RANKS] = {"tasks/n_ranks", H5T_NATIVE_UINT32},
         [START] = {"tasks/start", H5T_NATIVE_DOUBLE},
         [END] = {"tasks/end", H5T_NATIVE_DOUBLE},
+        [TIMED_WITH] = {"tasks/timed_with", H5T_NATIVE_UINT32},
+        [DIGEST] = {"tasks/digest", H5T_NATIVE_UINT64},
     };
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < N_COLUMNS; i++) {
+        if (i >= TIMED_WITH && H5Lexists(p->file, columns[i].name, H5P_DEFAULT) <= 0)
+            continue; /* a file of an earlier version */
         rc = window_open(&p->columns[i],
                          p->file,
                          columns[i].name,
@@ -258,6 +264,7 @@ int packed_task(struct packed *p,
         return 0;
     uint8_t status = 0, reason = 0;
     int32_t rank = 0;
+    uint32_t timed_with = 0;
     struct reader_task t = {0};
     void *into[N_COLUMNS] = {
         [STATUS] = &status,
@@ -269,8 +276,12 @@ int packed_task(struct packed *p,
         [N_RANKS] = &t.n_ranks,
         [START] = &t.start,
         [END] = &t.end,
+        [TIMED_WITH] = &timed_with,
+        [DIGEST] = &t.digest,
     };
     for (unsigned i = 0; i < N_COLUMNS; i++) {
+        if (p->columns[i].ndim == 0)
+            continue;
         int rc = window_read(&p->columns[i], p->first[stage] + task, 1, into[i], err);
         if (rc != 0) {
             (void)gm_prefix(err, "tasks");
@@ -280,6 +291,7 @@ int packed_task(struct packed *p,
     t.status = status;
     t.reason = reason;
     t.rank = rank > 0 ? (uint32_t)rank : 0;
+    t.timed_with = timed_with;
     *ret = t;
     return 0;
 }

@@ -125,6 +125,12 @@ const char *reader_job_text(const struct reader *r, const char *key)
     return head_text(&r->head, key);
 }
 
+const char *reader_outcome(const struct reader *r, double *ret_end)
+{
+    *ret_end = r->head.end;
+    return r->head.outcome;
+}
+
 unsigned reader_n_ranks(const struct reader *r)
 {
     return r->packed != NULL ? packed_n_ranks(r->packed) : shards_n_ranks(r->shards);

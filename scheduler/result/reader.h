@@ -28,6 +28,7 @@ struct reader_task {
     uint32_t attempts, rank, n_ranks;
     double start, end;
     uint64_t timed_with; /* tasks that share these times; 1: they are its own */
+    uint64_t digest; /* of what it computed, in a packed file; 0: nothing, not known */
 };
 
 struct reader_value { /* data is yours to free */
@@ -50,6 +51,9 @@ const struct reader_stage *reader_stage(const struct reader *r, unsigned stage);
 /* Text of /job: "name", "jobspec", "canonical", "plan", "id", "build". NULL: not there.
  */
 const char *reader_job_text(const struct reader *r, const char *key);
+/* The job's outcome, and when it ended. NULL: it had not, or was not packed at its end.
+ */
+const char *reader_outcome(const struct reader *r, double *ret_end);
 /* Rows of /ranks. */
 struct reader_rank {
     const char *host, *device, *planned, *seen; /* "" where nothing is known */

@@ -29,7 +29,7 @@ expect 0 "$GRIDMILL" result tasks mix.h5
 [ "$(wc -l <out)" -eq 16 ] || fail "$(wc -l <out) lines"
 says '^train +0  done +1 +[01] +[0-9.]+ .?s  init-seed=1 lr=0.1$'
 says '^say +3  failed .*code=3 word=a,b: exit status 3$'
-says '^after +0  skipped +0 +needs a task that failed$'
+says '^after +0  skipped +0 +needs say\[3\], which failed$'
 expect 0 "$GRIDMILL" result tasks mix.h5 --status failed,skipped --json
 "$PYTHON" - <<'END' || fail "tasks --json"
 import json
@@ -41,9 +41,33 @@ assert [(x["stage"], x["index"], x["status"], x["reason"]) for x in t] == [
     ("after", 0, "skipped", "needs")], t
 assert t[1]["params"] == {"code": 3, "word": 'c"d'} and t[1]["exit_code"] == 3, t[1]
 assert t[3]["rank"] is None and t[3]["start"] is None and t[3]["attempts"] == 0, t[3]
+assert t[3]["message"] == "needs say[3], which failed" and t[3]["digest"] is None, t[3]
 END
 expect 0 "$GRIDMILL" result tasks mix.h5 --stage say --task 1-2
 [ "$(wc -l <out)" -eq 3 ] || fail "--task 1-2"
+
+# A skipped task says for which other one: the same element, the first of a stage, through a stage between,
+# a reference; the best of a stage is to be had while one of it is done.
+cat >skips.yaml <<'END'
+ranks: 1
+tasks:
+  - {name: make, matrix: {x: 1-4}, command: [sh, -c, "test ${x} != 3"]}
+  - {name: all, needs: [make], matrix: {x: 1-4}, command: [echo, "${x}"]}
+  - {name: sum, needs: [all], command: ["true"]}
+  - name: net
+    matrix: {path: [data/digits.csv.gz, mix.h5, mix.h5]}
+    kernel: mlp.train
+    args: {data: "${path}", layers: [64, 10], epochs: 1}
+  - {name: use, matrix: {x: 1-3}, kernel: mlp.infer, args: {model: "${net.model}", data: data/digits.csv.gz}}
+  - {name: best, needs: [make], kernel: mlp.infer, args: {model: "${net.model@max:accuracy}", data: data/digits.csv.gz}}
+END
+expect 1 "$GRIDMILL" run skips.yaml -q
+expect 0 "$GRIDMILL" result tasks skips.h5
+says '^all +3  skipped .* needs make\[2\], which failed$'
+says '^sum +0  skipped .* needs all\[0\], which was skipped since make\[2\] failed$'
+says '^use +0  done'
+says '^use +2  skipped .* needs net\[2\], which failed$'
+says '^best +0  skipped .* needs make\[2\], which failed$'
 
 # failed: why, and what they printed, which steers no terminal.
 expect 0 "$GRIDMILL" result failed mix.h5
@@ -84,6 +108,8 @@ assert [float(r["accuracy"]) for r in rows] == train["accuracy"][:].tolist()
 assert [r["lr"] for r in rows] == ["0.1"] * 3 + ["0.03"] * 3 and rows[4]["init-seed"] == "2"
 assert [float(r["start"]) for r in rows] == f["tasks/start"][:6].tolist()
 assert all(r["status"] == "done" and r["message"] == "" and None not in r for r in rows)
+assert [int(r["digest"], 16) for r in rows] == f["tasks/digest"][:6].tolist()
+assert [int(r["timed_with"]) for r in rows] == f["tasks/timed_with"][:6].tolist()
 
 def ragged(g, i):
     a, b = g["offset"][i:i + 2]
@@ -152,8 +178,24 @@ expect 1 "$GRIDMILL" run mix.yaml -q --force --set tasks.train.args.momentum=0.9
     --set 'tasks.say.matrix.code=[0, 4]'
 expect 1 "$GRIDMILL" result diff first.h5 mix.h5
 says '^train: other arguments$'
-says '^train\[0\].loss: [12] of 2 elements differ, by [0-9.e-]+ at most$'
-says '^[0-9]+ of 15 tasks differ$'
+says '^train\[0\].loss: [12] of 2 elements differ, first \[[01]\]: [0-9.]+ and [0-9.]+, by [0-9.e-]+( at most)?, relatively by [0-9.e-]+$'
+says '^[0-9]+ of 15 tasks differ, by [0-9.e-]+ at most, relatively by [0-9.e-]+$'
+expect 1 "$GRIDMILL" result diff first.h5 mix.h5 --stage train --json
+h5 '
+d = json.load(open("out"))
+a = f["series/train/loss/data"][:].reshape(6, 2)
+b = h5py.File("mix.h5")["series/train/loss/data"][:].reshape(6, 2)
+got = {x["where"]: x for x in d["differences"] if x["where"].endswith(".loss")}
+assert len(got) == (a != b).any(axis=1).sum() > 0
+for i in range(6):
+    far = abs(a[i] - b[i])
+    if not far.any():
+        continue
+    x = got[f"train[{i}].loss"]
+    assert (x["elements"], x["of"], x["first"]) == ((far > 0).sum(), 2, far.nonzero()[0][0]), x
+    assert x["absolute"] == far.max() and x["relative"] == (far / np.maximum(abs(a[i]), abs(b[i]))).max(), x
+assert d["absolute"] >= max(x["absolute"] for x in got.values())
+' first.h5
 expect 1 "$GRIDMILL" result diff first.h5 mix.h5 --stage say --json
 "$PYTHON" - <<'END' || fail "diff --json"
 import json
@@ -167,6 +209,26 @@ expect 1 "$GRIDMILL" result diff first.h5 mix.h5 --stage train --tolerance 0.01
 says_not 'loss'
 expect 1 "$GRIDMILL" result diff first.h5 mix.h5 --stage train
 says 'loss'
+# NaN is NaN and 0 is -0, though not to the hash; NaN and a number are as far apart as can be.
+cp first.h5 one.h5
+cp first.h5 two.h5
+"$PYTHON" - <<'END' || fail "h5py"
+import h5py, numpy as np
+for name, values in (("one.h5", [np.nan, 0.0, 1.0]), ("two.h5", [-np.nan, -0.0, np.nan])):
+    with h5py.File(name, "r+") as f:
+        f["stages/train/outputs/accuracy"][:3] = values
+END
+expect 1 "$GRIDMILL" result diff one.h5 two.h5
+says '^train\[0\].accuracy: nan and -?nan, the same number in other bits$'
+says '^train\[1\].accuracy: 0.0 and -0.0, the same number in other bits$'
+says '^train\[2\].accuracy: 1.0 and nan, by inf, relatively by inf$'
+expect 1 "$GRIDMILL" result diff one.h5 two.h5 --tolerance 1e-9 --json
+"$PYTHON" - <<'END' || fail "NaN"
+import json
+d = json.load(open("out"))
+assert [x["where"] for x in d["differences"]] == ["train[2].accuracy"] and d["absolute"] is None, d
+END
+
 expect 0 "$GRIDMILL" run -q --ranks 1 --results true.h5 -- true
 expect 1 "$GRIDMILL" result diff first.h5 true.h5
 says '^train: only in the first$'
@@ -192,8 +254,8 @@ says '^main +2  open +0'
 kill "$pid" 2>/dev/null
 wait "$pid"
 expect 0 "$GRIDMILL" result export cut.h5 --value stdout
-says '^1,0.01,done,1,[01],.*,0,0,"0.01$'
-says '^2,,open,0,,,,,,,$'
+says '^1,0.01,done,1,[01],.*,1,,0,0,"0.01$'
+says '^2,,open,0,,,,,,,,,$'
 expect 0 "$GRIDMILL" result failed cut.h5
 says '1 not over yet'
 
@@ -236,7 +298,8 @@ h5 "
 p = 'stages/data/outputs/model/data'
 g = h5py.File('plain.h5')
 assert f[p].compression == 'gzip' and g[p].compression is None
-assert f['job'].attrs['outcome'] == b'done' == g['job'].attrs['outcome']" whole.h5
+assert f['job'].attrs['outcome'] == b'done' == g['job'].attrs['outcome']
+assert f['tasks/end'][:].max() == f['job'].attrs['end'] == g['job'].attrs['end']" whole.h5
 expect 0 "$GRIDMILL" result pack plain.h5 -o again.h5 # as the job says
 h5 "assert f['stages/data/outputs/model/data'].compression == 'gzip'" again.h5
 [ -z "$(find . -name 'plain.h5.*')" ] || fail "a folder is left"
