@@ -70,6 +70,22 @@ static const struct gm_output_spec train_outputs[] = {
     {.name = "best_epoch", .shape = "", .dtype = GM_I64},
 };
 
+static inline int
+fake_save(void *self, const struct gm_saver *saver, struct gm_error *err)
+{
+    (void)self;
+    (void)saver;
+    return gm_fail(err, -ENOSYS, "no state");
+}
+
+static inline int
+fake_load(void *self, const struct gm_loader *loader, struct gm_error *err)
+{
+    (void)self;
+    (void)loader;
+    return gm_fail(err, -ENOSYS, "no state");
+}
+
 static const struct gm_kernel kernel_train = {.abi = GM_KERNEL_ABI,
                                               .size = sizeof(struct gm_kernel),
                                               .name = "mlp.train",
@@ -77,6 +93,8 @@ static const struct gm_kernel kernel_train = {.abi = GM_KERNEL_ABI,
                                               .n_params = 10,
                                               .outputs = train_outputs,
                                               .n_outputs = 6,
+                                              .save = fake_save,
+                                              .load = fake_load,
                                               .traits = GM_ON_CPU | GM_TAKES_GROUP};
 
 static const struct gm_param_spec infer_params[] = {

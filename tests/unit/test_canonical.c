@@ -68,6 +68,7 @@ expect_same_stage(const struct jobspec *a, const struct jobspec *b, unsigned i)
     cr_expect(x->kernel == y->kernel && x->group == y->group);
     cr_expect(x->n_tasks == y->n_tasks && x->n_shards == y->n_shards);
     cr_expect(!(x->timeout < y->timeout) && !(x->timeout > y->timeout));
+    cr_expect(!(x->checkpoint < y->checkpoint) && !(x->checkpoint > y->checkpoint));
     cr_expect(x->retry_limit == y->retry_limit && x->retry_on == y->retry_on);
     cr_expect(x->crash_limit == y->crash_limit && x->priority == y->priority);
     cr_expect(x->max_in_flight == y->max_in_flight);
