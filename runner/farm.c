@@ -400,7 +400,9 @@ static void tell_ranks(const struct farm *f, char *cells)
             living += !f->ranks[r].lost;
             busy += !f->ranks[r].lost && !f->ranks[r].idle;
         }
-        cells[i] = living == 0 ? 'x' : (char)('0' + 9 * busy / living);
+        cells[i] = 'x';
+        if (living > 0)
+            cells[i] = "0123456789"[9 * busy / living];
     }
     cells[n] = '\0';
 }
