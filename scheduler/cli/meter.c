@@ -10,6 +10,13 @@ uint64_t meter_over(const struct meter *m)
 
 const char *meter_rate(double rate, char buf[32])
 {
+    if (rate >= 99999.5) {
+        bool millions = rate >= 999500;
+        double shown = rate / (millions ? 1e6 : 1e3);
+        (void)snprintf(
+            buf, 32, "%.*f %s/s", shown < 99.95 ? 1 : 0, shown, millions ? "M" : "k");
+        return buf;
+    }
     (void)snprintf(buf, 32, "%.*f/s", rate < 0.0995 ? 2 : rate < 9.95 ? 1 : 0, rate);
     return buf;
 }

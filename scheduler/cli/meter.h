@@ -23,7 +23,7 @@ void meter_cells(
     const double *shares, unsigned n, bool utf8, unsigned cells, struct str *out);
 /* A bar that says how much of its time somebody was busy: `part` of 1. */
 void meter_share(double part, bool utf8, int cells, struct str *out);
-/* "8.3/s", "120/s" */
+/* "8.3/s", "120/s", "4.7 M/s" */
 const char *meter_rate(double rate, char buf[32]);
 /* Whole seconds below 100 of them: an estimate has no decimals. */
 const char *meter_time(double s, char buf[32]);

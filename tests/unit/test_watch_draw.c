@@ -172,7 +172,7 @@ Test(watch_draw, a_line_has_counts_rate_and_time_left)
     /* 12 500 000 in 100 s; 7.5 million are 294 s of work, done by 2 at a time in all
      * but 1 % of the time, of which a second has gone by */
     cr_expect_str_eq(out.text,
-                     "job: 12500000 of 20000000 tasks, 10 failed, 125000/s, 2 min 26 s "
+                     "job: 12500000 of 20000000 tasks, 10 failed, 125 k/s, 2 min 26 s "
                      "left, a-stage-with-a-name-that-is-longer-than-any-table");
     pace_free(&m.pace);
 }
@@ -216,4 +216,26 @@ Test(watch_draw, a_stage_not_begun_makes_the_time_a_least_one)
     (void)pace_left(&m.job, 1, 1100, &at_least);
     cr_expect_not(at_least);
     pace_free(&m.pace);
+}
+
+Test(watch_draw, a_rate_is_short_whatever_it_is)
+{
+    static const struct {
+        double rate;
+        const char *text;
+    } cases[] = {{0.004, "0.00/s"},
+                 {0.05, "0.05/s"},
+                 {0.0996, "0.1/s"},
+                 {9.94, "9.9/s"},
+                 {9.96, "10/s"},
+                 {99999.4, "99999/s"},
+                 {99999.6, "100 k/s"},
+                 {999499, "999 k/s"},
+                 {999501, "1.0 M/s"},
+                 {11598140, "11.6 M/s"},
+                 {115981400, "116 M/s"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[32];
+        cr_expect_str_eq(meter_rate(cases[i].rate, text), cases[i].text);
+    }
 }
