@@ -149,6 +149,7 @@ static void publish(struct board *b, const struct board_claim *c)
     atomic_store_explicit(&me->first, c->first, memory_order_relaxed);
     atomic_store_explicit(&me->stage, c->stage, memory_order_relaxed);
     atomic_store_explicit(&me->attempt, c->attempt, memory_order_relaxed);
+    atomic_store_explicit(&me->alone, c->alone, memory_order_relaxed);
     uint64_t word = word_make(word_gen(old) + 1, 0, c->count);
     /* A freeze may have renewed our word meanwhile: then once more. */
     while (!atomic_compare_exchange_weak(&me->word, &old, word))
@@ -211,6 +212,7 @@ static bool claim_lot(struct board *b, struct shared_lot *lot, struct board_clai
         .lot = atomic_load_explicit(&lot->id, memory_order_relaxed),
         .stage = atomic_load_explicit(&lot->stage, memory_order_relaxed),
         .attempt = atomic_load_explicit(&lot->attempt, memory_order_relaxed),
+        .alone = atomic_load_explicit(&lot->alone, memory_order_relaxed),
         .first =
             atomic_load_explicit(&lot->first, memory_order_relaxed) + word_next(word)};
     uint32_t most = atomic_load_explicit(&lot->most, memory_order_relaxed);

@@ -27,11 +27,12 @@ struct board_lot {
     int32_t priority;
     uint32_t
         most; /* tasks in one claim at most; 0: no limit (1: the farm wants them apart) */
+    uint32_t alone; /* 1: nothing else beside it on its rank */
 };
 
 struct board_claim {
     uint64_t lot;
-    uint32_t stage, attempt;
+    uint32_t stage, attempt, alone;
     uint64_t first, count; /* as it was made; board_take says what is still ours */
 };
 
@@ -46,6 +47,8 @@ struct board_sitter {
 struct board_commands {
     _Atomic uint64_t space, session;        /* in which their numbers mean something */
     _Atomic uint64_t marks[BOARD_COMMANDS]; /* base/mark.h; 0: none */
+    _Atomic uint64_t tasks[BOARD_COMMANDS];
+    _Atomic uint32_t stages[BOARD_COMMANDS]; /* from 1; 0: no task */
 };
 
 /* The memory that n_seats ranks and n_stages stages need. */
@@ -88,6 +91,15 @@ bool board_was_running(const struct board *b,
                        unsigned seat,
                        uint32_t *ret_stage,
                        uint64_t *ret_task);
+
+/* The same of one of several commands that run at once. */
+void board_command_runs(struct board *b, unsigned command, uint32_t stage, uint64_t task);
+/* All that the seat runs, one after the other; *at: 0 at first. False: no more. */
+bool board_next_running(const struct board *b,
+                        unsigned seat,
+                        unsigned *at,
+                        uint32_t *ret_stage,
+                        uint64_t *ret_task);
 
 struct board_commands *board_commands(const struct board *b, unsigned seat);
 

@@ -29,6 +29,7 @@ bool board_post(struct board *b, const struct board_lot *l)
         atomic_store_explicit(&lot->stage, l->stage, memory_order_relaxed);
         atomic_store_explicit(&lot->attempt, l->attempt, memory_order_relaxed);
         atomic_store_explicit(&lot->most, l->most, memory_order_relaxed);
+        atomic_store_explicit(&lot->alone, l->alone, memory_order_relaxed);
         atomic_store_explicit(&lot->priority, l->priority, memory_order_relaxed);
         /* Fails if we were given up and the board cleared: then the farm has granted
          * these tasks again. */

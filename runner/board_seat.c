@@ -33,6 +33,37 @@ bool board_was_running(const struct board *b,
     return true;
 }
 
+void board_command_runs(struct board *b, unsigned command, uint32_t stage, uint64_t task)
+{
+    struct board_commands *c = &b->commands[b->seat];
+    assert(command < BOARD_COMMANDS);
+    atomic_store(&c->stages[command],
+                 0); /* never the one's stage with the other's task */
+    atomic_store(&c->tasks[command], task);
+    atomic_store(&c->stages[command], stage + 1); /* 0 for UINT32_MAX */
+}
+
+/* Commands, or else the task in the compute thread's own hands. */
+bool board_next_running(const struct board *b,
+                        unsigned seat,
+                        unsigned *at,
+                        uint32_t *ret_stage,
+                        uint64_t *ret_task)
+{
+    const struct board_commands *c = &b->commands[seat];
+    bool first = *at == 0;
+    for (; *at < BOARD_COMMANDS; (*at)++) {
+        uint32_t stage = atomic_load(&c->stages[*at]);
+        if (stage == 0)
+            continue;
+        *ret_stage = stage - 1;
+        *ret_task = atomic_load(&c->tasks[*at]);
+        (*at)++;
+        return true;
+    }
+    return first && board_was_running(b, seat, ret_stage, ret_task);
+}
+
 struct board_commands *board_commands(const struct board *b, unsigned seat)
 {
     assert(seat < b->shared->n_seats);

@@ -32,14 +32,14 @@ enum {
 struct shared_lot {
     alignas(LINE) _Atomic uint64_t word;
     _Atomic uint64_t id, first;
-    _Atomic uint32_t stage, attempt, most;
+    _Atomic uint32_t stage, attempt, most, alone;
     _Atomic int32_t priority;
 };
 
 struct shared_seat {
     alignas(LINE) _Atomic uint64_t word; /* its claim */
     _Atomic uint64_t lot, first;
-    _Atomic uint32_t stage, attempt;
+    _Atomic uint32_t stage, attempt, alone;
     alignas(LINE) _Atomic uint64_t running_task; /* what its compute thread writes */
     _Atomic uint64_t moving;
     _Atomic uint32_t running_stage;

@@ -37,6 +37,7 @@ bool board_steal(struct board *b, int seat, const bool *fits, struct board_claim
         .lot = atomic_load_explicit(&victim->lot, memory_order_relaxed),
         .stage = atomic_load_explicit(&victim->stage, memory_order_relaxed),
         .attempt = atomic_load_explicit(&victim->attempt, memory_order_relaxed),
+        .alone = atomic_load_explicit(&victim->alone, memory_order_relaxed),
         .first = atomic_load_explicit(&victim->first, memory_order_relaxed),
         .count = (left + 1) / 2};
     if (left == 0 || !may_go(b, c.stage, fits) || atomic_load(&victim->buried) != 0 ||

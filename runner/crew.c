@@ -38,6 +38,7 @@ struct crew {
     struct board_claim claim, next;  /* next: a kernel's; count 0: none */
     uint64_t seen;                   /* the board's version when it had nothing for us */
     bool looked;
+    bool alone; /* what runs, runs alone */
 };
 
 /* Each PU for itself: where the job counts PUs (`threads`). */
@@ -190,6 +191,7 @@ static void give_lane(struct crew *c, struct lane *lane)
             c->n_free++;
         }
     }
+    board_command_runs(c->w->setup->board, i, UINT32_MAX, 0);
     lane->busy = false;
     c->n_busy--;
     if (c->n_busy == 0)
@@ -257,6 +259,8 @@ static void start_task(struct crew *c, uint64_t task)
                                .place = &lane->place,
                                .look_ctx = w};
     board_running(s->board, c->claim.stage, task);
+    board_command_runs(s->board, (unsigned)(lane - c->lanes), c->claim.stage, task);
+    c->alone = c->claim.alone != 0;
     go_on(c, lane);
 }
 
@@ -299,6 +303,8 @@ static void fill(struct crew *c)
         if (c->claim.count == 0 && (pulse_stopping(s->pulse) || !claim_more(c)))
             return;
         if (cores_of(c, c->claim.stage) > c->n_free || c->n_busy == c->n_lanes)
+            return;
+        if (c->n_busy > 0 && (c->alone || c->claim.alone != 0))
             return;
         uint64_t task;
         if (board_take(s->board, 1, &task) > 0)

@@ -14,6 +14,7 @@
  * HELD is known before, and a rank that said so has no lot left that it did not post. */
 #include "dispatch.h"
 #include "base/memory.h"
+#include "crashes.h"
 #include <assert.h>
 #include <string.h>
 
@@ -46,11 +47,6 @@ struct held_head {
     uint32_t n_runs, n_crashes;
 };
 
-struct crash { /* what a lost rank was running */
-    uint32_t rank, stage;
-    uint64_t task;
-};
-
 struct hold { /* this rank's answer to a HOLD, while it is owed */
     uint64_t loss;
     bool owed;
@@ -64,8 +60,7 @@ struct standing {
     bool answers;   /* its HELD is waited for */
     bool unsettled; /* lost, and its host is not settled since */
     bool unsealed;
-    struct crash crash; /* by its board; stage UINT32_MAX: none */
-    struct crash said;  /* by itself */
+    struct crash said; /* by itself, what it ran; stage UINT32_MAX: not known */
 };
 
 struct dispatch {
@@ -80,7 +75,8 @@ struct dispatch {
     size_t n_lots;
     struct hold hold;
     struct standing *ranks;
-    uint64_t *losses; /* one a host: its round of holds; 0: none */
+    struct crashes crashes; /* rank 0 */
+    uint64_t *losses;       /* one a host: its round of holds; 0: none */
     uint64_t last_loss;
 };
 
@@ -113,6 +109,7 @@ void dispatch_free(struct dispatch *d)
     free(d->hold.lost);
     free(d->ranks);
     free(d->losses);
+    crashes_clear(&d->crashes);
     free(d);
 }
 
@@ -229,7 +226,8 @@ static void take_lot(struct dispatch *d, const struct farm_assign *a)
                                               .first = a->first,
                                               .count = a->count,
                                               .priority = a->priority,
-                                              .most = a->most};
+                                              .most = a->most,
+                                              .alone = a->alone};
     post_lots(d);
 }
 
@@ -301,23 +299,22 @@ static bool answer_hold(struct dispatch *d)
     AUTO_FREE(struct board_claim) runs = xcalloc(head.n_runs + 1, sizeof(*runs));
     unsigned now = board_held(d->with.board, runs, head.n_runs);
     head.n_runs = now < head.n_runs ? now : head.n_runs; /* runs shrink, none comes */
-    AUTO_FREE(struct crash) crashes = xcalloc(h->n_lost + 1, sizeof(*crashes));
-    for (unsigned i = 0; i < h->n_lost; i++) {
-        struct crash *c = &crashes[head.n_crashes];
-        c->rank = h->lost[i];
-        head.n_crashes +=
-            board_was_running(d->with.board, seat_of(d, c->rank), &c->stage, &c->task);
-    }
+    struct crashes crashes = {0};
+    for (unsigned i = 0; i < h->n_lost; i++)
+        crashes_look(&crashes, d->with.board, seat_of(d, h->lost[i]), h->lost[i]);
+    head.n_crashes = (uint32_t)crashes.n;
+    AUTO_FREE(struct crash) list = crashes.list;
     if (d->rank == 0) {
-        take_held(d, 0, &head, runs, crashes);
+        take_held(d, 0, &head, runs, list);
         return true;
     }
     size_t of_runs = head.n_runs * sizeof(*runs);
-    size_t of_crashes = head.n_crashes * sizeof(*crashes);
+    size_t of_crashes = head.n_crashes * sizeof(*list);
     AUTO_FREE(char) bytes = xcalloc(1, sizeof(head) + of_runs + of_crashes);
     memcpy(bytes, &head, sizeof(head));
     memcpy(bytes + sizeof(head), runs, of_runs);
-    memcpy(bytes + sizeof(head) + of_runs, crashes, of_crashes);
+    if (of_crashes > 0)
+        memcpy(bytes + sizeof(head) + of_runs, list, of_crashes);
     post(d, 0, TAG_HELD, bytes, sizeof(head) + of_runs + of_crashes);
     return true;
 }
@@ -390,10 +387,9 @@ static void try_settle(struct dispatch *d, unsigned host)
         if (d->with.hosts[r] != host || !s->unsettled)
             continue;
         s->unsettled = false;
-        if (s->crash.stage == UINT32_MAX && deserted)
-            s->crash = s->said;
-        if (s->crash.stage != UINT32_MAX)
-            farm_crashed(d->farm, r, s->crash.stage, s->crash.task);
+        if (!crashes_tell(&d->crashes, r, d->farm) && deserted &&
+            s->said.stage != UINT32_MAX)
+            farm_crashed(d->farm, r, s->said.stage, s->said.task);
     }
     farm_settle(d->farm, host);
     thaw(d, host);
@@ -411,7 +407,7 @@ static void take_held(struct dispatch *d,
     for (uint32_t i = 0; i < head->n_runs; i++)
         farm_held(d->farm, runs[i].stage, runs[i].first, runs[i].count);
     for (uint32_t i = 0; i < head->n_crashes; i++)
-        d->ranks[crashes[i].rank].crash = crashes[i];
+        crashes_add(&d->crashes, &crashes[i]);
     d->ranks[from].answers = false;
     try_settle(d, host);
 }
@@ -428,7 +424,6 @@ void dispatch_lost(struct dispatch *d, unsigned rank)
     if (over) /* nothing of it is missing */
         return;
     d->ranks[rank].unsettled = d->ranks[rank].unsealed = true;
-    d->ranks[rank].crash.stage = UINT32_MAX;
     hold_host(d, d->with.hosts[rank]);
     d->with.seal(d->with.ctx, rank);
 }

@@ -60,7 +60,7 @@ static void begin(struct line *l, const char *kind)
 
 static void leave_lines(int number, struct board *board)
 {
-    struct line lost = {.len = 0}, crash = {.len = 0};
+    struct line lost = {.len = 0};
     struct timespec now;
     uint32_t stage;
     uint64_t task;
@@ -76,7 +76,9 @@ static void leave_lines(int number, struct board *board)
     if (fd < 0)
         return;
     (void)!write(fd, lost.text, lost.len);
-    if (board_was_running(board, board_seat(board), &stage, &task)) {
+    for (unsigned at = 0;
+         board_next_running(board, board_seat(board), &at, &stage, &task);) {
+        struct line crash = {.len = 0};
         begin(&crash, "crash ");
         add_number(&crash, stage);
         add_number(&crash, task);

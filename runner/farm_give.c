@@ -87,6 +87,8 @@ static bool give_lot(struct farm *f, unsigned i, struct farm_assign *ret)
         struct tried_task had = tried_run(&s->tried, first, count, &count);
         if (had.crashes > 0)
             count = 1;
+        /* Who stood beside a task that crashed is suspected, too: not the last time. */
+        bool alone = had.crashes > 0 && had.crashes + 1 >= said->crash_limit;
         backlog_take(f->backlog, i, first, count);
         if (h->granted[i] == NULL)
             h->granted[i] = taskset_make(said->n_tasks);
@@ -103,6 +105,7 @@ static bool give_lot(struct farm *f, unsigned i, struct farm_assign *ret)
                                     .attempt = had.attempts,
                                     .priority = said->priority,
                                     .most = said->max_in_flight > 0 || had.crashes > 0,
+                                    .alone = alone,
                                     .n_members = 1,
                                     .members = f->members};
         return true;

@@ -14,7 +14,6 @@
 #include "parting.h"
 #include "past.h"
 #include "result/again.h"
-#include "result/again.h"
 #include "siblings.h"
 #include "token.h"
 #include "verify.h"
@@ -78,7 +77,7 @@ static void note_root(const struct session *s, const struct watch *watch, const 
     const struct plan *plan = s->req.planning->plan;
     struct losses_crash c = {.launch = plan->launch};
     const unsigned *hosts = s->window.hosts;
-    bool ours = hosts[s->req.rank->world] == hosts[0], deserted = true, known;
+    bool ours = hosts[s->req.rank->world] == hosts[0], deserted = true;
     for (unsigned r = 1; r < plan->n_ranks; r++)
         deserted = deserted && (hosts[r] != hosts[0] || watch_lost(watch, r));
     if (ours ? !is_lowest(s, watch, true) : !deserted || !is_lowest(s, watch, false))
@@ -86,10 +85,15 @@ static void note_root(const struct session *s, const struct watch *watch, const 
     losses_add_rank(
         plan->folder,
         &(struct losses_rank){.launch = plan->launch, .when = clock_unix(), .why = why});
-    known = ours ? board_was_running(s->window.board, 0, &c.stage, &c.task)
-                 : watch_was_running(watch, 0, &c.stage, &c.task);
-    if (known)
+    for (unsigned at = 0;
+         ours && board_next_running(s->window.board, 0, &at, &c.stage, &c.task);)
         losses_add_crash(plan->folder, &c);
+    struct losses said = {0}; /* by itself as it died: surer than its last word */
+    if (!ours && watch_was_running(watch, 0, &c.stage, &c.task) &&
+        losses_read(plan->folder, &said, NULL) == 0 &&
+        losses_crash_of(&said, c.launch, 0) == NULL)
+        losses_add_crash(plan->folder, &c);
+    losses_clear(&said);
 }
 
 /* One rank says who was lost. */

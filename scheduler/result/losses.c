@@ -51,10 +51,9 @@ struct seen { /* kinds of lines, with launch and rank */
     struct arena *a; /* the map borrows them */
 };
 
-static bool is_first(struct seen *seen, const char *kind, uint32_t launch, uint32_t rank)
+static bool is_first(struct seen *seen, const char *key)
 {
     size_t unused = 0;
-    const char *key = arena_printf(seen->a, "%s %u %u", kind, launch, rank);
     return strmap_add(seen->keys, key, &unused);
 }
 
@@ -72,7 +71,7 @@ static bool parse_rank(const char *line, struct seen *seen, struct losses_rank *
         used == 0 || !isfinite(ret->when) || ret->rank > INT32_MAX)
         return false;
     ret->why = line + used;
-    return is_first(seen, "lost", ret->launch, ret->rank);
+    return is_first(seen, arena_printf(seen->a, "lost %u %u", ret->launch, ret->rank));
 }
 
 static bool parse_crash(const char *line, struct seen *seen, struct losses_crash *ret)
@@ -87,7 +86,7 @@ static bool parse_crash(const char *line, struct seen *seen, struct losses_crash
                &used) != 4 ||
         line[used] != '\0')
         return false;
-    return is_first(seen, "crash", ret->launch, ret->rank);
+    return is_first(seen, arena_strdup(seen->a, line));
 }
 /* NOLINTEND(cert-err34-c) */
 

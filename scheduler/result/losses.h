@@ -4,7 +4,7 @@
  * so that /ranks can tell, and a task that kills rank after rank, and launch after
  * launch, comes to its crash-limit. Rank 0 writes them; of rank 0 itself a rank that is
  * left; and a rank that ends by a signal of its own, while it dies. So there may be
- * several lines of one rank and launch: the first of each kind counts. */
+ * several lines of one rank and launch: the first `lost` counts, and each task once. */
 #ifndef RESULT_LOSSES_H
 #define RESULT_LOSSES_H
 
@@ -42,7 +42,7 @@ void losses_forgive(struct losses *l, uint32_t launch);
 void losses_clear(struct losses *l); /* what is inside */
 /* The rank's last loss, or NULL. */
 const struct losses_rank *losses_last(const struct losses *l, uint32_t rank);
-/* What it was running in that launch, or NULL. */
+/* What it was running in that launch, the first of it; or NULL. */
 const struct losses_crash *
 losses_crash_of(const struct losses *l, uint32_t launch, uint32_t rank);
 

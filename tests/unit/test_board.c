@@ -266,8 +266,24 @@ Test(board, who_finds_a_seat_dead_learns_what_it_ran)
     board_running(t.seats[1], 2, 77);
     cr_assert(board_was_running(t.seats[0], 1, &stage, &task));
     cr_assert(stage == 2 && task == 77);
+    unsigned at = 0;
+    cr_assert(board_next_running(t.seats[0], 1, &at, &stage, &task) && task == 77);
+    cr_assert_not(board_next_running(t.seats[0], 1, &at, &stage, &task));
+    board_command_runs(t.seats[1], 0, 2, 76); /* several commands: each, and no other */
+    board_command_runs(t.seats[1], 1, 2, 77);
+    board_command_runs(t.seats[1], BOARD_COMMANDS - 1, 1, 5);
+    board_command_runs(t.seats[1], 1, UINT32_MAX, 0);
+    at = 0;
+    cr_assert(board_next_running(t.seats[0], 1, &at, &stage, &task) && task == 76);
+    cr_assert(board_next_running(t.seats[0], 1, &at, &stage, &task));
+    cr_assert(stage == 1 && task == 5);
+    cr_assert_not(board_next_running(t.seats[0], 1, &at, &stage, &task));
+    board_command_runs(t.seats[1], 0, UINT32_MAX, 0);
+    board_command_runs(t.seats[1], BOARD_COMMANDS - 1, UINT32_MAX, 0);
     board_running(t.seats[1], UINT32_MAX, 0);
     cr_assert_not(board_was_running(t.seats[0], 1, &stage, &task));
+    at = 0;
+    cr_assert_not(board_next_running(t.seats[0], 1, &at, &stage, &task));
     struct board_sitter who;
     cr_assert_not(board_sitter(t.seats[0], 1, &who));
     board_sit(t.seats[1], &(struct board_sitter){4711, 1, 2});

@@ -21,7 +21,8 @@ Test(losses, lines_come_back_and_a_cut_one_is_not_believed)
     cr_assert(all.n_ranks == 0 && all.n_crashes == 0);
     losses_add_crash(folder, &(struct losses_crash){0, 2, 1, 5000000000});
     losses_add_rank(folder, &(struct losses_rank){0, 2, 1700000000.25, "pid 7 ended"});
-    losses_add_crash(folder, &(struct losses_crash){0, 2, 1, 6}); /* a rank dies once */
+    losses_add_crash(folder, &(struct losses_crash){0, 2, 1, 6}); /* beside it */
+    losses_add_crash(folder, &(struct losses_crash){0, 2, 1, 6}); /* told by two */
     losses_add_rank(folder, &(struct losses_rank){0, 2, 1700000001, "no sign of life"});
     losses_add_rank(folder, &(struct losses_rank){1, 2, 1700000099, "again"});
     losses_add_crash(folder, &(struct losses_crash){1, 0, 0, 7});
@@ -31,9 +32,10 @@ Test(losses, lines_come_back_and_a_cut_one_is_not_believed)
     (void)fprintf(f, "lost 9 9 17 cut in the");
     (void)fclose(f);
     cr_assert_eq(losses_read(folder, &all, NULL), 0);
-    cr_assert_eq(all.n_crashes, 2);
+    cr_assert_eq(all.n_crashes, 3);
     cr_expect(all.crashes[0].stage == 1 && all.crashes[0].task == 5000000000);
-    cr_expect(all.crashes[1].stage == 0 && all.crashes[1].task == 7);
+    cr_expect(all.crashes[1].stage == 1 && all.crashes[1].task == 6);
+    cr_expect(all.crashes[2].stage == 0 && all.crashes[2].task == 7);
     cr_assert_eq(all.n_ranks, 2);
     cr_expect_str_eq(all.ranks[0].why, "pid 7 ended");
     cr_expect_eq(all.ranks[0].when, 1700000000.25);

@@ -1,7 +1,8 @@
 /* A kernel for tests of lost ranks: x squared, summed over its group's ranks the long way
  * round, after `seconds`; each run of a task leaves a line in the file `log`. The task x
  * = `crash` takes the last rank of its group down by SIGSEGV: each time, or, where `once`
- * names a file, while that is there; before, it fails, where `fail` names one. */
+ * names a file, while that is there; before, it fails, where `fail` names one. Tasks from
+ * x = `hold` on wait as long as the file `gate` is there. */
 #include "gridmill/kernel.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -11,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { P_X, P_CRASH, P_ONCE, P_FAIL, P_LOG, P_SECONDS };
+enum { P_X, P_CRASH, P_ONCE, P_FAIL, P_LOG, P_SECONDS, P_HOLD, P_GATE, N_PARAMS };
 
 static const struct gm_param_spec params[] = {
     [P_X] = {.name = "x", .help = "a number", .type = GM_PARAM_INT, .flags = GM_REQUIRED},
@@ -34,6 +35,13 @@ static const struct gm_param_spec params[] = {
                    .unit = "s",
                    .preset = "0.01",
                    .type = GM_PARAM_FLOAT},
+    [P_HOLD] = {.name = "hold",
+                .help = "wait from this x on",
+                .preset = "1000000000",
+                .type = GM_PARAM_INT},
+    [P_GATE] = {.name = "gate",
+                .help = "while this file is there",
+                .type = GM_PARAM_STRING},
 };
 
 static const struct gm_output_spec outputs[] = {
@@ -103,6 +111,9 @@ static int step(void *self, struct gm_error *err)
     struct timespec t = {.tv_sec = (time_t)seconds};
     t.tv_nsec = (long)(1e9 * (seconds - (double)t.tv_sec));
     (void)nanosleep(&t, NULL);
+    while (x >= gm_param_int(p, P_HOLD) && gm_param_given(p, P_GATE) &&
+           access(gm_param(p, P_GATE)->as.s, F_OK) == 0)
+        (void)usleep(5000);
     bool bad = x == gm_param_int(p, P_CRASH) && comm->rank == comm->n_ranks - 1;
     if (bad && gm_param_given(p, P_FAIL) && unlink(gm_param(p, P_FAIL)->as.s) == 0)
         return gm_fail(err, -EIO, "failed as it was told");
@@ -128,7 +139,7 @@ const struct gm_kernel test_crash_kernel = {
     .name = "test.crash",
     .summary = "takes its rank down",
     .params = params,
-    .n_params = 6,
+    .n_params = N_PARAMS,
     .outputs = outputs,
     .n_outputs = 1,
     .traits = GM_ON_CPU | GM_TAKES_GROUP,

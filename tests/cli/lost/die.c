@@ -44,6 +44,23 @@ int MPI_Irecv(
     return PMPI_Irecv(buf, n, t, from, tag, c, r);
 }
 
+/* The ranks of a host share memory, and those that pack a communicator: before there is a
+ * watch. */
+int MPI_Win_allocate_shared(
+    MPI_Aint bytes, int unit, MPI_Info info, MPI_Comm c, void *mem, MPI_Win *win)
+{
+    die_at("share");
+    return PMPI_Win_allocate_shared(bytes, unit, info, c, mem, win);
+}
+
+int MPI_Comm_create_group(MPI_Comm c, MPI_Group group, int tag, MPI_Comm *ret)
+{
+    die_at("join");
+    int rc = PMPI_Comm_create_group(c, group, tag, ret);
+    die_at("joined");
+    return rc;
+}
+
 /* The packers share what rank 0 decides. */
 int MPI_Ibcast(void *buf, int n, MPI_Datatype t, int root, MPI_Comm c, MPI_Request *r)
 {
