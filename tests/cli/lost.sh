@@ -185,17 +185,17 @@ assert f['attempts/reason'][...][f['attempts/task'][...] == 4].tolist() == [6, 7
     only_lost 0 "ended by SIGSEGV"
     says 'rank 0 .*is lost: pid [0-9]+ ended by SIGSEGV; the rest is launched again \(2 of 3\)'
 
+    [ "$CORES" -ge 2 ] || return 0
     echo "-- poison among commands that run at once: whoever stood beside it is not taken for it"
     cat >job.yaml <<YAML
-ranks: 3
+ranks: 1
 per-rank: {cores: 2}
-oversubscribe: true
 results: job.h5
 tasks:
   - name: work
     matrix: {x: 1-24}
     cores: 1
-    command: [sh, -c, "sleep 0.1; test \${x} -ne 9 || { sleep 0.15; kill -9 \$PPID; }"]
+    command: [sh, -c, "sleep 0.1; test \${x} -ne 9 || { sleep 0.15; kill -SEGV \$PPID; }"]
     crash-limit: 2
 YAML
     rm -rf job.h5*
