@@ -4,12 +4,35 @@
 #include "base/memory.h"
 #include "command.h"
 #include "engine/engine.h"
+#include "engine/held.h"
 #include "engine/summary.h"
 #include "result/hash.h"
 #include "result/reader.h"
 #include "result_parts.h"
 #include "say.h"
 #include <stdlib.h>
+
+/* Of a run that is not packed: does it go on, and what makes the file? */
+static void draw_next(const struct summary *s, struct str *out)
+{
+    const char *folder = summary_folder(s);
+    size_t n = folder != NULL ? strlen(folder) : 0;
+    AUTO_STR path = {0};
+    if (folder == NULL)
+        return;
+    str_printf(&path, "%s/lock", folder);
+    if (held(path.text)) {
+        str_add(out, "  its run goes on: gridmill watch ");
+    } else {
+        bool over = summary_committed(s) == summary_tasks(s);
+        str_printf(
+            out, "  its run is over: gridmill %s ", over ? "result pack" : "resume");
+    }
+    str_clear(&path);
+    str_add_n(&path, folder, n > 3 && strcmp(folder + n - 3, ".gm") == 0 ? n - 3 : n);
+    str_add_shell(out, str_text(&path));
+    str_add(out, "\n");
+}
 
 static int show(const struct cli *cli, const char *file)
 {
@@ -24,6 +47,7 @@ static int show(const struct cli *cli, const char *file)
     }
     AUTO_STR out = {0};
     summary_draw(s, cli->terminal.colour_out, cli->terminal.utf8, &out);
+    draw_next(s, &out);
     terminal_print(out.text);
     return ENGINE_DONE;
 }

@@ -46,6 +46,16 @@ static int verbosity(const struct args *a)
                                     : LOG_NORMAL;
 }
 
+/* What was to be printed and could not be makes a success a failure. */
+static int check_printed(int code)
+{
+    int lost = terminal_lost();
+    if (lost == 0)
+        return code;
+    log_error("standard output: %s", strerror(-lost));
+    return code == ENGINE_DONE ? (int)engine_exit_for(lost) : code;
+}
+
 static int run_command(const struct command *c, int argc, char **argv)
 {
     struct cli cli = {.command = c};
@@ -70,11 +80,12 @@ static int run_command(const struct command *c, int argc, char **argv)
         code = c->run(&cli);
     }
     args_free(&cli.args);
-    return code;
+    return check_printed(code);
 }
 
 int main(int argc, char **argv)
 {
+    terminal_guard();
     (void)signal(SIGPIPE, SIG_IGN);
     log_open("gridmill", LOG_NORMAL);
     if (argc < 2) {

@@ -306,9 +306,11 @@ static int compare_task(struct diff *d,
     if (rc != 0)
         return rc;
     bool differs = compare_status(d, row, &b);
-    rc = compare_params(d, row, other, err);
+    bool same = row->task.status == b.status; /* else one of them has no values */
+    if (same)
+        rc = compare_params(d, row, other, err);
     differs = differs || rc > 0;
-    for (unsigned i = 0; i < row->of->n_outputs && rc >= 0; i++) {
+    for (unsigned i = 0; i < row->of->n_outputs && rc >= 0 && same; i++) {
         const struct reader_output *o = &row->of->outputs[i];
         uint32_t kind = (o->flags & GM_SERIES) != 0 ? RESULT_SERIES : RESULT_OUTPUT;
         if ((o->flags & GM_MEASURED) != 0)

@@ -86,16 +86,30 @@ void export_values(const struct export *e, unsigned stage, struct export_values 
         add(ret, "stderr", RESULT_STDERR, 0, false);
 }
 
+/* Once, whatever stages have one of that name. */
+static void add_known(struct str *known, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = str_text(known); *p != '\0'; p += strspn(p, ", ")) {
+        size_t len = strcspn(p, ",");
+        if (len == n && strncmp(p, name, n) == 0)
+            return;
+        p += len;
+    }
+    str_printf(known, "%s%s", known->len > 0 ? ", " : "", name);
+}
+
 static bool stage_has(const struct reader_stage *s, const char *name, struct str *known)
 {
     bool has = false;
     for (unsigned i = 0; i < s->n_outputs; i++) {
-        str_printf(known, "%s%s", known->len > 0 ? ", " : "", s->outputs[i].name);
+        add_known(known, s->outputs[i].name);
         has = has || strcmp(s->outputs[i].name, name) == 0;
     }
     if (s->kernel[0] != '\0')
         return has;
-    str_printf(known, "%sstdout, stderr", known->len > 0 ? ", " : "");
+    add_known(known, "stdout");
+    add_known(known, "stderr");
     return has || strcmp(name, "stdout") == 0 || strcmp(name, "stderr") == 0;
 }
 

@@ -2,6 +2,7 @@
 #include "terminal.h"
 #include "meter.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stddef.h>
@@ -10,10 +11,22 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+static int lost; /* the first failure to print */
+
 static bool may_colour(void)
 {
     const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
     return (no == NULL || *no == '\0') && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+void terminal_guard(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 void terminal_read(struct terminal *ret)
@@ -54,7 +67,7 @@ int terminal_rows(const char *text, int width)
     return rows;
 }
 
-static void put(int fd, const char *text)
+static int put(int fd, const char *text)
 {
     size_t len = strlen(text);
     while (len > 0) {
@@ -62,18 +75,26 @@ static void put(int fd, const char *text)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return;
+            return n < 0 ? -errno : -EIO;
         text += n;
         len -= (size_t)n;
     }
+    return 0;
 }
 
 void terminal_print(const char *text)
 {
-    put(STDOUT_FILENO, text);
+    int rc = put(STDOUT_FILENO, text);
+    if (lost == 0 && rc != -EPIPE)
+        lost = rc;
+}
+
+int terminal_lost(void)
+{
+    return lost;
 }
 
 void terminal_note(const char *text)
 {
-    put(STDERR_FILENO, text);
+    (void)put(STDERR_FILENO, text);
 }

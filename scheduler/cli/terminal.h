@@ -16,8 +16,13 @@ void terminal_read(struct terminal *ret);
 void terminal_size(int fd, int *ret_width, int *ret_height);
 /* Rows that text takes where lines that are too long are wrapped: to go back over it. */
 int terminal_rows(const char *text, int width);
+/* A descriptor below 3 that is closed is opened on /dev/null: a file of ours would get
+ * its number, and be written to as the terminal. */
+void terminal_guard(void);
 /* Writes to standard output; a reader that went away is no error. */
 void terminal_print(const char *text);
+/* 0, or why something that was printed is lost: -ENOSPC, for instance. */
+int terminal_lost(void);
 /* Writes to standard error, in one piece. */
 void terminal_note(const char *text);
 

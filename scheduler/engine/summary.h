@@ -17,6 +17,8 @@ const char *summary_id(const struct summary *s);
 /* Tasks with a final status, and all tasks of the job. */
 uint64_t summary_committed(const struct summary *s);
 uint64_t summary_tasks(const struct summary *s);
+/* The job folder, where nothing is packed; else NULL. */
+const char *summary_folder(const struct summary *s);
 /* Unix s, of the last task that ran; 0: none did. */
 double summary_end(const struct summary *s);
 /* In a few words: "2 of 22 tasks failed: train[3]: loss is not finite". */

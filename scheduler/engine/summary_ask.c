@@ -17,6 +17,11 @@ uint64_t summary_tasks(const struct summary *s)
     return n;
 }
 
+const char *summary_folder(const struct summary *s)
+{
+    return s->packed ? NULL : s->path;
+}
+
 double summary_end(const struct summary *s)
 {
     double end = 0;

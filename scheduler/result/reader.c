@@ -37,9 +37,23 @@ static int open_packed(struct reader *r, struct gm_error *err)
     return rc;
 }
 
+static bool is_run(const char *folder)
+{
+    AUTO_STR plan = {0};
+    str_printf(&plan, "%s/plan.json", folder);
+    return file_exists(plan.text);
+}
+
 static int open_folder(struct reader *r, struct gm_error *err)
 {
     int rc = head_load_folder(r->path, &r->head, err);
+    if (rc == -ENOENT)
+        return gm_fail(err,
+                       rc,
+                       "%s: %s",
+                       r->path,
+                       is_run(r->path) ? "no rank of its run has come to a task yet"
+                                       : "is a folder, and holds no run's results");
     rc = rc == 0 ? shards_open(r->path, &r->head, &r->shards, err) : rc;
     return rc == 0 ? losses_read(r->path, &r->losses, err) : rc;
 }

@@ -259,6 +259,16 @@ says '^2,,open,0,,,,,,,,,$'
 expect 0 "$GRIDMILL" result failed cut.h5
 says '1 not over yet'
 
+expect 0 "$GRIDMILL" result show cut.h5
+says '^  not packed: the committed tasks are in cut.h5.gm$'
+says '^  its run is over: gridmill resume cut.h5$'
+mkdir empty.h5.gm
+expect 2 "$GRIDMILL" result show empty.h5
+says 'empty.h5.gm: is a folder, and holds no run.s results$'
+cp cut.h5.gm/plan.json empty.h5.gm/
+expect 2 "$GRIDMILL" result tasks empty.h5.gm
+says 'empty.h5.gm: no rank of its run has come to a task yet$'
+
 # pack: what there is into another file, and FILE itself where all is over and only the pack is missing
 # (here FILE's place was taken when the ranks wanted to write it; the folder stays).
 expect 2 "$GRIDMILL" result pack cut.h5
@@ -267,6 +277,10 @@ expect 0 "$GRIDMILL" result pack cut.h5.gm/ -o part.h5
 says 'part.h5: 2 of 3 tasks$'
 [ -d cut.h5.gm ] || fail "the run's folder is gone"
 expect 0 "$GRIDMILL" result diff cut.h5 part.h5
+cp part.h5 less.h5
+"$PYTHON" -c 'import h5py; h5py.File("less.h5", "r+")["tasks/status"][1] = 0' || fail "h5py"
+expect 1 "$GRIDMILL" result diff part.h5 less.h5
+[ "$(cat out)" = $'main[1]: done and open\n1 of 3 tasks differ' ] || fail "not the status alone of a task that is open"
 h5 "assert f['tasks/status'][:].tolist() == [1, 1, 0] and 'outcome' not in f['job'].attrs" part.h5
 cat >whole.yaml <<'END'
 ranks: 1
@@ -320,6 +334,25 @@ refused() # REGEX ARGS...
 }
 refused 'failed\?' failde mix.h5
 refused 'one file, not 2' tasks mix.h5 first.h5
+
+# What cannot be printed is a failure, a reader that went away is none; a closed standard output gives its
+# number to no file of ours.
+for what in show tasks failed 'export --stage say' hash 'diff mix.h5'; do
+    # shellcheck disable=SC2086 # several words
+    "$GRIDMILL" result $what mix.h5 >/dev/full 2>err
+    rc=$?
+    [ $rc -eq 3 ] || fail "$what on a full disk: exit $rc"
+    grep -qx 'gridmill: standard output: No space left on device' err || fail "$what on a full disk: $(cat err)"
+    # shellcheck disable=SC2086
+    "$GRIDMILL" result $what mix.h5 2>err | true
+    rc=${PIPESTATUS[0]}
+    [ "$rc" -eq 0 ] && [ ! -s err ] || fail "$what into a closed pipe: exit $rc, $(cat err)"
+done
+"$GRIDMILL" result pack mix.h5 -o quiet.h5 >&- || fail "pack without standard output"
+[ "$(hash_of quiet.h5)" = "$(hash_of mix.h5)" ] || fail "something was printed into the file"
+expect 3 "$GRIDMILL" result export mix.h5 --format json -o /dev/full
+says 'gridmill: /dev/full: No space left on device'
+
 refused 'two files, not 1' diff mix.h5
 refused 'show takes no --stage' show --stage train mix.h5
 refused "did you mean 'train'" tasks --stage trian mix.h5
