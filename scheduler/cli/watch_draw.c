@@ -4,8 +4,9 @@
 #include "base/memory.h"
 #include "meter.h"
 #include <inttypes.h>
+#include <math.h>
 
-enum { FAILURES_MOST = 5, NAME_MOST = 24 };
+enum { FAILURES_MOST = 5, NAME_MOST = 40, HOST_MOST = 24, NAME_LEAST = 8, BAR_LEAST = 8 };
 
 static const double stale_s = 10, stale_times = 3;
 
@@ -55,12 +56,28 @@ bool watch_goes_on(const struct watch_view *v)
            v->state == FOLLOW_PACKING;
 }
 
+/* How long a rank may be silent. Nobody knows before a task of the stage that goes on is
+ * over: it may take hours. */
+static double silence_of(const struct scan_job *job)
+{
+    double longest = 0;
+    bool first = true;
+    for (unsigned i = 0; i < job->n_stages; i++) {
+        const struct scan_stage *s = &job->stages[i];
+        if (pace_over(s) == s->n_tasks)
+            continue;
+        if (first && s->fresh == 0)
+            return INFINITY;
+        first = false;
+        longest = s->longest > longest ? s->longest : longest;
+    }
+    return stale_times * longest > stale_s ? stale_times * longest : stale_s;
+}
+
 bool watch_is_stale(const struct watch_view *v, const struct scan_rank *r)
 {
-    double most = stale_times * r->longest;
-    most = most > stale_s ? most : stale_s;
     return v->state == FOLLOW_RUNNING && r->lost <= 0 && r->last > 0 &&
-           v->now - r->last > most;
+           v->now - r->last > silence_of(v->job);
 }
 
 double watch_busy(const struct watch_view *v, const struct scan_rank *r)
@@ -140,9 +157,16 @@ static void draw_head(struct pen *p)
     if (v->job == NULL)
         return;
     struct meter m = meter_of(v);
-    meter_bar(&m, v->utf8, v->width >= 60 ? 24 : 10, &p->line);
-    str_add(&p->line, "  ");
-    meter_numbers(&m, dot, &p->line);
+    AUTO_STR numbers = {0};
+    meter_numbers(&m, dot, &numbers);
+    int room = v->width - 3 - meter_columns(numbers.text);
+    meter_bar(&m,
+              v->utf8,
+              room < BAR_LEAST ? BAR_LEAST
+              : room < 24      ? room
+                               : 24,
+              &p->line);
+    str_printf(&p->line, "  %s", numbers.text);
     end_line(p);
 }
 
@@ -154,15 +178,36 @@ static void draw_more(struct pen *p, uint64_t n, const char *what)
     end_line(p);
 }
 
+enum { RATE_WIDTH = 10, TIME_WIDTH = 10 }; /* with its gap; without */
+
 struct columns { /* of the table of stages */
     int name, number, bar;
     bool failed, skipped, retried;
 };
 
+/* The name gives way first, then the bar, then what matters least. */
+static void fit(struct columns *c, int width)
+{
+    static const int bars[] = {10, 5, 0, 0, 0};
+    int longest = c->name < NAME_MOST ? c->name : NAME_MOST;
+    for (unsigned i = 0; i < sizeof(bars) / sizeof(bars[0]); i++) {
+        c->bar = bars[i];
+        c->retried = c->retried && i < 3;
+        c->skipped = c->skipped && i < 4;
+        int others = 2 + (c->bar > 0 ? c->bar + 2 : 0) + 2 * (c->number + 2) +
+                     (c->failed ? 8 : 0) + (c->skipped ? 9 : 0) + (c->retried ? 9 : 0) +
+                     RATE_WIDTH + 2 + TIME_WIDTH;
+        int room = width - 1 - others;
+        c->name = longest < room ? longest : room;
+        if (c->name >= NAME_LEAST || c->name == longest)
+            return;
+    }
+    c->name = longest < NAME_LEAST ? longest : NAME_LEAST;
+}
+
 static struct columns columns_of(const struct watch_view *v)
 {
     struct columns c = {.name = 5, .number = 4};
-    c.bar = v->width >= 72 ? 10 : v->width >= 56 ? 5 : 0;
     for (unsigned i = 0; i < v->job->n_stages; i++) {
         const struct scan_stage *s = &v->job->stages[i];
         int n = meter_columns(s->name),
@@ -173,9 +218,7 @@ static struct columns columns_of(const struct watch_view *v)
         c.skipped |= s->skipped > 0;
         c.retried |= s->retried > 0;
     }
-    int most = v->width / 4 > 5 ? v->width / 4 : 5;
-    most = most < NAME_MOST ? most : NAME_MOST;
-    c.name = c.name < most ? c.name : most;
+    fit(&c, v->width);
     return c;
 }
 
@@ -299,7 +342,7 @@ static void draw_ranks(struct pen *p, unsigned k)
     const struct scan_job *job = p->v->job;
     AUTO_FREE(bool) chosen = xcalloc(job->n_ranks + 1u, sizeof(*chosen));
     int host = 4, bar = p->v->width >= 64 ? 10 : p->v->width >= 52 ? 5 : 0;
-    int most = p->v->width / 4 < NAME_MOST ? p->v->width / 4 : NAME_MOST;
+    int most = p->v->width / 4 < HOST_MOST ? p->v->width / 4 : HOST_MOST;
     choose_ranks(p->v, k, chosen);
     for (unsigned i = 0; i < job->n_ranks; i++) {
         int n = chosen[i] ? meter_columns(job->ranks[i].host) : 0;

@@ -26,7 +26,7 @@ void watch_line(const struct watch_view *v, struct str *out);
 /* The same as watch_draw, one JSON object on a line (docs/guide/results.md). */
 void watch_json(const struct watch_view *v, struct str *out);
 
-/* The rank goes on, and has committed nothing for longer than its tasks take. */
+/* The rank goes on, and has committed nothing for longer than tasks take. */
 bool watch_is_stale(const struct watch_view *v, const struct scan_rank *r);
 /* Of the time from the launch's first task on; while it goes on, to the rank's last
  * commit. Above 1: several tasks at once. */

@@ -52,6 +52,17 @@ static bool is_another(int fd, const char *name)
            ours.st_ino != there.st_ino || ours.st_dev != there.st_dev;
 }
 
+/* A look whether it is held (held.h) may hold it for an instant, a run for longer. */
+static bool lock_now(int fd)
+{
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (errno != EWOULDBLOCK || i == 3)
+            return false;
+        clock_sleep(0.005);
+    }
+    return true;
+}
+
 /* Takes PATH/lock without waiting. -EBUSY: another run has it. */
 static int take_lock(const char *path, int *ret, struct gm_error *err)
 {
@@ -60,7 +71,7 @@ static int take_lock(const char *path, int *ret, struct gm_error *err)
     AUTO_FD fd = open(name.text, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0 && errno != ENOENT)
         return fail(err, name.text);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
+    if (fd >= 0 && !lock_now(fd))
         return lock_failure(fd, path, name.text, err);
     if (fd < 0 || is_another(fd, name.text))
         return gm_fail(

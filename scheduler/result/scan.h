@@ -25,13 +25,13 @@ struct scan_stage {
     uint64_t fresh;     /* tasks over in it */
     double first, last; /* unix s, their first start and last end; 0: none */
     double busy_s;      /* all attempts' times added up */
+    double longest;     /* s that one took at most, as far as times tell */
 };
 
 struct scan_rank { /* of the launch that goes on, or went last */
     const char *host;
     uint64_t tasks; /* attempts that it led and committed */
     double busy_s;  /* in them */
-    double longest; /* s a task took on it at most, as far as times tell */
     double last;    /* unix s, end of what it committed last; 0: nothing yet */
     double lost;    /* unix s when it was lost; 0: it was not */
     const char *lost_why;

@@ -68,10 +68,8 @@ static void take_rank(struct scan *s, const struct row_commit *c)
     if (c->rank >= s->job.n_ranks)
         return;
     struct scan_rank *r = &s->job.ranks[c->rank];
-    double each = c->count > 1 ? took / (double)c->count : took;
     r->tasks += c->count;
     r->busy_s += took;
-    r->longest = each > r->longest ? each : r->longest;
     r->last = c->end > r->last ? c->end : r->last;
     if (c->n_ranks < 2 || c->n_ranks != s->job.n_ranks)
         return;
@@ -100,7 +98,10 @@ void scan_take(struct scan *s, const struct row_commit *c, bool current)
     if (c->status == RESULT_SKIPPED || c->start <= 0)
         return;
     widen(&stage->first, &stage->last, c);
-    stage->busy_s += c->end > c->start ? c->end - c->start : 0;
+    double took = c->end > c->start ? c->end - c->start : 0;
+    double each = c->count > 1 ? took / (double)c->count : took;
+    stage->busy_s += took;
+    stage->longest = each > stage->longest ? each : stage->longest;
     widen(&s->job.first, &s->job.last, c);
     take_rank(s, c);
 }

@@ -36,12 +36,12 @@ static void make(struct made *m, unsigned n_stages, unsigned n_ranks)
         m->stages[1].first = 1050;
         m->stages[1].last = 1099;
         m->stages[1].busy_s = 98;
+        m->stages[1].longest = 1;
     }
     for (unsigned i = 0; i < n_ranks; i++)
         m->ranks[i] = (struct scan_rank){.host = "gn0",
                                          .tasks = 1000,
                                          .busy_s = 99,
-                                         .longest = 1,
                                          .last = i == 5 ? 1060 : 1099,
                                          .lost_why = ""};
     if (n_ranks > 7) {
@@ -238,4 +238,24 @@ Test(watch_draw, a_rate_is_short_whatever_it_is)
         char text[32];
         cr_expect_str_eq(meter_rate(cases[i].rate, text), cases[i].text);
     }
+}
+
+Test(watch_draw, a_rank_is_stale_when_it_is_silent_for_longer_than_tasks_take)
+{
+    struct made m;
+    make(&m, 3, 8);
+    cr_expect(watch_is_stale(&m.view, &m.ranks[5]));
+    cr_expect_not(watch_is_stale(&m.view, &m.ranks[4]));
+    m.stages[1].longest = 20;
+    cr_expect_not(watch_is_stale(&m.view, &m.ranks[5]), "three of its tasks take longer");
+    m.stages[1].longest = 1;
+    m.ranks[5].lost = 1070;
+    cr_expect_not(watch_is_stale(&m.view, &m.ranks[5]), "it is lost");
+    m.ranks[5].lost = 0;
+    m.stages[1].fresh = 0;
+    cr_expect_not(watch_is_stale(&m.view, &m.ranks[5]), "how long do tasks take?");
+    m.view.state = FOLLOW_STOPPED;
+    m.stages[1].fresh = 1;
+    cr_expect_not(watch_is_stale(&m.view, &m.ranks[5]), "nobody runs");
+    pace_free(&m.pace);
 }
