@@ -1,11 +1,12 @@
-/* See scheduler/result/scan.h: whatever is committed, its counts are those of
- * committed_load, and each turn sees what is new. */
-#include "result/committed.h"
+/* See scheduler/result/scan.h: each turn sees what is new, and counts it once. */
+#include "base/file.h"
 #include "result/fence.h"
 #include "result/pack.h"
 #include "result/scan.h"
 #include "result_job.h"
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 static void ok(int rc, const struct gm_error *err)
 {
@@ -95,7 +96,7 @@ Test(scan, a_task_that_is_done_at_last_has_not_failed)
     fixture_drop(&f);
 }
 
-Test(scan, a_fence_takes_back_what_was_seen_behind_it)
+Test(scan, what_has_its_fence_is_an_earlier_launch_s)
 {
     struct result_fixture f;
     struct gm_error err = {0};
@@ -111,6 +112,67 @@ Test(scan, a_fence_takes_back_what_was_seen_behind_it)
     ok(scan_open(f.folder, &scan, &err), &err);
     expect_counts(scan, 1, 0, 0);
     cr_expect_eq(scan_job(scan)->stages[0].fresh, 0, "an earlier launch's");
+    ok(shard_close(s, &err), &err);
+    fixture_drop(&f);
+}
+
+/* At once, as another process would: the writer looks for its fence, the scan later. */
+static void fence(const struct result_fixture *f, const char *text)
+{
+    struct gm_error err = {0};
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/fences", f->folder);
+    ok(file_make_folders(path, &err), &err);
+    (void)snprintf(path, sizeof(path), "%s/fences/rank-000000.txt", f->folder);
+    ok(file_write(path, text, strlen(text), &err), &err);
+}
+
+Test(scan, a_fence_takes_back_what_was_seen_behind_it)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    AUTO(scan) scan = NULL;
+    fixture_make(&f, NULL, 40, 1);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    for (uint64_t i = 0; i < 4; i++)
+        add(s, i, 1, i == 3 ? RESULT_FAILED : RESULT_DONE);
+    ok(shard_flush(s, &err), &err);
+    ok(scan_open(f.folder, &scan, &err), &err);
+    expect_counts(scan, 3, 1, 0);
+    cr_expect_eq(scan_job(scan)->ranks[0].tasks, 4);
+    fence(&f, "commits 2\n");
+    ok(scan_turn(scan, &err), &err);
+    expect_counts(scan, 2, 0, 0);
+    cr_expect_eq(scan_job(scan)->ranks[0].tasks, 2, "it is a rank of this launch still");
+    cr_expect_eq(scan_job(scan)->n_failures, 0);
+    ok(scan_turn(scan, &err), &err);
+    expect_counts(scan, 2, 0, 0);
+    (void)shard_close(s, NULL);
+    fixture_drop(&f);
+}
+
+Test(scan, a_shard_that_was_long_silent_is_read_again_when_it_grows)
+{
+    struct result_fixture f;
+    struct gm_error err = {0};
+    struct shard *s = NULL;
+    const struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    char path[512];
+    AUTO(scan) scan = NULL;
+    fixture_make(&f, NULL, 40, 1);
+    ok(shard_create(f.folder, 0, &s, &err), &err);
+    add(s, 0, 1, RESULT_DONE);
+    ok(shard_flush(s, &err), &err);
+    (void)snprintf(path, sizeof(path), "%s/shards/000/rank-000000.h5", f.folder);
+    cr_assert_eq(utimensat(AT_FDCWD, path, old, 0), 0);
+    ok(scan_open(f.folder, &scan, &err), &err);
+    ok(scan_turn(scan, &err), &err);
+    expect_counts(scan, 1, 0, 0);
+    add(s, 1, 1, RESULT_DONE);
+    ok(shard_flush(s, &err), &err);
+    ok(scan_turn(scan, &err), &err);
+    expect_counts(scan, 2, 0, 0);
     ok(shard_close(s, &err), &err);
     fixture_drop(&f);
 }
