@@ -22,6 +22,25 @@ void adamw_step(const struct adamw *o,
                 float *m,
                 float *v,
                 const float *g);
+
+/* A run of the parameters whose decay is its own (matrices decay, gains and biases do
+ * not). */
+struct adamw_group {
+    size_t first, n;
+    double decay;
+};
+
+/* The same step group by group, each with its own decay in place of o->decay, on
+ * gradients times `factor` (clip.h). Parameters in no group stay as they are. */
+void adamw_groups(const struct adamw *o,
+                  uint64_t t,
+                  float factor,
+                  size_t n_groups,
+                  const struct adamw_group *groups,
+                  float *w,
+                  float *m,
+                  float *v,
+                  const float *g);
 void adamw_ref_step(const struct adamw *o,
                     uint64_t t,
                     size_t n,

@@ -3,15 +3,16 @@
  *   forward    z[i][j] += bias[j];  y = act(z)
  *   backward   dz = dy * act'(z);  dbias[j] = sum over i, ascending, of dz[i][j]
  *
- * GELU in its tanh form: 0.5 z (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) (Hendrycks and
- * Gimpel, arXiv 1606.08415). ReLU's derivative at 0 is 0. Truth: bias_act_ref.c, in
+ * GELU (Hendrycks and Gimpel, arXiv 1606.08415) in its tanh form, 0.5 z (1 +
+ * tanh(sqrt(2/pi) (z + 0.044715 z^3))), and as it is defined, 0.5 z (1 + erf(z / sqrt
+ * 2)); SiLU is z / (1 + exp(-z)). ReLU's derivative at 0 is 0. Truth: bias_act_ref.c, in
  * double. */
 #ifndef OP_BIAS_ACT_H
 #define OP_BIAS_ACT_H
 
 #include <stddef.h>
 
-enum act { ACT_NONE, ACT_RELU, ACT_GELU };
+enum act { ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_ERF, ACT_SILU };
 
 /* z is changed in place (backward needs it); y may be z for ACT_NONE and ACT_RELU. */
 void bias_act_forward(

@@ -10,6 +10,10 @@ static double value(enum act act, double z)
         return z > 0 ? z : 0;
     case ACT_GELU:
         return 0.5 * z * (1 + tanh(sqrt(M_2_PI) * (z + 0.044715 * z * z * z)));
+    case ACT_GELU_ERF:
+        return 0.5 * z * erfc(-z * M_SQRT1_2);
+    case ACT_SILU:
+        return z / (1 + exp(-z));
     case ACT_NONE:
         break;
     }
@@ -25,6 +29,13 @@ static double slope(enum act act, double z)
         double t = tanh(sqrt(M_2_PI) * (z + 0.044715 * z * z * z));
         double dt = (1 - t * t) * sqrt(M_2_PI) * (1 + 3 * 0.044715 * z * z);
         return 0.5 * (1 + t) + 0.5 * z * dt;
+    }
+    case ACT_GELU_ERF:
+        return 0.5 * erfc(-z * M_SQRT1_2) +
+               z * exp(-0.5 * z * z) * M_2_SQRTPI * M_SQRT1_2 / 2;
+    case ACT_SILU: {
+        double s = 1 / (1 + exp(-z));
+        return s * (1 + z * (1 - s));
     }
     case ACT_NONE:
         break;

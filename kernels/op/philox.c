@@ -4,23 +4,18 @@
 
 #include <math.h>
 
-#define M0    0xD2511F53U
-#define M1    0xCD9E8D57U
-#define WEYL0 0x9E3779B9U /* golden ratio */
-#define WEYL1 0xBB67AE85U /* sqrt(3) - 1 */
-
 void philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t ret[4])
 {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
     uint32_t k0 = key[0], k1 = key[1];
     for (unsigned round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)M0 * c0, p1 = (uint64_t)M1 * c2;
+        uint64_t p0 = (uint64_t)PHILOX_M0 * c0, p1 = (uint64_t)PHILOX_M1 * c2;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
         c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
         c1 = (uint32_t)p1;
         c3 = (uint32_t)p0;
-        k0 += WEYL0;
-        k1 += WEYL1;
+        k0 += PHILOX_WEYL0;
+        k1 += PHILOX_WEYL1;
     }
     ret[0] = c0;
     ret[1] = c1;

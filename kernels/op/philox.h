@@ -10,6 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PHILOX_M0    0xD2511F53U
+#define PHILOX_M1    0xCD9E8D57U
+#define PHILOX_WEYL0 0x9E3779B9U /* golden ratio */
+#define PHILOX_WEYL1 0xBB67AE85U /* sqrt(3) - 1 */
+
 /* The function itself. */
 void philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t ret[4]);
 

@@ -1,9 +1,9 @@
 #include "kernels/op/bias_act.h"
-#include "op_check.h"
+#include "op_bits.h"
 #include <criterion/criterion.h>
-#include <math.h>
 
-static const enum act acts[] = {ACT_NONE, ACT_RELU, ACT_GELU};
+static const enum act acts[] = {ACT_NONE, ACT_RELU, ACT_GELU, ACT_GELU_ERF, ACT_SILU};
+#define N_ACTS (sizeof(acts) / sizeof(acts[0]))
 
 static void check(enum act act, size_t m, size_t n)
 {
@@ -40,13 +40,13 @@ static void check(enum act act, size_t m, size_t n)
 
 Test(bias_act_cpu, agrees_with_the_reference_on_odd_shapes)
 {
-    for (size_t i = 0; i < 3 * OP_SIZES * OP_SIZES; i++)
-        check(acts[i % 3], op_sizes[i / 3 % OP_SIZES], op_sizes[i / 3 / OP_SIZES]);
+    for (size_t i = 0; i < N_ACTS * OP_ODD * OP_ODD; i++)
+        check(acts[i % N_ACTS], op_odd[i / N_ACTS % OP_ODD], op_odd[i / N_ACTS / OP_ODD]);
 }
 
 Test(bias_act_cpu, the_reference_gradient_is_the_difference_quotient)
 {
-    for (size_t a = 0; a < 3; a++) {
+    for (size_t a = 0; a < N_ACTS; a++) {
         for (double z = -4.05; z < 4; z += 0.1) { /* never 0, where ReLU has a corner */
             const double h = 1e-6, zero = 0, one = 1;
             double up = z + h, down = z - h, at = z, yu, yd, dz, db;
@@ -60,7 +60,7 @@ Test(bias_act_cpu, the_reference_gradient_is_the_difference_quotient)
 
 Test(bias_act_cpu, nan_is_not_hidden)
 {
-    for (size_t a = 0; a < 3; a++) {
+    for (size_t a = 0; a < N_ACTS; a++) {
         float z = NAN, bias = 0, y = 0;
         bias_act_forward(acts[a], 1, 1, &z, &bias, &y);
         cr_expect(isnan(y), "act %zu", a);
@@ -74,4 +74,62 @@ Test(bias_act_cpu, gelu_far_out_is_nothing_or_the_input)
     bias_act_backward(ACT_GELU, 1, 4, z, dy, dy, db);
     cr_expect(fabsf(y[0]) < 1e-30F && y[1] == 1e4F && fabsf(y[2]) < 1e-30F && y[3] == 30);
     cr_expect(fabsf(dy[0]) < 1e-25F && dy[1] == 1 && fabsf(dy[2]) < 1e-25F && dy[3] == 1);
+}
+
+Test(bias_act_cpu, gelu_by_erf_and_silu_far_out_are_nothing_or_the_input)
+{
+    static const enum act smooth[] = {ACT_GELU_ERF, ACT_SILU};
+    for (size_t a = 0; a < 2; a++) {
+        float z[5] = {-1e4F, 1e4F, -90, 90, 1e30F}, bias[5] = {0}, y[5];
+        float dy[5] = {1, 1, 1, 1, 1}, db[5];
+        bias_act_forward(smooth[a], 1, 5, z, bias, y);
+        bias_act_backward(smooth[a], 1, 5, z, dy, dy, db);
+        cr_expect(fabsf(y[0]) < 1e-30F && y[1] == 1e4F);
+        cr_expect(fabsf(y[2]) < 1e-30F && y[3] == 90 && y[4] == 1e30F);
+        cr_expect(fabsf(dy[0]) < 1e-30F && dy[1] == 1);
+        cr_expect(fabsf(dy[2]) < 1e-30F && dy[3] == 1 && dy[4] == 1);
+    }
+}
+
+/* Also where the tail has to be right, and not only small. */
+Test(bias_act_cpu, gelu_by_erf_has_a_small_relative_error_down_to_minus_five)
+{
+    for (float x = -5; x < 5; x += 0.003F) {
+        float z = x, bias = 0, y;
+        double rz = (double)x, zero = 0, ry;
+        bias_act_forward(ACT_GELU_ERF, 1, 1, &z, &bias, &y);
+        bias_act_ref_forward(ACT_GELU_ERF, 1, 1, &rz, &zero, &ry);
+        cr_expect_float_eq(y, ry, 2e-6 * fabs(ry), "at %g", (double)x);
+    }
+}
+
+Test(bias_act_cpu, threads_and_the_cut_into_rows_change_no_bit)
+{
+    enum { M = 131, N = 517, ALL = M * N };
+    for (size_t a = 0; a < N_ACTS; a++) {
+        OP_FLOATS start = op_numbers(ALL, 0);
+        OP_FLOATS bias = op_numbers(N, 1);
+        OP_FLOATS dy = op_numbers(ALL, 2);
+        OP_FLOATS z = op_copy(start, ALL);
+        OP_FLOATS y = op_poisoned(ALL);
+        OP_FLOATS dz = op_poisoned(ALL);
+        OP_FLOATS sum = calloc(N, sizeof(float));
+        float db[N];
+        for (size_t i = 0; i < M; i++) {
+            bias_act_forward(acts[a], 1, N, z + i * N, bias, y + i * N);
+            bias_act_backward(acts[a], 1, N, z + i * N, dy + i * N, dz + i * N, db);
+            for (size_t j = 0; j < N; j++)
+                sum[j] += dz[i * N + j];
+        }
+        for (unsigned t = 1; t <= 3; t++) {
+            OP_FLOATS tz = op_copy(start, ALL);
+            OP_FLOATS ty = op_poisoned(ALL);
+            OP_FLOATS tdz = op_poisoned(ALL);
+            threads_set(t);
+            bias_act_forward(acts[a], M, N, tz, bias, ty);
+            bias_act_backward(acts[a], M, N, tz, dy, tdz, db);
+            cr_expect(op_same_bits(z, tz, ALL) && op_same_bits(y, ty, ALL));
+            cr_expect(op_same_bits(dz, tdz, ALL) && op_same_bits(sum, db, N));
+        }
+    }
 }
