@@ -194,13 +194,15 @@ static int next_failed(struct result_walk *w,
 }
 
 /* Its last lines, from the first whole one on. */
-static const char *tail_of(const struct reader_value *text)
+static const char *tail_of(const struct reader_value *text, size_t *ret_len)
 {
-    const char *all = text->data;
-    if (text->nbytes <= TAIL)
-        return all;
-    const char *tail = all + text->nbytes - TAIL, *line = strchr(tail, '\n');
-    return line != NULL && line[1] != '\0' ? line + 1 : tail;
+    const char *all = text->data, *end = all + text->nbytes;
+    const char *tail = text->nbytes > TAIL ? end - TAIL : all;
+    const char *line = tail > all ? memchr(tail, '\n', TAIL) : NULL;
+    if (line != NULL && line + 1 < end)
+        tail = line + 1;
+    *ret_len = (size_t)(end - tail);
+    return tail;
 }
 
 static int put_tail(struct result_walk *w,
@@ -213,7 +215,10 @@ static int put_tail(struct result_walk *w,
     int rc = result_row_text(w, row, kind, &text, err);
     if (rc != 0)
         return rc;
-    json_put_string(j, kind == RESULT_STDOUT ? "stdout" : "stderr", tail_of(&text));
+    size_t len;
+    const char *tail = tail_of(&text, &len);
+    json_key(j, kind == RESULT_STDOUT ? "stdout" : "stderr");
+    json_string_n(j, tail, len);
     free(text.data);
     return 0;
 }
@@ -253,6 +258,9 @@ static void draw_lines(char *text, struct str *out)
         next = strchr(line, '\n');
         if (next != NULL)
             *next++ = '\0';
+        size_t len = strlen(line);
+        if (len > 0 && line[len - 1] == '\r')
+            line[len - 1] = '\0';
         result_tame(line);
         str_printf(out, "    | %s\n", line);
     }
@@ -268,9 +276,15 @@ static int draw_tail(struct result_walk *w,
     int rc = result_row_text(w, row, kind, &text, err);
     if (rc != 0)
         return rc;
-    AUTO_FREE(char) tail = xstrdup(tail_of(&text));
+    size_t len;
+    const char *tail = tail_of(&text, &len);
+    AUTO_STR lines = {0};
+    str_add_n(&lines, tail, len);
+    for (size_t i = 0; i < len; i++) /* shown as what cannot be shown, not as the end */
+        lines.text[i] = lines.text[i] == '\0' ? 0x7f : lines.text[i];
     free(text.data);
-    draw_lines(tail, out);
+    if (len > 0)
+        draw_lines(lines.text, out);
     return 0;
 }
 

@@ -304,8 +304,13 @@ void result_params_text(const char *params, struct str *out)
 
 void result_tame(char *text)
 {
-    for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
-        if ((*p < ' ' && *p != '\t') || *p == 0x7f)
+    unsigned char *p = (unsigned char *)text;
+    for (size_t left = strlen(text), n; left > 0; p += n, left -= n) {
+        n = str_utf8_length(p, left);
+        bool c1 = n == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+        if (n == 0 || (*p < ' ' && *p != '\t') || *p == 0x7f || c1) {
             *p = '?';
+            n = 1;
+        }
     }
 }

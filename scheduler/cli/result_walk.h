@@ -64,7 +64,8 @@ enum { RESULT_DIGEST = 24 };
 const char *result_digest_text(const struct reader_task *t, char buf[RESULT_DIGEST]);
 /* For people: "lr=0.1 seed=1". */
 void result_params_text(const char *params, struct str *out);
-/* What a file holds must not steer a terminal: control characters become '?'. */
+/* What a file holds must not steer a terminal: control characters and bytes that
+ * are no UTF-8 become '?'. */
 void result_tame(char *text);
 
 #endif

@@ -86,6 +86,20 @@ assert (d["failed"], d["skipped"], d["open"], len(d["tasks"])) == (3, 1, 0, 3), 
 assert d["tasks"][2]["stdout"] == "e\nf|" and d["tasks"][2]["stderr"] == "\033[31mred", d
 assert d["tasks"][2]["message"] == "exit status 3", d
 END
+# Bytes that are no text, a 0 among them, a line's end of another system: all of it is shown, tamed.
+cat >bytes.yaml <<'END'
+ranks: 1
+command: [bash, -c, "printf '\\377a\\000b\\302\\233c\\303\\251\\r\\n'; exit 3"]
+END
+expect 1 "$GRIDMILL" run bytes.yaml -q
+expect 0 "$GRIDMILL" result failed bytes.h5
+says '^    \| \?a\?b\?\?cé$'
+expect 0 "$GRIDMILL" result failed bytes.h5 --json
+"$PYTHON" - <<'END' || fail "failed --json of bytes"
+import json
+d = json.loads(open("out", "rb").read().decode())
+assert d["tasks"][0]["stdout"].endswith("a\0b\u009bcé\r\n"), d
+END
 expect 0 "$GRIDMILL" result failed mix.h5 --stage train
 says '^no task failed$'
 
