@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "engine/summary.h"
+#include "mourner.h"
 #include "options.h"
 #include "probe.h"
 #include "result/checkpoint.h"
@@ -30,6 +31,8 @@ static void on_signal(int number)
     static _Atomic double first;
     double now = clock_monotonic(), since = 0;
     int asked = PULSE_GO;
+    if (number == SIGTERM || number == SIGINT)
+        mourner_dismiss(); /* we go with all others */
     if (atomic_compare_exchange_strong(&first, &since, now))
         since = now;
     if ((number != SIGUSR1 && number != SIGUSR2) || now - since > echo)
@@ -250,6 +253,8 @@ int main(int argc, char **argv)
     tell.start = clock_monotonic();
     tell_as = tell;
     alloc_read(&alloc);
+    if (alloc.local_size == 1)
+        mourner_fork(argc, argv);
     siblings_watch(siblings_of(&alloc), START_WITHIN, on_lost_sibling);
     if (rank_prepare(&r, &err) < 0 || rank_open(&r, &argc, &argv, &err) < 0)
         return refuse(&r, &tell, &err);

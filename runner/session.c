@@ -11,6 +11,7 @@
 #include "dying.h"
 #include "final.h"
 #include "keeper.h"
+#include "mourner.h"
 #include "parting.h"
 #include "past.h"
 #include "result/again.h"
@@ -250,6 +251,7 @@ static int start_threads(struct session *s, struct gm_error *err)
     siblings_let_go(); /* the pulse watches */
     const struct plan *plan = s->req.planning->plan;
     dying_watch(plan->folder, plan->launch, (uint32_t)r->world, s->window.board);
+    mourner_watch(plan->folder, plan->launch, (uint32_t)r->world);
     writer_attach(s->writer, s->pulse);
     s->comm = comm_make(r->groups,
                         &(struct comm_hooks){.ctx = s->pulse,
@@ -414,6 +416,7 @@ bool session_leave(struct session *s, int32_t *code)
     int32_t word = *code;
     board_leave(s->window.board);
     dying_forget();
+    mourner_dismiss();
     if (parting_whole(s->req.rank, watch, &s->parting))
         word |= whole;
     parting_tell(s->req.rank, watch, &s->parting, &word);

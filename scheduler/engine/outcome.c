@@ -52,8 +52,7 @@ static const char *signal_text(int number)
     return text != NULL ? text : "?";
 }
 
-/* What rank 0, or another in its place, has left written about its end. */
-static bool add_loss(const struct plan *plan, struct str *out)
+bool outcome_root_lost(const struct plan *plan, struct str *ret)
 {
     struct losses losses;
     bool found = false;
@@ -62,8 +61,8 @@ static bool add_loss(const struct plan *plan, struct str *out)
     for (size_t i = 0; i < losses.n_ranks && !found; i++) {
         const struct losses_rank *l = &losses.ranks[i];
         found = l->rank == 0 && l->launch == plan->launch;
-        if (found)
-            str_printf(out, "rank 0 (%s) is lost: %s", plan->ranks[0].host, l->why);
+        if (found && ret != NULL)
+            str_printf(ret, "rank 0 (%s) is lost: %s", plan->ranks[0].host, l->why);
     }
     losses_clear(&losses);
     return found;
@@ -83,7 +82,7 @@ static void cause(const struct plan *plan,
         str_add(out, r->last.text);
     else if (r->said.len > 0)
         str_add(out, r->said.text);
-    else if (r->started && add_loss(plan, out))
+    else if (r->started && outcome_root_lost(plan, out))
         return;
     else if (*relay_words(r, words) != '\0')
         str_printf(out, "the launcher said: %s", words);

@@ -18,6 +18,9 @@ struct outcome {
     bool empty;               /* there is nothing in the folder that anybody could want */
 };
 
+/* What rank 0, or another in its place, has left written about its end in this launch: in
+ * words to ret, unless that is NULL. */
+bool outcome_root_lost(const struct plan *plan, struct str *ret);
 /* Reads the packed file into *ret as soon as the ranks say that they have ended, while
  * the launcher still winds down; nothing happens when it is not there. */
 void outcome_read_early(const struct plan *plan, struct outcome *ret);

@@ -217,6 +217,12 @@ static void on_stopping(void *ctx, const char *why)
     tell(ctx, ENGINE_STOPPING, why, NULL);
 }
 
+static bool on_question(void *ctx)
+{
+    struct run *r = ctx;
+    return outcome_root_lost(r->plan, NULL);
+}
+
 /* Ranks finalize meanwhile. */
 static void on_ended(void *ctx)
 {
@@ -276,13 +282,17 @@ static int launch(struct run *r, struct gm_error *err)
                             .parent = !r->plan->elsewhere && ours,
                             .ctx = r,
                             .stopping = on_stopping,
-                            .ended = on_ended};
+                            .ended = on_ended,
+                            .bereft = on_question};
     int rc = tend_launch(&r->tend, r->line, &r->child, err);
     if (rc < 0)
         return rc;
     double over = clock_monotonic();
     add_run_phases(r, spawned, over);
-    const char *why = r->tend.silent     ? "rank 0 was not heard of any more"
+    AUTO_STR noted = {0};
+    bool tells = r->tend.noted && outcome_root_lost(r->plan, &noted);
+    const char *why = tells              ? noted.text
+                      : r->tend.silent   ? "rank 0 was not heard of any more"
                       : r->tend.deserted ? "all ranks were lost"
                       : r->tend.stuck    ? "the ranks did not start in time"
                                          : r->tend.why;

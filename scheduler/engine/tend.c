@@ -20,6 +20,7 @@ static const double end_limit = 60, lost_limit = 3;
 static const double silence_limit = 15;
 /* mpirun 4 with --enable-recovery may stay when all ranks died in MPI_Init. */
 static const double desert_limit = 5;
+static const double look_every = 1;
 /* When we did not run ourselves for so long, silence is not the ranks'. */
 static const double own_sleep = 2;
 
@@ -41,6 +42,8 @@ struct launch {
     double word;       /* relay->heard_at of it */
     double began;      /* clock_monotonic, later by what we slept */
     double family;     /* clock_monotonic when the launcher last had ranks under it */
+    double asked;      /* clock_monotonic of the last question for rank 0's loss */
+    bool bereft;       /* it was noted then */
 };
 
 bool tend_lost(const struct relay *r)
@@ -97,7 +100,7 @@ static void terminate(struct launch *l)
 {
     child_signal(l->child, SIGTERM);
     const struct relay *r = l->t->relay;
-    bool lost = l->t->silent || l->t->deserted || l->t->stuck ||
+    bool lost = l->t->silent || l->t->noted || l->t->deserted || l->t->stuck ||
                 (r->ended && patience_after(r) < end_limit);
     set_step(l, TERMINATING, lost ? lost_limit : term_limit);
 }
@@ -123,6 +126,19 @@ static bool is_stuck(const struct launch *l, double now)
     return !r->started && !r->ended && now - l->began > l->t->start;
 }
 
+/* Rank 0's loss was noted a second ago, and the ranks have not said so: those that are
+ * left are on other hosts, and wait for a word from it. */
+static bool is_bereft(struct launch *l, double now)
+{
+    const struct relay *r = l->t->relay;
+    bool before = l->bereft;
+    if (!l->t->several || !r->started || r->ended || now - l->asked < look_every)
+        return false;
+    l->asked = now;
+    l->bereft = l->t->bereft(l->t->ctx);
+    return before && l->bereft;
+}
+
 /* No rank is left under the launcher. */
 static bool is_deserted(struct launch *l, double now)
 {
@@ -146,9 +162,10 @@ static bool is_over(struct launch *l, double now)
 {
     struct tend *t = l->t;
     t->silent = is_silent(l, now);
+    t->noted = is_bereft(l, now);
     t->deserted = is_deserted(l, now);
     t->stuck = is_stuck(l, now);
-    return t->silent || t->deserted || t->stuck;
+    return t->silent || t->noted || t->deserted || t->stuck;
 }
 
 /* Takes the next step towards the end when it is asked for or due. */

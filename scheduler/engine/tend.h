@@ -17,10 +17,12 @@ struct tend {
     bool parent;     /* all ranks are the launcher's children */
     void *ctx;
     void (*stopping)(void *ctx, const char *why);
-    void (*ended)(void *ctx); /* the ranks have said their last word; they finalize */
+    void (*ended)(void *ctx);  /* the ranks have said their last word; they finalize */
+    bool (*bereft)(void *ctx); /* rank 0's loss is noted (asked about once a second) */
     /* What came of it: */
     const char *why; /* what stopped it, or NULL */
     bool silent;     /* rank 0 was not heard of any more */
+    bool noted;      /* its loss was */
     bool deserted;   /* all ranks had gone, and the launcher stayed */
     bool stuck;      /* they did not come up */
 };

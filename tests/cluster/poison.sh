@@ -47,19 +47,42 @@ assert f['tasks/attempts'][4] == 2, f['tasks/attempts'][4]
 why = [w.decode() for w in f['ranks/lost_why'][...] if w]
 assert 1 <= len(why) <= 2 and all(w.endswith('ended by SIGSEGV') for w in why), why" job.h5
 
+kill_rank() # RANK: while it is in a long task
+{
+    local victim _
+    for _ in $(seq 300); do
+        victim=$(grep -lsF -e "$work/job.h5.gm" /proc/[0-9]*/cmdline | cut -d/ -f3 | while read -r p; do
+            grep -qszF "OMPI_COMM_WORLD_RANK=$1" "/proc/$p/environ" && echo "$p"
+        done)
+        [ -n "$victim" ] && [ "$(ls job.h5.gm/shards/*/*.h5 2>/dev/null | wc -l)" -ge 4 ] && break
+        sleep 0.05
+    done
+    [ -n "$victim" ] || fail "no rank $1"
+    sleep 2.5
+    kill -9 "$victim"
+}
+
+echo "-- rank 0 is killed in a long task: nobody waits until it has been silent for long"
+job 8 4 1 ""
+run
+kill_rank 0
+since=$SECONDS
+until grep -q 'launched again (1 of 3)' err; do
+    [ $((SECONDS - since)) -le 10 ] || fail "its loss was not noticed"
+    sleep 0.1
+done
+grep -q 'rank 0 (gn0) is lost: pid [0-9]* ended' err || fail "the cause is not told"
+ended 1
+h5 "
+status, reason = (f['tasks'][k][...] for k in ('status', 'reason'))
+bad = np.flatnonzero(status != 1)
+assert len(bad) == 1 and reason[bad[0]] == 7, (status, reason)
+assert f['ranks/lost'][0] > 0, f['ranks/lost'][...]" job.h5
+
 echo "-- it is killed in a long task"
 job 8 4 1 ""
 run
-for _ in $(seq 300); do
-    victim=$(grep -lsF -e "$work/job.h5.gm" /proc/[0-9]*/cmdline | cut -d/ -f3 | while read -r p; do
-        grep -qszF OMPI_COMM_WORLD_RANK=2 "/proc/$p/environ" && echo "$p"
-    done)
-    [ -n "$victim" ] && [ "$(ls job.h5.gm/shards/*/*.h5 2>/dev/null | wc -l)" -ge 4 ] && break
-    sleep 0.05
-done
-[ -n "$victim" ] || fail "no rank 2"
-sleep 2.5
-kill -9 "$victim"
+kill_rank 2
 ended 1
 h5 "
 status, reason, rank = (f['tasks'][k][...] for k in ('status', 'reason', 'rank'))
