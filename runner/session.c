@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "dying.h"
 #include "final.h"
+#include "guard.h"
 #include "keeper.h"
 #include "mourner.h"
 #include "parting.h"
@@ -214,6 +215,20 @@ static int make_window(struct session *s, struct gm_error *err)
     return rc < 0 ? rc : take_seats(s, err);
 }
 
+/* gridmill ends what is left on its own host, and a host's ranks for each other; a host
+ * that may lose its last one needs more. */
+static void guard_commands(const struct session *s)
+{
+    const struct planning *p = s->req.planning;
+    bool commands = false;
+    for (unsigned i = 0; i < p->spec->n_stages; i++)
+        commands |= p->spec->stages[i].kernel == NULL;
+    bool seen = s->req.rank->alloc.launcher == ALLOC_OURS && s->window.n_hosts == 1 &&
+                !p->plan->elsewhere;
+    if (commands && !seen && board_seat(s->window.board) == 0)
+        guard_start(s->window.board);
+}
+
 static int start_threads(struct session *s, struct gm_error *err)
 {
     const struct rank *r = s->req.rank;
@@ -249,6 +264,7 @@ static int start_threads(struct session *s, struct gm_error *err)
         return gm_fail(err, rc, "%s", alone.text);
     }
     siblings_let_go(); /* the pulse watches */
+    guard_commands(s);
     const struct plan *plan = s->req.planning->plan;
     dying_watch(plan->folder, plan->launch, (uint32_t)r->world, s->window.board);
     mourner_watch(plan->folder, plan->launch, (uint32_t)r->world);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 
 /* Hosts are numbered in the order of their lowest ranks. */
@@ -45,6 +46,19 @@ static int look_for_room(const struct window *w, uint64_t want, struct gm_error 
                          str_bytes(room, left));
 }
 
+/* A window of one rank is memory of its own, and what is started beside it (guard.h)
+ * would not see what it writes there: so the board stands elsewhere. */
+static void *place_alone(struct window *w, size_t board)
+{
+    void *mem =
+        mmap(NULL, board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (mem == MAP_FAILED)
+        return NULL;
+    w->alone = mem;
+    w->alone_bytes = board;
+    return mem;
+}
+
 /* The lowest rank's part holds the board before its own. */
 static int share(unsigned n_stages, size_t own, struct window *w, struct gm_error *err)
 {
@@ -70,6 +84,8 @@ static int share(unsigned n_stages, size_t own, struct window *w, struct gm_erro
                        "no memory that the ranks of this host can share: MPI made no "
                        "shared window (ompi_info should list osc sm)");
     memset(mine, 0, bytes);
+    if (n_seats == 1 && place_alone(w, board) != NULL)
+        base = w->alone;
     if (seat == 0)
         board_init(base, (unsigned)n_seats, n_stages);
     (void)MPI_Barrier(w->comm); /* made before anybody opens it */
@@ -103,6 +119,8 @@ void window_free(struct window *w)
     free(w->hosts);
     if (w->shared)
         (void)MPI_Win_free(&w->win);
+    if (w->alone != NULL)
+        (void)munmap(w->alone, w->alone_bytes);
     if (w->made)
         (void)MPI_Comm_free(&w->comm);
 }

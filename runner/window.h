@@ -9,7 +9,9 @@
 struct window {
     MPI_Comm comm; /* the ranks of this host */
     MPI_Win win;
-    bool made, shared;   /* comm, win are there */
+    bool made, shared; /* comm, win are there */
+    void *alone;       /* the board of an only rank, or NULL */
+    size_t alone_bytes;
     struct board *board; /* its seats: the ranks of this host, ascending */
     unsigned *hosts;     /* [n_ranks]: the host of each rank, by its lowest rank from 0 */
     unsigned n_hosts;

@@ -2,10 +2,13 @@
  * a group without its first process is ours, unless all of it ended, a new process got
  * the number, made a group and ended before us: then the session tells. */
 #include "mark.h"
+#include "auto.h"
 #include "procstat.h"
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,23 +35,34 @@ static bool began_after(const struct procstat *p, uint32_t mark)
     return (uint32_t)p->began - mark < UINT32_MAX / 2;
 }
 
-/* The first process is gone: what others of the group are there? */
+/* Is that process of the group, and not ours? *any: it is of the group. */
+static bool is_foreign(pid_t pid, pid_t group, uint32_t began, pid_t session, bool *any)
+{
+    struct procstat p;
+    if (!procstat_read(pid, &p) || p.group != group)
+        return false;
+    *any = true;
+    return p.session != session || !began_after(&p, began);
+}
+
+/* The first process is gone: what others of the group are there? Without opendir, which
+ * takes memory: a copy of a thread may be asking (runner/guard.h). */
 static bool is_left_of(pid_t group, uint32_t began, pid_t session)
 {
-    DIR *dir = opendir("/proc");
-    bool any = false, ours = true;
-    const struct dirent *e;
-    while (dir != NULL && ours && (e = readdir(dir)) != NULL) {
-        struct procstat p;
-        if (!isdigit((unsigned char)e->d_name[0]) ||
-            !procstat_read((pid_t)strtol(e->d_name, NULL, 10), &p) || p.group != group)
-            continue;
-        any = true;
-        ours = p.session == session && began_after(&p, began);
+    alignas(struct dirent64) char room[8192];
+    AUTO_FD proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool any = false;
+    for (ssize_t n; proc >= 0 && (n = getdents64(proc, room, sizeof(room))) > 0;) {
+        const struct dirent64 *e;
+        for (ssize_t at = 0; at < n; at += e->d_reclen) {
+            e = (const struct dirent64 *)(room + at);
+            if (isdigit((unsigned char)e->d_name[0]) &&
+                is_foreign(
+                    (pid_t)strtol(e->d_name, NULL, 10), group, began, session, &any))
+                return false;
+        }
     }
-    if (dir != NULL)
-        (void)closedir(dir);
-    return any && ours;
+    return any;
 }
 
 void mark_kill(uint64_t mark, pid_t session)

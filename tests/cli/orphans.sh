@@ -65,4 +65,51 @@ lost_by() # SIGNAL SECONDS: to rank 1; what its command started is gone so soon
 
 lost_by KILL 2
 lost_by STOP 8
+
+# The only rank of a host: nobody is left there but its guard. Under mpirun, which knows nothing of
+# commands; the guard is gone with the ranks, also where all went well.
+guards()
+{
+    local p n=0
+    for p in $(grep -ls '^gridmill-guard$' /proc/[0-9]*/comm | cut -d/ -f3); do
+        [ "$(readlink "/proc/$p/cwd")" = "$work" ] && lives "$p" && n=$((n + 1))
+    done
+    echo "$n"
+}
+
+gone() # PID...: all of them, and every guard, within 5 s
+{
+    local i p left
+    for i in $(seq 50); do
+        left=$(guards)
+        for p in "$@"; do
+            lives "$p" && left="$left $p"
+        done
+        [ "$left" = 0 ] && return
+        sleep 0.1
+    done
+    fail "still there: guards, processes: $left"
+}
+
+for n in 1 2; do
+    rm -rf again said.* job.h5*
+    "${MPIRUN[@]}" -n $n "$RUNNER" job.yaml --set ranks=$n >out 2>err &
+    pid=$!
+    at_end=("kill $pid")
+    for i in $(seq 200); do
+        [ "$(cat said.* 2>/dev/null | wc -l)" -eq $n ] && break
+        sleep 0.05
+    done
+    [ "$(guards)" -eq 1 ] || fail "$(guards) guards for $n ranks"
+    # shellcheck disable=SC2046
+    kill -KILL $(cut -d' ' -f1 said.*)
+    at_end=()
+    # shellcheck disable=SC2046
+    gone $(cut -d' ' -f2 said.*)
+    wait $pid && fail "mpirun is content"
+done
+rm -rf said.* job.h5*
+touch again
+expect 0 "${MPIRUN[@]}" -n 2 "$RUNNER" job.yaml --set ranks=2 -q
+gone
 exit 0
