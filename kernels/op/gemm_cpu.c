@@ -1,152 +1,318 @@
-/* Matrix product on the CPU.
+/* Matrix product of floats on the CPU.
  *
- * A micro-shard of a small network multiplies 8 x 64 by 64 x 32: half of a BLAS call of
- * that size is argument checks, buffer hand-out and packing. Products up to GEMM_SMALL
- * multiplications therefore run here, in tiles of 4 rows by 16 columns held in registers
- * (bench/kernels shows both). Each element of C is the sum over k in ascending order, so
- * its bits do not depend on m, n or the tile it falls into. */
+ * Three ways through the same sums (gemm.h says which), so the choice is by speed alone:
+ *
+ *   thin     few rows of A: B is read once, in the order it lies in memory
+ *   panels   small products: A as it lies, B packed a panel at a time where it must be
+ *   blocks   the others: both packed, in blocks that fit the caches (Goto and van de
+ *            Geijn, "Anatomy of high-performance matrix multiplication", TOMS 2008) */
 #include "gemm.h"
 
-#include "blas.h"
 #include "lanes.h"
+#include "pack.h"
+#include "product.h"
+#include "threads.h"
 #include <assert.h>
 #include <limits.h>
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define GEMM_SMALL (1U << 17) /* multiplications: where OpenBLAS starts to win */
-#define GEMM_PACK  8192       /* floats of the packed B, on the stack */
-#define TILE_ROWS  4
+#define SMALL     0x1p19 /* multiplications: from here on, packing A pays */
+#define THREADED  0x1p20 /* from here on, threads do: some 20 us of work */
+#define THIN_ROWS 4
+#define THIN_COLS ((size_t)512)
+#define THIN_STEP ((size_t)8)  /* rows of B that are read side by side */
+#define PANEL     ((size_t)64) /* columns */
+#define BLOCK_M   ((size_t)12 * PRODUCT_ROWS)
+#define BLOCK_N   ((size_t)1024)
+#define DEPTH     ((size_t)PRODUCT_DEPTH)
+#define ROWS      ((size_t)PRODUCT_ROWS)
+#define COLS      ((size_t)PRODUCT_COLS)
 
-/* The shape of one small product; A is addressed by strides, B is [k][ldb]. */
-struct small {
+struct call {
     size_t m, n, k;
-    const float *a;
-    size_t a_row, a_step; /* from row to row of C, from k to k + 1 */
-    const float *b;
-    size_t ldb;
+    struct operand at, b; /* A transposed: [k][m], as its panels want it */
     float *c;
+    size_t ldc;
+    bool add;
 };
 
-LANES_INLINE void store(float *c, size_t room, lanes8 value)
+static size_t least(size_t a, size_t b)
 {
-    if (room >= LANES)
-        *(lanes8 *)c = value;
-    else
-        memcpy(c, &value, room * sizeof(float));
+    return a < b ? a : b;
 }
 
-/* C[i .. i + rows)[j .. j + width * LANES), rows and width being constants once inlined.
- */
-LANES_INLINE void
-tile(const struct small *s, size_t i, size_t j, const unsigned rows, const unsigned width)
+static size_t blocks_of(size_t n, size_t size)
 {
-    lanes8 acc[TILE_ROWS][2] = {0};
-    const float *a = s->a + i * s->a_row;
-    const float *b = s->b + j;
-    for (size_t p = 0; p < s->k; p++, b += s->ldb) {
-        lanes8 b0 = *(const lanes8 *)b;
-        lanes8 b1 = width > 1 ? *(const lanes8 *)(b + LANES) : b0;
-#pragma GCC unroll 4
-        for (unsigned r = 0; r < rows; r++) {
-            float x = a[r * s->a_row + p * s->a_step];
-            acc[r][0] += x * b0;
-            if (width > 1)
-                acc[r][1] += x * b1;
+    return (n + size - 1) / size;
+}
+
+/* Multiplications. */
+static double work(const struct call *x)
+{
+    return (double)x->m * (double)x->n * (double)x->k;
+}
+
+/* The block of p's that starts at p, for rows from i and columns from j. */
+static struct product
+product_at(const struct call *x, size_t i, size_t j, size_t p, size_t n)
+{
+    const struct operand *at = &x->at;
+    const float *a = at->at;
+    return (struct product){.m = x->m - i,
+                            .n = n,
+                            .k = least(DEPTH, x->k - p),
+                            .a = at->turned ? a + i * at->ld + p : a + p * at->ld + i,
+                            .a_row = at->turned ? at->ld : 1,
+                            .a_step = at->turned ? 1 : at->ld,
+                            .c = x->c + i * x->ldc + j,
+                            .ldc = x->ldc,
+                            .into = x->add || p > 0 ? PRODUCT_ADD : PRODUCT_SET};
+}
+
+/* Columns j .. j + n, n at most THIN_COLS: B's rows are read THIN_STEP at a time. */
+static void thin_strip(const struct call *x, size_t j, size_t n)
+{
+    _Alignas(64) float sums[THIN_ROWS * THIN_COLS], wide[THIN_STEP * THIN_COLS];
+    bool packs = x->b.bf16 || n % PRODUCT_LANES != 0;
+    size_t width = blocks_of(n, PRODUCT_LANES) * PRODUCT_LANES;
+    for (size_t p = 0; p < x->k; p += DEPTH) {
+        struct product s = product_at(x, 0, j, p, n);
+        size_t depth = s.k;
+        float *c = s.c;
+        s.c = sums;
+        s.ldc = THIN_COLS;
+        bool add = s.into == PRODUCT_ADD;
+        s.into = PRODUCT_SET;
+        for (size_t q = 0; q < depth; q += THIN_STEP) {
+            s.k = least(THIN_STEP, depth - q);
+            s.b = packs ? wide : (const float *)x->b.at + (p + q) * x->b.ld + j;
+            s.ldb = packs ? width : x->b.ld;
+            if (packs)
+                pack_panel(&x->b, p + q, s.k, j, n, width, wide);
+            product_run(&s);
+            s.a += s.k * s.a_step;
+            s.into = PRODUCT_RESUME;
+        }
+        for (size_t i = 0; i < x->m; i++) {
+            for (size_t v = 0; v < n; v++)
+                c[i * x->ldc + v] = add ? c[i * x->ldc + v] + sums[i * THIN_COLS + v]
+                                        : sums[i * THIN_COLS + v];
         }
     }
-#pragma GCC unroll 4
-    for (unsigned r = 0; r < rows; r++) {
-        float *c = s->c + (i + r) * s->n + j;
-        store(c, s->n - j, acc[r][0]);
-        if (width > 1)
-            store(c + LANES, s->n - j - LANES, acc[r][1]);
+}
+
+static void thin(const struct call *x)
+{
+    size_t strips = blocks_of(x->n, THIN_COLS);
+#pragma omp parallel for schedule(static) if (work(x) >= THREADED)
+    for (size_t s = 0; s < strips; s++)
+        thin_strip(x, s * THIN_COLS, least(THIN_COLS, x->n - s * THIN_COLS));
+}
+
+/* Columns j .. j + n, n at most PANEL. */
+static void packed_panel(const struct call *x, size_t j, size_t n)
+{
+    _Alignas(64) float packed[PRODUCT_DEPTH * PANEL];
+    size_t width = blocks_of(n, PRODUCT_LANES) * PRODUCT_LANES;
+    for (size_t p = 0; p < x->k; p += DEPTH) {
+        struct product s = product_at(x, 0, j, p, n);
+        pack_panel(&x->b, p, s.k, j, n, width, packed);
+        s.b = packed;
+        s.ldb = width;
+        product_run(&s);
     }
 }
 
-LANES_INLINE void row_of_tiles(const struct small *s, size_t i, const unsigned rows)
+static void panels(const struct call *x)
 {
-    size_t j = 0;
-    for (; j + LANES < s->n; j += (size_t)2 * LANES)
-        tile(s, i, j, rows, 2);
-    if (j < s->n)
-        tile(s, i, j, rows, 1);
-}
-
-LANES_CLONES
-static void multiply_small(const struct small *s)
-{
-    size_t i = 0;
-    for (; i + TILE_ROWS <= s->m; i += TILE_ROWS)
-        row_of_tiles(s, i, TILE_ROWS);
-    switch (s->m - i) {
-    case 3:
-        row_of_tiles(s, i, 3);
-        break;
-    case 2:
-        row_of_tiles(s, i, 2);
-        break;
-    case 1:
-        row_of_tiles(s, i, 1);
-        break;
-    default:
-        break;
-    }
-}
-
-/* B as [k][ldb] with zeros after column n. */
-static void
-pack(enum gemm_form form, size_t n, size_t k, size_t ldb, const float *b, float *packed)
-{
-    if (form == GEMM_NT) {
-        for (size_t p = 0; p < k; p++) {
-            for (size_t j = 0; j < n; j++)
-                packed[p * ldb + j] = b[j * k + p];
+    if (!x->b.turned && !x->b.bf16 && x->n % PRODUCT_LANES == 0 && work(x) < SMALL) {
+        for (size_t p = 0; p < x->k; p += DEPTH) {
+            struct product s = product_at(x, 0, 0, p, x->n);
+            s.b = (const float *)x->b.at + p * x->b.ld;
+            s.ldb = x->b.ld;
+            product_run(&s);
         }
-        for (size_t p = 0; p < k && ldb > n; p++)
-            memset(packed + p * ldb + n, 0, (ldb - n) * sizeof(float));
         return;
     }
-    size_t last = ldb - LANES; /* the only lanes of a row that are not full */
-    for (size_t p = 0; p < k; p++, b += n, packed += ldb) {
-        for (size_t j = 0; j < last; j += LANES)
-            *(lanes8 *)(packed + j) = *(const lanes8 *)(b + j);
-        *(lanes8 *)(packed + last) = (lanes8){0};
-        for (size_t j = last; j < n; j++)
-            packed[j] = b[j];
+    size_t count = blocks_of(x->n, PANEL);
+#pragma omp parallel for schedule(static) if (work(x) >= THREADED)
+    for (size_t t = 0; t < count; t++)
+        packed_panel(x, t * PANEL, least(PANEL, x->n - t * PANEL));
+}
+
+/* What one pass over C shares: B packed in panels of COLS, for `depth` p's from p and n
+ * columns from j; and each worker's room for a block of A. */
+struct pass {
+    size_t j, n, p, depth;
+    float *a, *b;
+};
+
+/* Rows i .. i + m, panels first .. first + count of the pass. */
+static void block(const struct call *x,
+                  const struct pass *pass,
+                  size_t i,
+                  size_t m,
+                  size_t first,
+                  size_t count,
+                  float *a)
+{
+    for (size_t r = 0; r < m; r += ROWS)
+        pack_panel(&x->at,
+                   pass->p,
+                   pass->depth,
+                   i + r,
+                   least(ROWS, m - r),
+                   ROWS,
+                   a + r * pass->depth);
+    for (size_t t = first; t < first + count; t++) {
+        size_t j = t * COLS;
+        for (size_t r = 0; r < m; r += ROWS) {
+            const struct product_tile tile = {
+                .k = pass->depth,
+                .rows = least(ROWS, m - r),
+                .cols = least(COLS, pass->n - j),
+                .a = a + r * pass->depth,
+                .b = pass->b + j * pass->depth,
+                .c = x->c + (i + r) * x->ldc + pass->j + j,
+                .ldc = x->ldc,
+                .into = x->add || pass->p > 0 ? PRODUCT_ADD : PRODUCT_SET};
+            product_tile(&tile);
+        }
     }
 }
 
-/* False when the product is not a small one. */
-static bool small(enum gemm_form form,
-                  size_t m,
-                  size_t n,
-                  size_t k,
-                  const float *a,
-                  const float *b,
-                  float *c) /* NOLINT(readability-non-const-parameter): see s */
+/* How C is cut: rows first; columns, too, where the rows do not suffice. A worker takes
+ * every n-th item and has a buffer for its blocks of A. */
+struct cut {
+    size_t workers, rows, row_blocks, col_groups;
+};
+
+static struct cut cut_for(size_t m, size_t workers)
 {
-    size_t ldb = (n + LANES - 1) / LANES * LANES;
-    if (m > GEMM_SMALL || n > GEMM_SMALL || k > GEMM_SMALL || m * n > GEMM_SMALL ||
-        m * n * k > GEMM_SMALL)
+    struct cut cut = {.workers = workers};
+    size_t rounds = blocks_of(m, workers * BLOCK_M);
+    cut.rows = blocks_of(blocks_of(m, rounds * workers), ROWS) * ROWS;
+    cut.row_blocks = blocks_of(m, cut.rows);
+    cut.col_groups = blocks_of(workers, cut.row_blocks);
+    return cut;
+}
+
+static void one_pass(const struct call *x, const struct cut *cut, const struct pass *pass)
+{
+    size_t n_panels = blocks_of(pass->n, COLS);
+    size_t group = blocks_of(n_panels, cut->col_groups);
+    size_t items = cut->row_blocks * cut->col_groups;
+#pragma omp parallel if (cut->workers > 1)
+    {
+#pragma omp for schedule(static)
+        for (size_t t = 0; t < n_panels; t++)
+            pack_panel(&x->b,
+                       pass->p,
+                       pass->depth,
+                       pass->j + t * COLS,
+                       least(COLS, pass->n - t * COLS),
+                       COLS,
+                       pass->b + t * COLS * pass->depth);
+#pragma omp for schedule(static)
+        for (size_t w = 0; w < cut->workers; w++) {
+            for (size_t item = w; item < items; item += cut->workers) {
+                size_t i = item / cut->col_groups * cut->rows;
+                size_t first = item % cut->col_groups * group;
+                if (first < n_panels)
+                    block(x,
+                          pass,
+                          i,
+                          least(cut->rows, x->m - i),
+                          first,
+                          least(group, n_panels - first),
+                          pass->a + w * cut->rows * DEPTH);
+            }
+        }
+    }
+}
+
+/* False when there is no memory for the packed operands. */
+static bool blocks(const struct call *x)
+{
+    bool threaded = work(x) >= THREADED;
+    const struct cut cut = cut_for(x->m, threaded ? threads_count() : 1);
+    size_t wide = least(BLOCK_N, blocks_of(x->n, COLS) * COLS);
+    float *room =
+        aligned_alloc(64, (wide + cut.workers * cut.rows) * DEPTH * sizeof(float));
+    if (room == NULL)
         return false;
-    bool packs = form == GEMM_NT || n % LANES != 0;
-    if (packs && k * ldb > GEMM_PACK)
-        return false;
-    _Alignas(64) float packed[GEMM_PACK];
-    if (packs)
-        pack(form, n, k, ldb, b, packed);
-    struct small s = {.m = m,
-                      .n = n,
-                      .k = k,
-                      .a = a,
-                      .a_row = form == GEMM_TN ? 1 : k,
-                      .a_step = form == GEMM_TN ? m : 1,
-                      .b = packs ? packed : b,
-                      .ldb = packs ? ldb : n,
-                      .c = c};
-    multiply_small(&s);
+    struct pass pass = {.a = room, .b = room + cut.workers * cut.rows * DEPTH};
+    for (pass.j = 0; pass.j < x->n; pass.j += BLOCK_N) {
+        pass.n = least(BLOCK_N, x->n - pass.j);
+        for (pass.p = 0; pass.p < x->k; pass.p += DEPTH) {
+            pass.depth = least(DEPTH, x->k - pass.p);
+            one_pass(x, &cut, &pass);
+        }
+    }
+    free(room);
     return true;
+}
+
+static void clear(const struct call *x)
+{
+    for (size_t i = 0; i < x->m && !x->add; i++)
+        memset(x->c + i * x->ldc, 0, x->n * sizeof(float));
+}
+
+/* Sizes below 2^31: no product of two of them wraps, nor one with DEPTH. */
+static void multiply(const struct call *x)
+{
+    if (x->m == 0 || x->n == 0)
+        return;
+    if (x->k == 0) {
+        clear(x);
+        return;
+    }
+    bool small = work(x) < SMALL;
+    if (x->m <= THIN_ROWS && !x->b.turned && !small)
+        thin(x);
+    else if (small || x->m < ROWS || !blocks(x))
+        panels(x);
+}
+
+static struct call
+call_of(const struct gemm_shape *g, const float *a, const void *b, float *c)
+{
+    assert(g->m <= INT_MAX && g->n <= INT_MAX && g->k <= INT_MAX);
+    bool tn = g->form == GEMM_TN, nt = g->form == GEMM_NT;
+    return (struct call){.m = g->m,
+                         .n = g->n,
+                         .k = g->k,
+                         .at = {.at = a,
+                                .ld = g->lda > 0 ? g->lda
+                                      : tn       ? g->m
+                                                 : g->k,
+                                .turned = !tn},
+                         .b = {.at = b,
+                               .ld = g->ldb > 0 ? g->ldb
+                                     : nt       ? g->k
+                                                : g->n,
+                               .turned = nt},
+                         .c = c,
+                         .ldc = g->ldc > 0 ? g->ldc : g->n,
+                         .add = g->add};
+}
+
+void gemm_run(const struct gemm_shape *g, const float *a, const float *b, float *c)
+{
+    const struct call x = call_of(g, a, b, c);
+    multiply(&x);
+}
+
+void gemm_run_bf16(const struct gemm_shape *g,
+                   const float *a,
+                   const uint16_t *b,
+                   float *c)
+{
+    struct call x = call_of(g, a, b, c);
+    x.b.bf16 = true;
+    multiply(&x);
 }
 
 void gemm_f32(enum gemm_form form,
@@ -157,80 +323,38 @@ void gemm_f32(enum gemm_form form,
               const float *b,
               float *c)
 {
-    assert(m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
-    if (m == 0 || n == 0 || small(form, m, n, k, a, b, c))
-        return;
-    const struct blas *blas = blas_get(NULL);
-    if (blas == NULL) { /* gemm_probe said so to whoever asked */
-        gemm_ref_f32(form, m, n, k, a, b, c);
-        return;
+    const struct gemm_shape g = {.form = form, .m = m, .n = n, .k = k};
+    gemm_run(&g, a, b, c);
+}
+
+/* Threads take whole products where there are enough of them, or share each one. */
+void gemm_batch_run(const struct gemm_shape *g,
+                    const struct gemm_batch *batch,
+                    const float *a,
+                    const float *b,
+                    float *c)
+{
+    bool whole = batch->count >= threads_count() && threads_count() > 1;
+#pragma omp parallel for schedule(static) if (whole)
+    for (size_t i = 0; i < batch->count; i++)
+        gemm_run(g, a + i * batch->a_step, b + i * batch->b_step, c + i * batch->c_step);
+}
+
+void gemm_to_bf16(size_t n, const float *v, uint16_t *ret)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, v + i, sizeof(bits));
+        bool nan = (bits & 0x7fffffffU) > 0x7f800000U;
+        uint32_t up = bits + 0x7fffU + (bits >> 16 & 1);
+        ret[i] = (uint16_t)((nan ? bits | 0x400000U : up) >> 16);
     }
-    blas->sgemm(CblasRowMajor,
-                form == GEMM_TN ? CblasTrans : CblasNoTrans,
-                form == GEMM_NT ? CblasTrans : CblasNoTrans,
-                (int)m,
-                (int)n,
-                (int)k,
-                1.0F,
-                a,
-                (int)(form == GEMM_TN ? m : k),
-                b,
-                (int)(form == GEMM_NT ? k : n),
-                0.0F,
-                c,
-                (int)n);
 }
 
-void gemm_f64(enum gemm_form form,
-              size_t m,
-              size_t n,
-              size_t k,
-              const double *a,
-              const double *b,
-              double *c)
+void gemm_from_bf16(size_t n, const uint16_t *v, float *ret)
 {
-    assert(m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
-    if (m == 0 || n == 0)
-        return;
-    if (k == 0) {
-        memset(c, 0, m * n * sizeof(*c));
-        return;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)v[i] << 16;
+        memcpy(ret + i, &bits, sizeof(bits));
     }
-    const struct blas *blas = blas_get(NULL);
-    if (blas == NULL) {
-        gemm_ref_f64(form, m, n, k, a, b, c);
-        return;
-    }
-    blas->dgemm(CblasRowMajor,
-                form == GEMM_TN ? CblasTrans : CblasNoTrans,
-                form == GEMM_NT ? CblasTrans : CblasNoTrans,
-                (int)m,
-                (int)n,
-                (int)k,
-                1.0,
-                a,
-                (int)(form == GEMM_TN ? m : k),
-                b,
-                (int)(form == GEMM_NT ? k : n),
-                0.0,
-                c,
-                (int)n);
-}
-
-int gemm_probe(struct gm_error *err)
-{
-    return blas_get(err) == NULL ? -ENODEV : 0;
-}
-
-void gemm_set_threads(unsigned n)
-{
-    const struct blas *blas = blas_get(NULL);
-    if (blas != NULL)
-        blas->set_num_threads(n > INT_MAX ? INT_MAX : (int)n);
-}
-
-const char *gemm_backend(struct gm_error *err)
-{
-    const struct blas *blas = blas_get(err);
-    return blas == NULL ? NULL : blas->get_config();
 }

@@ -49,3 +49,21 @@ void gemm_ref_f64(enum gemm_form form,
         }
     }
 }
+
+void gemm_ref_run(const struct gemm_shape *g, const float *a, const float *b, float *c)
+{
+    size_t lda = g->lda > 0 ? g->lda : g->form == GEMM_TN ? g->m : g->k;
+    size_t ldb = g->ldb > 0 ? g->ldb : g->form == GEMM_NT ? g->k : g->n;
+    size_t ldc = g->ldc > 0 ? g->ldc : g->n;
+    for (size_t i = 0; i < g->m; i++) {
+        for (size_t j = 0; j < g->n; j++) {
+            double sum = g->add ? (double)c[i * ldc + j] : 0;
+            for (size_t p = 0; p < g->k; p++) {
+                float x = g->form == GEMM_TN ? a[p * lda + i] : a[i * lda + p];
+                float y = g->form == GEMM_NT ? b[j * ldb + p] : b[p * ldb + j];
+                sum += (double)x * (double)y;
+            }
+            c[i * ldc + j] = (float)sum;
+        }
+    }
+}
