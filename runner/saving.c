@@ -60,6 +60,8 @@ saving_make(const struct jobspec *spec, const struct plan *plan, unsigned rank)
     s->launch = plan->launch;
     s->identity = xcalloc(spec->n_stages, sizeof(*s->identity));
     s->arena = arena_make();
+    if (rank == 0 && plan->launch > 0)
+        checkpoint_sweep(s->folder, s->launch);
     return s;
 }
 
@@ -98,11 +100,9 @@ static void set_digest(struct saving *s, const char *varying)
     checkpoint_digest(texts, sizeof(texts) / sizeof(texts[0]), s->head.digest);
 }
 
-/* No other save has it: not of this launch and rank, nor of another one. */
 static uint64_t new_set(struct saving *s)
 {
-    return (uint64_t)(s->launch + 1) << 48 | (uint64_t)s->rank << 24 |
-           (++s->n_sets & 0xffffff);
+    return checkpoint_set(s->launch, s->rank, ++s->n_sets);
 }
 
 static void tell(const struct saving *s, const char *what, const struct gm_error *why)

@@ -44,6 +44,12 @@ struct checkpoint_file {
     uint64_t nbytes;
 };
 
+uint64_t checkpoint_set(uint32_t launch, uint32_t rank, uint64_t count)
+{
+    return (uint64_t)(launch + 1) << 48 | (uint64_t)(rank & 0xffffff) << 24 |
+           (count & 0xffffff);
+}
+
 void checkpoint_digest(const char *const *texts,
                        unsigned n,
                        uint8_t ret[CHECKPOINT_DIGEST])
@@ -381,4 +387,48 @@ void checkpoint_remove_ranks(const char *folder,
     struct checkpoint_head h = *set;
     for (h.rank = 1; h.rank < n_ranks; h.rank++)
         checkpoint_remove(folder, &h);
+}
+
+/* The set of STAGE-TASK, or 0: it is not there, or no checkpoint. */
+static uint64_t set_of(const char *folder, uint32_t stage, uint64_t task)
+{
+    const struct checkpoint_head h = {.stage = stage, .task = task};
+    struct file_head d;
+    AUTO_STR path = {0};
+    add_path(&path, folder, &h);
+    AUTO_FD fd = open(path.text, O_RDONLY | O_CLOEXEC);
+    bool whole = fd >= 0 && read(fd, &d, sizeof(d)) == (ssize_t)sizeof(d);
+    return whole && memcmp(d.magic, MAGIC, sizeof(MAGIC)) == 0 ? d.set : 0;
+}
+
+/* NOLINTBEGIN(cert-err34-c): a number that is too large is nobody's. */
+static bool is_left_over(const char *folder, const char *name, uint32_t launch)
+{
+    uint32_t stage, rank;
+    uint64_t task, set;
+    bool hidden = name[0] == '.';
+    int n = sscanf(name + hidden,
+                   "%" SCNu32 "-%" SCNu64 ".%" SCNx64 ".%" SCNu32,
+                   &stage,
+                   &task,
+                   &set,
+                   &rank);
+    if (n != 4 || set >> 48 > launch) /* of this launch: launch + 1 */
+        return false;
+    return hidden || set_of(folder, stage, task) != set;
+}
+/* NOLINTEND(cert-err34-c) */
+
+void checkpoint_sweep(const char *folder, uint32_t launch)
+{
+    AUTO_STR path = {0};
+    const struct dirent *entry;
+    str_printf(&path, "%s/checkpoints", folder);
+    DIR *dir = opendir(path.text);
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (is_left_over(folder, entry->d_name, launch))
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
 }

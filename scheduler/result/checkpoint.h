@@ -32,6 +32,9 @@ struct checkpoint_seal {
     uint64_t crc;
 };
 
+/* The number of a set: the count-th that this rank leads in this launch. */
+uint64_t checkpoint_set(uint32_t launch, uint32_t rank, uint64_t count);
+
 /* SHA-256 of the texts, one after the other with their ends. */
 void checkpoint_digest(const char *const *texts,
                        unsigned n,
@@ -93,6 +96,10 @@ void checkpoint_remove(const char *folder, const struct checkpoint_head *which);
 void checkpoint_remove_ranks(const char *folder,
                              const struct checkpoint_head *set,
                              uint32_t n_ranks);
+
+/* What launches before this one left half written, or of sets that are none: a later
+ * launch, on one rank. What a late rank of theirs still writes comes to nothing. */
+void checkpoint_sweep(const char *folder, uint32_t launch);
 
 AUTO_TYPE(checkpoint_file, checkpoint_drop)
 

@@ -199,6 +199,33 @@ Test(checkpoint, a_file_has_its_name_when_it_is_whole_and_the_last_one_counts)
     cr_expect_eq(n_files(), 0);
 }
 
+Test(checkpoint, what_an_earlier_launch_left_is_swept_and_nothing_else)
+{
+    struct checkpoint_head h = head_of(0, checkpoint_set(1, 2, 1)), other = h;
+    struct checkpoint_file *half[2] = {NULL, NULL};
+    (void)write_one(&h);
+    h.rank = 2;
+    (void)write_one(&h); /* of the checkpoint's set: stays */
+    h.set = checkpoint_set(0, 0, 7);
+    (void)write_one(&h); /* of a set before it */
+    h.set = checkpoint_set(0, 1, 8);
+    cr_assert_eq(checkpoint_create(folder, &h, &half[0], NULL), 0);
+    h.set = checkpoint_set(2, 1, 1);
+    (void)write_one(&h); /* of this launch, as the next */
+    cr_assert_eq(checkpoint_create(folder, &h, &half[1], NULL), 0);
+    cr_assert_eq(n_files(), 6);
+    checkpoint_sweep(folder, 2);
+    cr_expect_eq(n_files(), 4);
+    cr_expect(checkpoint_any(folder));
+    other.rank = 2;
+    checkpoint_remove(folder, &other);
+    checkpoint_remove(folder, &h);
+    cr_expect_eq(n_files(), 2);
+    struct checkpoint_seal seal;
+    cr_expect_eq(checkpoint_keep(half[0], &seal, NULL), -ENOENT, "comes to nothing");
+    cr_expect_eq(checkpoint_keep(half[1], &seal, NULL), 0);
+}
+
 Test(checkpoint, what_cannot_be_written_leaves_the_last_one)
 {
     static char great[1 << 16];
