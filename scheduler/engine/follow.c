@@ -34,14 +34,20 @@ static bool there(const struct follow *f, const char *name)
     return file_exists(path.text);
 }
 
+/* Ranks may pack on when the run that started them is dead. They take their lock without
+ * waiting, so nobody else may try it. */
+static bool packs_here(const struct follow *f)
+{
+    AUTO_STR packing = {0};
+    str_printf(&packing, "%s/packing", f->folder);
+    return held_here(packing.text);
+}
+
 static bool is_held(const struct follow *f)
 {
-    AUTO_STR lock = {0}, packing = {0};
+    AUTO_STR lock = {0};
     str_printf(&lock, "%s/lock", f->folder);
-    str_printf(&packing, "%s/packing", f->folder);
-    /* Ranks may pack on when the run that started them is dead. They take their lock
-     * without waiting, so nobody else may try it. */
-    return held(lock.text) || held_here(packing.text);
+    return held(lock.text) || packs_here(f);
 }
 
 static struct stat look(const char *path)
@@ -149,7 +155,8 @@ static int look_at_file(struct follow *f, struct gm_error *err)
 int follow_turn(struct follow *f, struct gm_error *err)
 {
     struct stat now = look(f->folder);
-    if (now.st_ino != f->where.st_ino || now.st_dev != f->where.st_dev)
+    bool another = now.st_ino != f->where.st_ino || now.st_dev != f->where.st_dev;
+    if (another && now.st_ino != 0) /* of one that went, what was seen is kept */
         drop_scan(f);
     f->where = now;
     int rc = now.st_ino != 0 ? look_at_folder(f, err) : look_at_file(f, err);

@@ -104,6 +104,8 @@ static int read_rows(struct scan *s, unsigned file, struct gm_error *err)
         f->seen = row + 1;
         if (!possible(s, &c))
             continue;
+        if (f->past && s->again && c.status != RESULT_DONE)
+            continue;
         scan_take(s, &c, !f->past);
         if (c.status == RESULT_FAILED)
             keep_failure(s, file, &c);
@@ -244,14 +246,15 @@ int scan_turn(struct scan *s, struct gm_error *err)
     return 0;
 }
 
-/* The launch's number stands in the plan that the head holds. */
-static unsigned launch_of(const struct head *h)
+/* Which launch it is stands in the plan that the head holds. */
+static void know_launch(struct scan *s)
 {
     AUTO(plan) plan = NULL;
-    const char *text = head_text(h, "plan");
+    const char *text = head_text(&s->head, "plan");
     if (text == NULL || plan_parse("plan", text, strlen(text), &plan, NULL) != 0)
-        return 0;
-    return plan->launch;
+        return;
+    s->job.launch = plan->launch;
+    s->again = plan->again;
 }
 
 static void begin(struct scan *s)
@@ -259,7 +262,7 @@ static void begin(struct scan *s)
     const struct head *h = &s->head;
     s->job.name = head_text(h, "name");
     s->job.id = head_text(h, "id");
-    s->job.launch = launch_of(h);
+    know_launch(s);
     s->job.n_stages = h->n_stages;
     s->job.stages = xcalloc(h->n_stages + 1u, sizeof(*s->job.stages));
     s->sets = xcalloc(h->n_stages + 1u, sizeof(*s->sets));

@@ -4,8 +4,8 @@
  * a row a shard; or, once, from its packed file. Nothing is written, and no lock that the
  * run asks for is taken. Not thread-safe: the one thread that calls HDF5.
  *
- * A task that is done once is done; else one that failed once has failed until it is done
- * (a task that `resume --failed` runs again has not yet), else it may be skipped. */
+ * A task that was done once is done; else one that failed once has failed; else it may be
+ * skipped. In a launch of `resume --failed` what failed in earlier ones is open. */
 #ifndef RESULT_SCAN_H
 #define RESULT_SCAN_H
 

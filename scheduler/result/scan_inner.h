@@ -40,6 +40,7 @@ struct scan {
     struct head head;
     struct stat head_stat; /* of job.h5, when the head was read */
     struct scan_job job;
+    bool again; /* this launch runs again what failed in earlier ones */
     struct scan_sets *sets;
     struct scan_file *files;
     unsigned n_files, n_open;

@@ -117,9 +117,10 @@ def shrink(master, screen):
     if screen.width == 80 and " of 120 tasks" in text and "running" in text and len(frames) > 8:
         check(screen)
         resize(master, 44, 12)
-        small = Screen(44, 12)
-        small.scrolled = screen.scrolled
-        return small
+        time.sleep(0.5)  # what was drawn before it was seen, and over what that had become
+        while select.select([master], [], [], 0)[0]:
+            os.read(master, 1 << 16)
+        return Screen(44, 12)
     return screen
 
 
