@@ -13,7 +13,7 @@ expect 0 "$GRIDMILL" run "$(example hello)" -q
 file=$work/jobspecs/hello.h5
 
 expect 0 "$GRIDMILL" help
-for verb in run plan check init topo kernels result doctor version help; do
+for verb in run resume watch plan check init topo kernels result doctor version help; do
     grep -qE "^ *(gridmill )?$verb\b" out || fail "help does not list $verb"
 done
 expect 0 "$GRIDMILL" --help

@@ -166,6 +166,36 @@ assert sum(r["tasks"] for r in later[-1]["ranks"]) <= 120 - done[0], "what an ea
 END
 [ "$(hash_of job.h5)" = "$clean" ] || fail "another result than that of a run that nobody watched"
 
+# What failed is open while it is run again.
+cat >again.yaml <<'END'
+name: again
+ranks: 2
+oversubscribe: true
+tasks:
+  - name: try
+    matrix: {x: 1-8}
+    command: [sh, -c, "test ${x} -gt 4 || sleep 0.4; test ${x} -gt 4 -o -e go"]
+results: again.h5
+END
+expect 1 "$GRIDMILL" run again.yaml -q
+touch go
+"$GRIDMILL" resume --failed again.h5 -q >run.out 2>run.err &
+run=$!
+pids+=($run)
+for _ in $(seq 200); do
+    [ -e again.h5.gm/job.h5 ] && break
+    sleep 0.02
+done
+"$GRIDMILL" watch --interval 0.1 --json again.h5 >json || fail "watch of resume --failed: $?"
+ended $run 0
+"$PYTHON" - json <<'END' || fail "json of resume --failed"
+import json, sys
+seen = [json.loads(line) for line in open(sys.argv[1])]
+assert all(v["failed"] == 0 for v in seen if v.get("launch") == 1), seen
+assert any(v["state"] == "running" and v["done"] == 4 for v in seen), [(v["state"], v.get("done")) for v in seen]
+assert seen[-1]["done"] == 8 and seen[-1]["outcome"] == "done"
+END
+
 # A launch that mpirun starts; a rank of it is killed, and told of as lost.
 rm -f job.h5
 sed 's/1-80/1-200/; s/ranks: 2/ranks: 3/' job.yaml >long.yaml
