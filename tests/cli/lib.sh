@@ -5,6 +5,9 @@
 #   says REGEX               in either of them (extended regular expression)
 #   says_not REGEX
 #   fail TEXT...             ends the test
+#   lanes "PART PART"...     functions that mostly wait: those of a lane one after the other, all lanes
+#                            at once, each part in a folder of its own ($work); `before_part` is called
+#                            there first
 #   skip TEXT...             ends it visibly, as not run
 set -uo pipefail
 
@@ -113,4 +116,38 @@ h5() # SCRIPT-LINE ARGS...: python with h5py; f is the file sys.argv[1]
 import sys, json, h5py, numpy as np
 f = h5py.File(sys.argv[1], 'r')
 $script" "$@" || fail "h5py: $script"
+}
+
+_part() # NAME FOLDER
+{
+    at_end=()
+    trap _end EXIT # of this subshell
+    work=$2/$1
+    mkdir "$work" && cd "$work" || exit 1
+    : >out
+    : >err
+    before_part
+    "$1"
+    exit 0
+}
+
+before_part()
+{
+    :
+}
+
+lanes()
+{
+    local lane part i pids=() failed=0 top=$work
+    for lane in "$@"; do
+        for part in $lane; do
+            (_part "$part" "$top") || exit 1
+        done >"$top/lane.${#pids[@]}" 2>&1 &
+        pids+=($!)
+    done
+    for i in "${!pids[@]}"; do
+        wait "${pids[i]}" || failed=1
+        cat "$top/lane.$i"
+    done
+    [ $failed -eq 0 ] || exit 1
 }

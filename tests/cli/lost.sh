@@ -312,35 +312,11 @@ at_the_start()
     done
 }
 
-# These mostly wait: five lanes at once, each part in a folder of its own.
-lane() # PART...
+before_part()
 {
-    local part
-    for part in "$@"; do
-        work=$top/$part
-        mkdir "$work"
-        cd "$work" || exit 1
-        cp "$GRIDMILL_PLUGINS"/crash.so .
-        : >out
-        : >err
-        $part || exit 1
-    done
+    cp "$GRIDMILL_PLUGINS"/crash.so .
 }
-top=$work
-lanes=()
-lane random_kills >lane1 2>&1 &
-lanes+=($!)
-lane by_poison_alone stopped >lane2 2>&1 &
-lanes+=($!)
-lane root_stopped stalled >lane3 2>&1 &
-lanes+=($!)
-lane at_the_end at_the_start >lane4 2>&1 &
-lanes+=($!)
-lane in_groups_and_by_crashes >lane5 2>&1 &
-lanes+=($!)
-failed=0
-for i in 1 2 3 4 5; do
-    wait "${lanes[i - 1]}" || failed=1
-    cat "lane$i"
-done
-exit $failed
+
+lanes random_kills "by_poison_alone stopped" "root_stopped stalled" "at_the_end at_the_start" \
+    in_groups_and_by_crashes
+exit 0
