@@ -332,6 +332,16 @@ expect 0 "$GRIDMILL" result pack plain.h5 -o again.h5 # as the job says
 h5 "assert f['stages/data/outputs/model/data'].compression == 'gzip'" again.h5
 [ -z "$(find . -name 'plain.h5.*')" ] || fail "a folder is left"
 
+# Tasks that share their times are busy once together.
+printf 'ranks: 1\nmatrix: {i: 1-20000}\nkernel: noop\n' >short.yaml
+expect 0 "$GRIDMILL" run short.yaml -q
+expect 0 "$GRIDMILL" result show short.h5 --json
+h5 '
+t = f["tasks"]
+busy = ((t["end"][:] - t["start"][:]) / t["timed_with"][:]).sum()
+said = json.load(open("out"))["stages"][0]["busy"]
+assert t["timed_with"][:].max() > 1 and abs(said - busy) <= 1e-6 * busy, (said, busy)' short.h5
+
 # npy of the only output needs no name.
 printf 'ranks: 1\nmatrix: {i: 0-4}\nkernel: noop\nargs: {width: 8}\n' >noop.yaml
 expect 0 "$GRIDMILL" run noop.yaml -q
