@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes kernels/model/unicode_table.c: Unicode's letters and numbers as ranges, from the data
-that this Python has.
+"""Writes kernels/model/unicode_table.c: the classes of ASCII's characters, and beyond them Unicode's
+letters and numbers as ranges, from the data that this Python has.
 
   scripts/unicode_table.py > kernels/model/unicode_table.c && clang-format -i kernels/model/unicode_table.c
 """
@@ -8,7 +8,14 @@ import sys
 import unicodedata
 
 CLASSES = {"L": 1, "N": 2}  # enum unicode_class
+ASCII_SPACE, SPACE = "\t\n\v\f\r ", 3
 MOST = 0xFFFF  # codes in one range
+
+
+def ascii():
+    for code in range(0x80):
+        space = chr(code) in ASCII_SPACE
+        yield SPACE if space else CLASSES.get(unicodedata.category(chr(code))[0], 0)
 
 
 def ranges():
@@ -27,10 +34,11 @@ def ranges():
 
 def main():
     found = list(ranges())
-    print("/* Made by scripts/unicode_table.py from Unicode %s: letters (1) and numbers (2)"
+    print("/* Made by scripts/unicode_table.py from Unicode %s: letters (1), numbers (2) and,"
           % unicodedata.unidata_version)
-    print(" * beyond ASCII. */")
+    print(" * of ASCII, spaces (3). */")
     print('#include "unicode.h"\n')
+    print("const unsigned char unicode_ascii[128] = {%s};\n" % ", ".join(map(str, ascii())))
     print("const struct unicode_range unicode_ranges[] = {")
     print(", ".join("{0x%X, %d, %d}" % r for r in found))
     print("};\n")

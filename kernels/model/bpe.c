@@ -224,11 +224,31 @@ size_t bpe_merge(struct bpe *b, int32_t *ids, size_t n)
     return n <= SHORT ? merge_short(b, ids, n) : merge_long(b, ids, n);
 }
 
+/* Up to 16 bytes, zeros behind, without a copy of so many. */
+static void load(const unsigned char *p, size_t len, uint64_t ret[2])
+{
+    uint32_t low, high;
+    ret[0] = ret[1] = 0;
+    if (len >= 8) {
+        memcpy(&ret[0], p, 8);
+        if (len > 8) {
+            memcpy(&ret[1], p + len - 8, 8);
+            ret[1] >>= 8 * (16 - len);
+        }
+    } else if (len >= 4) {
+        memcpy(&low, p, 4);
+        memcpy(&high, p + len - 4, 4);
+        ret[0] = low | (uint64_t)high << (8 * (len - 4));
+    } else if (len > 0) {
+        ret[0] = p[0] | (uint64_t)p[len / 2] << (8 * (len / 2)) |
+                 (uint64_t)p[len - 1] << (8 * (len - 1));
+    }
+}
+
 static struct word *
 place(const struct bpe *b, const void *word, size_t len, uint64_t ret_bytes[2])
 {
-    ret_bytes[0] = ret_bytes[1] = 0;
-    memcpy(ret_bytes, word, len);
+    load(word, len, ret_bytes);
     return &b->words[mix(mix(ret_bytes[0]) + ret_bytes[1] + len) & (SLOTS - 1)];
 }
 
@@ -240,7 +260,8 @@ size_t bpe_recall(const struct bpe *b, const void *word, size_t len, int32_t *re
     const struct word *w = place(b, word, len, bytes);
     if (w->len != len || w->bytes[0] != bytes[0] || w->bytes[1] != bytes[1])
         return 0;
-    memcpy(ret_ids, w->ids, sizeof(w->ids));
+    for (size_t i = 0; i < w->n; i++)
+        ret_ids[i] = w->ids[i];
     return w->n;
 }
 

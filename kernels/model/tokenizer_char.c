@@ -55,8 +55,8 @@ static int encode(struct tokenizer *t,
     const struct chars *c = t->self;
     size_t n = 0;
     for (size_t at = 0; at < len;) {
-        uint32_t code;
-        size_t width = unicode_decode(text + at, len - at, &code);
+        uint32_t code = text[at];
+        size_t width = code < 0x80 ? 1 : unicode_decode(text + at, len - at, &code);
         if (width == 0)
             return not_utf8("text", at, err);
         int32_t id = find(c, code);

@@ -221,13 +221,10 @@ static int encode(struct tokenizer *t,
     const struct gpt2 *g = t->self;
     size_t n = 0;
     for (size_t at = 0, end; at < len; at = end) {
-        int32_t known[BPE_WORD_IDS];
-        end = tokenizer_word(text, len, at);
-        size_t made = bpe_recall(g->bpe, text + at, end - at, known);
         int rc = 0;
-        if (made > 0)
-            memcpy(ret_ids + n, known, made * sizeof(*known));
-        else
+        end = tokenizer_word(text, len, at);
+        size_t made = bpe_recall(g->bpe, text + at, end - at, ret_ids + n);
+        if (made == 0)
             rc = encode_word(g, text, at, end, ret_ids + n, &made, err);
         if (rc != 0)
             return rc;

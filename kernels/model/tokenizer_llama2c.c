@@ -120,14 +120,11 @@ static int encode(struct tokenizer *t,
     text = (const unsigned char *)l->text;
     len++;
     for (size_t at = 0, end; at < len; at = end) {
-        int32_t known[BPE_WORD_IDS];
         end = piece_end(l, text, len, at);
         /* the first piece of a text that begins amid a character is like no other */
         bool common = at > 0 || (text[1] & 0xC0) != 0x80;
-        size_t made = common ? bpe_recall(l->bpe, text + at, end - at, known) : 0;
-        if (made > 0) {
-            memcpy(ret_ids + n, known, made * sizeof(*known));
-        } else {
+        size_t made = common ? bpe_recall(l->bpe, text + at, end - at, ret_ids + n) : 0;
+        if (made == 0) {
             made = encode_piece(l, text, at, end, ret_ids + n);
             if (common)
                 bpe_keep(l->bpe, text + at, end - at, ret_ids + n, made);

@@ -7,17 +7,17 @@
 #include <string.h>
 
 /* The class of the character at `at` and its width; a byte that is not UTF-8 is one. */
-static enum unicode_class
+static inline enum unicode_class
 class_at(const unsigned char *text, size_t len, size_t at, size_t *ret_width)
 {
-    uint32_t code = text[at];
+    uint32_t code;
     *ret_width = 1;
-    if (code >= 0x80) {
-        size_t width = unicode_decode(text + at, len - at, &code);
-        if (width == 0)
-            return UNICODE_OTHER;
-        *ret_width = width;
-    }
+    if (text[at] < 0x80)
+        return (enum unicode_class)unicode_ascii[text[at]];
+    size_t width = unicode_decode(text + at, len - at, &code);
+    if (width == 0)
+        return UNICODE_OTHER;
+    *ret_width = width;
     return unicode_class(code);
 }
 

@@ -3,15 +3,6 @@
 
 #include "base/str.h"
 
-static enum unicode_class ascii_class(uint32_t c)
-{
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-        return UNICODE_LETTER;
-    if (c >= '0' && c <= '9')
-        return UNICODE_NUMBER;
-    return c == ' ' || (c >= '\t' && c <= '\r') ? UNICODE_SPACE : UNICODE_OTHER;
-}
-
 static int is_space(uint32_t c)
 {
     return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
@@ -22,7 +13,7 @@ enum unicode_class unicode_class(uint32_t code)
 {
     size_t low = 0, high = unicode_n_ranges;
     if (code < 0x80)
-        return ascii_class(code);
+        return (enum unicode_class)unicode_ascii[code];
     while (low < high) { /* the last range that begins at or before code */
         size_t middle = low + (high - low) / 2;
         if (unicode_ranges[middle].first <= code)

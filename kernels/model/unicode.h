@@ -17,8 +17,10 @@ enum unicode_class unicode_class(uint32_t code);
 size_t unicode_decode(const unsigned char *p, size_t n, uint32_t *ret);
 size_t unicode_encode(uint32_t code, unsigned char ret[4]);
 
-/* Letters and numbers as ranges, ascending: unicode_table.c, made by
- * scripts/unicode_table.py. */
+/* ASCII's classes, and letters and numbers beyond as ranges, ascending: unicode_table.c,
+ * made by scripts/unicode_table.py. */
+extern const unsigned char unicode_ascii[128];
+
 struct unicode_range {
     uint32_t first;
     uint16_t n;

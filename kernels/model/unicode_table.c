@@ -1,6 +1,13 @@
-/* Made by scripts/unicode_table.py from Unicode 14.0.0: letters (1) and numbers (2)
- * beyond ASCII. */
+/* Made by scripts/unicode_table.py from Unicode 14.0.0: letters (1), numbers (2) and,
+ * of ASCII, spaces (3). */
 #include "unicode.h"
+
+const unsigned char unicode_ascii[128] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2,
+    2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0};
 
 const struct unicode_range unicode_ranges[] = {
     {0xAA, 1, 1},        {0xB2, 2, 2},       {0xB5, 1, 1},      {0xB9, 1, 2},
