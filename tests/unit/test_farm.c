@@ -623,6 +623,22 @@ Test(farm, a_task_that_crashed_ranks_of_earlier_launches_comes_to_its_limit)
     cr_assert(farm_complete(f));
 }
 
+Test(farm, the_counts_tell_who_is_idle_and_who_is_lost)
+{
+    struct fixture x = {0};
+    struct farm_counts c;
+    add_stage(&x, 8, 2);
+    AUTO(farm) f = farm_of(&x, 4, 4, NULL);
+    farm_idle(f, 1);
+    farm_count(f, &c);
+    cr_expect_str_eq(c.ranks, "9099");
+    farm_busy(f, 1);
+    farm_lost(f, 2);
+    farm_idle(f, 3);
+    farm_count(f, &c);
+    cr_expect_str_eq(c.ranks, "99x0");
+}
+
 static bool next_lot(struct farm *f, unsigned rank, struct farm_assign *ret)
 {
     farm_idle(f, rank);
