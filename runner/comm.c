@@ -98,9 +98,8 @@ static bool asked_to_stop(struct comm *c)
     bool stop = c->stopped || (c->hooks.stop != NULL && c->hooks.stop(c->hooks.ctx));
     if (!stop || c->stopped || c->shield <= 0)
         return stop;
-    double now = clock_monotonic();
-    c->heard = c->heard > 0 ? c->heard : now;
-    return now > c->heard + c->shield;
+    c->heard = c->heard > 0 ? c->heard : clock_monotonic();
+    return clock_monotonic() > c->heard + c->shield;
 }
 
 static bool rank_is_lost(const struct comm *c, unsigned rank)
