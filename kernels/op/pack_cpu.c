@@ -6,7 +6,6 @@
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 typedef uint16_t four16 __attribute__((vector_size(8), aligned(2), may_alias));
 typedef uint32_t four32 __attribute__((vector_size(16)));
-typedef int32_t four32i __attribute__((vector_size(16)));
 
 LANES_INLINE four load4(const void *at, size_t i, const bool bf16)
 {
@@ -26,10 +25,8 @@ LANES_INLINE float load1(const void *at, size_t i, const bool bf16)
     return value;
 }
 
-LANES_INLINE four mix(four a, four b, int i0, int i1, int i2, int i3)
-{
-    return __builtin_shuffle(a, b, (four32i){i0, i1, i2, i3});
-}
+/* clang has this one as well; it wants the indices as constants. */
+#define mix(a, b, i0, i1, i2, i3) __builtin_shufflevector(a, b, i0, i1, i2, i3)
 
 /* Four columns from `at`, `ld` apart, become columns 0 .. 4 of [k][width]. */
 LANES_INLINE void turn4(const void *at,
