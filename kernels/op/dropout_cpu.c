@@ -1,43 +1,64 @@
-/* Dropout on the CPU: eight blocks of Philox at a time, a lane a block, which decide over
- * 32 neighbouring elements. Integers only until the choice: the same on every machine. */
+/* Dropout on the CPU: 64 blocks of Philox at a time, a lane a block, which decide over
+ * 256 neighbouring elements. Integers only until the choice: the same on every machine.
+ */
 #include "dropout.h"
 
 #include "lanes.h"
 #include "philox.h"
 
-#define GROUP ((size_t)32)          /* elements that eight blocks decide over */
-#define TILE  ((size_t)256 * GROUP) /* elements that a thread takes at a time */
+#define BLOCKS 64
+#define SPAN   ((size_t)4 * BLOCKS) /* elements that as many blocks decide over */
+#define TILE   ((size_t)32 * SPAN)  /* elements that a thread takes at a time */
 
-/* One round of eight blocks; c is [word][lane]. */
-LANES_INLINE void philox_round(uint32_t c[4][LANES], uint32_t k0, uint32_t k1)
+struct philox_lane {
+    uint32_t c0, c1, c2, c3, k0, k1;
+};
+
+LANES_INLINE struct philox_lane philox_round(struct philox_lane p)
 {
-    for (unsigned l = 0; l < LANES; l++) {
-        uint64_t p0 = (uint64_t)PHILOX_M0 * c[0][l], p1 = (uint64_t)PHILOX_M1 * c[2][l];
-        c[0][l] = (uint32_t)(p1 >> 32) ^ c[1][l] ^ k0;
-        c[2][l] = (uint32_t)(p0 >> 32) ^ c[3][l] ^ k1;
-        c[1][l] = (uint32_t)p1;
-        c[3][l] = (uint32_t)p0;
+    uint64_t p0 = (uint64_t)PHILOX_M0 * p.c0, p1 = (uint64_t)PHILOX_M1 * p.c2;
+    return (struct philox_lane){.c0 = (uint32_t)(p1 >> 32) ^ p.c1 ^ p.k0,
+                                .c1 = PHILOX_M1 * p.c2,
+                                .c2 = (uint32_t)(p0 >> 32) ^ p.c3 ^ p.k1,
+                                .c3 = PHILOX_M0 * p.c0,
+                                .k0 = p.k0 + PHILOX_WEYL0,
+                                .k1 = p.k1 + PHILOX_WEYL1};
+}
+
+/* All of a block's rounds in the body of one loop over blocks: it becomes vectors. */
+LANES_INLINE void
+blocks(const struct dropout *d, uint64_t first, uint32_t words[4][BLOCKS])
+{
+    for (uint32_t l = 0; l < BLOCKS; l++) {
+        struct philox_lane p = {.c0 = (uint32_t)first + l,
+                                .c1 = (uint32_t)(first >> 32),
+                                .c2 = (uint32_t)d->stream,
+                                .c3 = (uint32_t)(d->stream >> 32),
+                                .k0 = (uint32_t)d->seed,
+                                .k1 = (uint32_t)(d->seed >> 32)};
+        p = philox_round(philox_round(philox_round(philox_round(philox_round(p)))));
+        p = philox_round(philox_round(philox_round(philox_round(philox_round(p)))));
+        words[0][l] = p.c0;
+        words[1][l] = p.c1;
+        words[2][l] = p.c2;
+        words[3][l] = p.c3;
     }
 }
 
-/* The random words of group number `group`: words[i] is that of element i of it. */
-LANES_INLINE void draw(const struct dropout *d, uint64_t group, uint32_t words[4][LANES])
+/* The random words of a span, in the order of its elements. */
+LANES_INLINE void draw(const struct dropout *d, uint64_t span, uint32_t ret[SPAN])
 {
-    uint32_t k0 = (uint32_t)d->seed, k1 = (uint32_t)(d->seed >> 32);
-    for (unsigned l = 0; l < LANES; l++) {
-        words[0][l] = (uint32_t)(group * LANES) + l;
-        words[1][l] = (uint32_t)((group * LANES) >> 32);
-        words[2][l] = (uint32_t)d->stream;
-        words[3][l] = (uint32_t)(d->stream >> 32);
-    }
-    for (unsigned round = 0; round < 10; round++) {
-        philox_round(words, k0, k1);
-        k0 += PHILOX_WEYL0;
-        k1 += PHILOX_WEYL1;
+    uint32_t words[4][BLOCKS];
+    blocks(d, span * BLOCKS, words);
+    for (size_t g = 0; g < BLOCKS / LANES; g++) {
+        for (size_t w = 0; w < 4; w++) {
+            for (size_t l = 0; l < LANES; l++)
+                ret[(g * 4 + w) * LANES + l] = words[w][g * LANES + l];
+        }
     }
 }
 
-/* Elements [from, from + n) of a group; x, add and y begin at the first of them. */
+/* n elements whose random words are word[0] and on. */
 LANES_INLINE void choose(const uint32_t *word,
                          uint32_t least,
                          float scale,
@@ -71,15 +92,17 @@ static void apply(const struct dropout *d,
     least += (double)least < bound;
     float scale = (float)(1 / (1 - (double)d->p));
     for (size_t i = 0; i < n;) {
-        uint32_t words[4][LANES];
-        size_t from = (size_t)((first + i) % GROUP), room = n - i;
-        size_t count = room < GROUP - from ? room : GROUP - from;
-        const float *more = add == NULL ? NULL : add + i;
-        draw(d, (first + i) / GROUP, words);
-        if (count == GROUP)
-            choose(&words[0][0], least, scale, GROUP, x + i, more, y + i);
-        else
-            choose(&words[0][0] + from, least, scale, count, x + i, more, y + i);
+        uint32_t words[SPAN];
+        size_t from = (size_t)((first + i) % SPAN), room = n - i;
+        size_t count = room < SPAN - from ? room : SPAN - from;
+        draw(d, (first + i) / SPAN, words);
+        choose(words + from,
+               least,
+               scale,
+               count,
+               x + i,
+               add == NULL ? NULL : add + i,
+               y + i);
         i += count;
     }
 }

@@ -8,35 +8,39 @@
 
 #define SERIAL ((size_t)1 << 15) /* elements: some 20 us */
 
-/* The row's loss. */
+/* No score is above the label's (max is the row's highest), and none before it equals it.
+ */
+LANES_INLINE bool is_class(const float *z, size_t label, float max)
+{
+    if (!(z[label] == max))
+        return false;
+    int32_t equal = 0;
+    for (size_t c = 0; c < label; c++)
+        equal += z[c] == max;
+    return equal == 0;
+}
+
+/* Both tell whether the row's class is its label. */
 LANES_CLONES
-static float gradient_row(size_t n, const float *z, size_t label, float scale, float *d)
+static bool gradient_row(
+    size_t n, const float *z, size_t label, float scale, float *ret_loss, float *d)
 {
     float max = row_max(n, z), own = z[label];
+    bool correct = is_class(z, label, max);
     float sum = row_exp(n, z, max, d), share = scale / sum;
     for (size_t c = 0; c < n; c++)
         d[c] *= share;
     d[label] -= scale;
-    return (float)(real_log((double)sum) + ((double)max - (double)own));
+    *ret_loss = (float)(real_log((double)sum) + ((double)max - (double)own));
+    return correct;
 }
 
 LANES_CLONES
-static float loss_row(size_t n, const float *z, size_t label)
+static bool loss_row(size_t n, const float *z, size_t label, float *ret_loss)
 {
     float max = row_max(n, z), sum = row_exp_sum(n, z, max);
-    return (float)(real_log((double)sum) + ((double)max - (double)z[label]));
-}
-
-/* No score is above the label's, and none before it equals it. */
-LANES_CLONES
-static bool is_first_best(size_t n, const float *z, size_t label)
-{
-    size_t better = 0;
-    for (size_t c = 0; c < label; c++)
-        better += z[c] >= z[label];
-    for (size_t c = label + 1; c < n; c++)
-        better += z[c] > z[label];
-    return better == 0 && z[label] == z[label];
+    *ret_loss = (float)(real_log((double)sum) + ((double)max - (double)z[label]));
+    return is_class(z, label, max);
 }
 
 uint64_t xent_count(size_t m, const int32_t *labels)
@@ -67,9 +71,8 @@ struct xent_tokens xent_tokens(size_t m,
             continue;
         }
         size_t label = (size_t)labels[i];
-        correct += is_first_best(classes, z, label);
-        losses[i] = d == NULL ? loss_row(classes, z, label)
-                              : gradient_row(classes, z, label, scale, d);
+        correct += d == NULL ? loss_row(classes, z, label, losses + i)
+                             : gradient_row(classes, z, label, scale, losses + i, d);
     }
     struct xent_tokens all = {.tokens = xent_count(m, labels), .correct = correct};
     for (size_t i = 0; i < m; i++)
