@@ -1,7 +1,7 @@
 /* Causal attention of many heads, and of grouped queries: query head h reads the keys and
  * values of head h / (heads / kv_heads) (Ainslie et al., "GQA", EMNLP 2023).
  *
- *   s[i][j] = (scale q[i]) . k[j]      for the keys j up to past + i
+ *   s[i][j] = scale q[i] . k[j]      for the keys j up to past + i
  *   p[i] = softmax(s[i]);  o[i] = sum over j of p[i][j] v[j]
  *   lse[i] = log of the sum over j of exp(s[i][j])
  *
@@ -53,13 +53,15 @@ struct attention_saved {
     const float *lse;
 };
 
-/* past is 0. dq, dk and dv are overwritten and overlap nothing. */
+/* past is 0. dq, dk and dv are overwritten and overlap nothing; work is room for
+ * batch * heads * tokens floats. */
 void attention_backward(const struct attention *a,
                         const struct attention_saved *saved,
                         const struct attention_in *d_o,
                         const struct attention_out *dq,
                         const struct attention_out *dk,
-                        const struct attention_out *dv);
+                        const struct attention_out *dv,
+                        float *work);
 
 /* Dense arrays; p is room for past + tokens numbers, for backward twice as many. */
 void attention_ref_forward(const struct attention *a,

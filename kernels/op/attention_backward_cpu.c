@@ -11,12 +11,11 @@
 struct tile {
     _Alignas(64) float keys[ATTENTION_SIZE_MAX * TILE]; /* turned */
     float values[ATTENTION_SIZE_MAX * TILE];            /* turned */
-    float scaled_keys[TILE * ATTENTION_SIZE_MAX];
-    float q[TILE * ATTENTION_SIZE_MAX]; /* scaled */
+    float plain_keys[TILE * ATTENTION_SIZE_MAX];        /* these three in whole vectors */
+    float q[TILE * ATTENTION_SIZE_MAX];
     float d_o[TILE * ATTENTION_SIZE_MAX];
     float p[TILE * TILE], dp[TILE * TILE];
-    float lse[TILE], mean[TILE]; /* mean of dp under p: do . o */
-    size_t key, n_keys, row, n_rows, wide;
+    size_t key, n_keys, row, n_rows;
 };
 
 /* The arguments, by one name. */
@@ -25,51 +24,61 @@ struct backward {
     const struct attention_saved *saved;
     const struct attention_in *d_o;
     const struct attention_out *dq, *dk, *dv;
+    float *means;
 };
+
+/* n tokens of a head side by side, in whole vectors: as they lie, they may all fall into
+ * a few sets of the cache. */
+static void gather(const struct backward *x,
+                   const struct attention_in *from,
+                   size_t b,
+                   size_t token,
+                   size_t n,
+                   size_t h,
+                   float *ret)
+{
+    size_t wide = attention_wide(x->a->size);
+    for (size_t r = 0; r < n; r++)
+        attention_row(
+            attention_at(from, b, token + r, h), x->a->size, wide, ret + r * wide);
+}
 
 static void load_keys(const struct backward *x, size_t b, size_t head, struct tile *t)
 {
     size_t size = x->a->size;
     attention_turn(&x->saved->k, b, t->key, t->n_keys, head, size, t->keys);
     attention_turn(&x->saved->v, b, t->key, t->n_keys, head, size, t->values);
-    for (size_t j = 0; j < t->n_keys; j++)
-        attention_row(attention_at(&x->saved->k, b, t->key + j, head),
-                      size,
-                      t->wide,
-                      x->a->scale,
-                      t->scaled_keys + j * t->wide);
+    gather(x, &x->saved->k, b, t->key, t->n_keys, head, t->plain_keys);
 }
 
-LANES_CLONES
 static void load_rows(const struct backward *x, size_t b, size_t h, struct tile *t)
 {
+    gather(x, &x->saved->q, b, t->row, t->n_rows, h, t->q);
+    gather(x, x->d_o, b, t->row, t->n_rows, h, t->d_o);
+}
+
+/* do . o of all tokens of a head: what dp is under p, on the mean. */
+LANES_CLONES
+static void means(const struct backward *x, size_t b, size_t h)
+{
     const struct attention *a = x->a;
-    for (size_t r = 0; r < t->n_rows; r++) {
-        size_t token = t->row + r;
-        const float *d_o = attention_at(x->d_o, b, token, h);
-        attention_row(attention_at(&x->saved->q, b, token, h),
-                      a->size,
-                      t->wide,
-                      a->scale,
-                      t->q + r * t->wide);
-        attention_row(d_o, a->size, t->wide, 1.0F, t->d_o + r * t->wide);
-        t->mean[r] = row_dot(a->size, d_o, attention_at(&x->saved->o, b, token, h));
-        t->lse[r] = x->saved->lse[(b * a->heads + h) * a->tokens + token];
-    }
+    for (size_t t = 0; t < a->tokens; t++)
+        x->means[(b * a->heads + h) * a->tokens + t] = row_dot(
+            a->size, attention_at(x->d_o, b, t, h), attention_at(&x->saved->o, b, t, h));
 }
 
 /* p from the scores; dp becomes ds. */
 LANES_CLONES
-static void weigh(struct tile *t)
+static void weigh(float scale, const float *lse, const float *mean, struct tile *t)
 {
     for (size_t r = 0; r < t->n_rows; r++) {
         float *p = t->p + r * TILE, *dp = t->dp + r * TILE;
         size_t n = t->row + r + 1 - t->key;
-        float lse = t->lse[r], mean = t->mean[r];
+        float shift = lse[r], centre = mean[r];
 #pragma GCC ivdep
         for (size_t j = 0; j < TILE; j++) {
-            float e = lanes_exp(p[j] - lse);
-            float weight = j < n ? e : 0.0F, ds = weight * (dp[j] - mean);
+            float e = lanes_exp(p[j] * scale - shift);
+            float weight = j < n ? e : 0.0F, ds = weight * (dp[j] - centre) * scale;
             p[j] = weight;
             dp[j] = j < n ? ds : 0.0F;
         }
@@ -80,12 +89,13 @@ static void weigh(struct tile *t)
 static void one_tile(
     const struct backward *x, size_t b, size_t head, size_t h, bool first, struct tile *t)
 {
-    size_t size = x->a->size;
+    const struct attention_saved *in = x->saved;
+    size_t size = x->a->size, wide = attention_wide(size);
     struct product scores = {.m = t->n_rows,
                              .n = TILE,
                              .k = size,
                              .a = t->q,
-                             .a_row = t->wide,
+                             .a_row = wide,
                              .a_step = 1,
                              .b = t->keys,
                              .ldb = TILE,
@@ -96,7 +106,8 @@ static void one_tile(
     scores.b = t->values;
     scores.c = t->dp;
     product_run(&scores);
-    weigh(t);
+    size_t at = (b * x->a->heads + h) * x->a->tokens + t->row;
+    weigh(x->a->scale, in->lse + at, x->means + at, t);
     struct product sum = {.m = t->n_keys,
                           .n = size,
                           .k = t->n_rows,
@@ -104,7 +115,7 @@ static void one_tile(
                           .a_row = 1,
                           .a_step = TILE,
                           .b = t->d_o,
-                          .ldb = t->wide,
+                          .ldb = wide,
                           .c = attention_to(x->dv, b, t->key, head),
                           .ldc = x->dv->token,
                           .into = first ? PRODUCT_SET : PRODUCT_ADD};
@@ -120,8 +131,8 @@ static void one_tile(
                                  .a = t->dp,
                                  .a_row = TILE,
                                  .a_step = 1,
-                                 .b = t->scaled_keys,
-                                 .ldb = t->wide,
+                                 .b = t->plain_keys,
+                                 .ldb = wide,
                                  .c = attention_to(x->dq, b, t->row, h),
                                  .ldc = x->dq->token,
                                  .into = t->key == 0 ? PRODUCT_SET : PRODUCT_ADD};
@@ -133,7 +144,8 @@ static void key_head(const struct backward *x, size_t b, size_t head)
     const struct attention *a = x->a;
     size_t group = a->heads / a->kv_heads;
     struct tile t;
-    t.wide = attention_wide(a->size);
+    for (size_t h = head * group; h < (head + 1) * group; h++)
+        means(x, b, h);
     for (t.key = 0; t.key < a->tokens; t.key += TILE) {
         t.n_keys = attention_least(TILE, a->tokens - t.key);
         load_keys(x, b, head, &t);
@@ -152,16 +164,17 @@ void attention_backward(const struct attention *a,
                         const struct attention_in *d_o,
                         const struct attention_out *dq,
                         const struct attention_out *dk,
-                        const struct attention_out *dv)
+                        const struct attention_out *dv,
+                        float *work)
 {
     assert(a->size > 0 && a->size <= ATTENTION_SIZE_MAX && a->heads % a->kv_heads == 0);
     assert(a->past == 0);
     const struct backward x = {
-        .a = a, .saved = saved, .d_o = d_o, .dq = dq, .dk = dk, .dv = dv};
+        .a = a, .saved = saved, .d_o = d_o, .dq = dq, .dk = dk, .dv = dv, .means = work};
     size_t items = a->batch * a->kv_heads;
-    double work =
+    double pairs =
         (double)(a->batch * a->heads * a->size) * (double)a->tokens * (double)a->tokens;
-#pragma omp parallel for schedule(dynamic) if (work > 0x1p18)
+#pragma omp parallel for schedule(dynamic) if (pairs > 0x1p18)
     for (size_t i = 0; i < items; i++)
         key_head(&x, i / a->kv_heads, i % a->kv_heads);
 }

@@ -14,10 +14,12 @@
 #include <assert.h>
 #include <stdbool.h>
 
+#define FEW 4 /* rows for which values are not worth a copy */
+
 struct state {
-    _Alignas(64) float q[TILE * ATTENTION_SIZE_MAX]; /* scaled */
-    float keys[ATTENTION_SIZE_MAX * TILE];           /* a block's, turned */
-    float values[TILE * ATTENTION_SIZE_MAX];         /* a block's, in whole vectors */
+    _Alignas(64) float q[TILE * ATTENTION_SIZE_MAX];
+    float keys[ATTENTION_SIZE_MAX * TILE];   /* a block's, turned */
+    float values[TILE * ATTENTION_SIZE_MAX]; /* a block's, in whole vectors */
     float sums[TILE * ATTENTION_SIZE_MAX];
     float p[TILE * TILE];
     float max[TILE], sum[TILE];
@@ -42,7 +44,6 @@ static void load_rows(const struct attention *a,
         attention_row(attention_at(q, it->b, t, it->head * it->group + g),
                       a->size,
                       a->size,
-                      a->scale,
                       s->q + r * a->size);
         s->limit[r] = a->past + t + 1;
         s->max[r] = -INFINITY;
@@ -51,22 +52,40 @@ static void load_rows(const struct attention *a,
     memset(s->sums, 0, s->rows * s->wide * sizeof(float));
 }
 
+/* Of the first n of TILE scores; a NaN is passed over. The tree is fixed. */
+LANES_INLINE float top_score(size_t n, const float *p)
+{
+    float top[TILE];
+    for (size_t j = 0; j < TILE; j++)
+        top[j] = j < n && p[j] == p[j] ? p[j] : -INFINITY;
+#pragma GCC unroll 8
+    for (size_t half = TILE / 2; half > 0; half /= 2) {
+        for (size_t j = 0; j < half; j++)
+            top[j] = top[j] > top[j + half] ? top[j] : top[j + half];
+    }
+    return top[0];
+}
+
 /* Scores to weights, of the rows from r on; n keys from `key` on. */
 LANES_CLONES
-static void weigh(struct state *s, size_t r, size_t key)
+static void weigh(float scale, struct state *s, size_t r, size_t key)
 {
     for (; r < s->rows; r++) {
         float *p = s->p + r * TILE, *sums = s->sums + r * s->wide;
         size_t n = attention_least(TILE, s->limit[r] - key);
-        float max = row_max(n, p), old = s->max[r];
+        for (size_t j = 0; j < TILE; j++)
+            p[j] *= scale;
+        float old = s->max[r], max = top_score(n, p);
         max = max > old ? max : old;
         for (size_t j = 0; j < TILE; j++) {
             float e = lanes_exp(p[j] - max);
             p[j] = j < n ? e : 0.0F;
         }
-        float before = lanes_exp(old - max);
+        s->sum[r] = s->sum[r] * lanes_exp(old - max) + row_sum(TILE, p);
         s->max[r] = max;
-        s->sum[r] = s->sum[r] * before + row_sum(TILE, p);
+        if (old == max)
+            continue;
+        float before = lanes_exp(old - max);
         for (size_t c = 0; c < s->wide; c++)
             sums[c] *= before;
     }
@@ -109,12 +128,11 @@ static void add_values(const struct attention *a,
                           .c = s->sums + r * s->wide,
                           .ldc = s->wide,
                           .into = PRODUCT_ADD};
-    if (s->wide != a->size) {
+    if (s->wide != a->size || sum.m > FEW) { /* as they lie, they may share cache sets */
         sum.b = s->values;
         sum.ldb = s->wide;
         for (size_t j = 0; j < n; j++)
-            attention_row(
-                at + j * v->token, a->size, s->wide, 1.0F, s->values + j * s->wide);
+            attention_row(at + j * v->token, a->size, s->wide, s->values + j * s->wide);
     }
     for (size_t j = 0; j < n && !all && plain; j++)
         plain = all_finite(a->size, at + j * v->token);
@@ -175,7 +193,7 @@ static void rows_of(const struct attention *a,
                                        .c = s.p + r * TILE,
                                        .ldc = TILE};
         product_run(&scores);
-        weigh(&s, r, key);
+        weigh(a->scale, &s, r, key);
         add_values(a, it, v, key, n, r, &s);
     }
     store_rows(a, it, o, lse, &s);

@@ -46,14 +46,11 @@ static inline void attention_turn(const struct attention_in *x,
     pack_panel(&turned, 0, size, 0, n, TILE, ret);
 }
 
-/* One token's numbers times `scale`, and zeros up to `wide`. */
-static inline void
-attention_row(const float *from, size_t size, size_t wide, float scale, float *ret)
+/* One token's numbers, and zeros up to `wide`. */
+static inline void attention_row(const float *from, size_t size, size_t wide, float *ret)
 {
-    for (size_t c = 0; c < size; c++)
-        ret[c] = from[c] * scale;
-    for (size_t c = size; c < wide; c++)
-        ret[c] = 0;
+    memcpy(ret, from, size * sizeof(*ret));
+    memset(ret + size, 0, (wide - size) * sizeof(*ret));
 }
 
 #endif

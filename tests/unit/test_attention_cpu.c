@@ -114,7 +114,9 @@ static struct gradients backward(const struct problem *x)
     const struct attention_in o = {x->o, x->to.sequence, x->to.token, x->to.head};
     const struct attention_in d_o = {x->d_o, x->to.sequence, x->to.token, x->to.head};
     const struct attention_saved saved = {x->q, x->k, x->v, o, x->lse};
-    attention_backward(&x->a, &saved, &d_o, &g.q, &g.k, &g.v);
+    float *work = malloc((rows * x->a.heads + 1) * sizeof(float));
+    attention_backward(&x->a, &saved, &d_o, &g.q, &g.k, &g.v, work);
+    free(work);
     return g;
 }
 
