@@ -227,29 +227,41 @@ static bool skip_scalar(struct json_scan *s)
            json_scan_word(s, "false") || json_scan_word(s, "null") || skip_string(s);
 }
 
+/* The brackets that are open, outermost first; what closes each. */
+struct nest {
+    char close[DEPTH];
+    size_t depth;
+};
+
+/* A bracket, or a whole scalar; *ret_opened tells which. */
+static bool skip_begin(struct json_scan *s, struct nest *n, bool *ret_opened)
+{
+    *ret_opened = json_scan_take(s, '[') || json_scan_take(s, '{');
+    if (!*ret_opened)
+        return skip_scalar(s);
+    if (n->depth == DEPTH)
+        return false;
+    n->close[n->depth++] = s->text[s->at - 1] == '[' ? ']' : '}';
+    return true;
+}
+
 bool json_scan_skip(struct json_scan *s)
 {
-    char open[DEPTH];
-    size_t depth = 0;
+    struct nest n = {.depth = 0};
     for (;;) {
-        bool begun = false;
-        if (json_scan_take(s, '[') || json_scan_take(s, '{')) {
-            if (depth == DEPTH)
-                return false;
-            open[depth++] = s->text[s->at - 1] == '[' ? ']' : '}';
-            begun = true;
-        } else if (!skip_scalar(s)) {
+        bool first; /* nothing stands in the innermost bracket yet */
+        if (!skip_begin(s, &n, &first))
             return false;
+        while (n.depth > 0 && json_scan_take(s, n.close[n.depth - 1])) {
+            n.depth--;
+            first = false;
         }
-        while (depth > 0 && json_scan_take(s, open[depth - 1])) {
-            depth--;
-            begun = false;
-        }
-        if (depth == 0)
+        if (n.depth == 0)
             return true;
-        if (!begun && !json_scan_take(s, ','))
+        if (!first && !json_scan_take(s, ','))
             return false;
-        if (open[depth - 1] == '}' && (!skip_string(s) || !json_scan_take(s, ':')))
+        bool keyed = n.close[n.depth - 1] == '}';
+        if (keyed && (!skip_string(s) || !json_scan_take(s, ':')))
             return false;
     }
 }

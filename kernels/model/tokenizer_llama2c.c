@@ -211,22 +211,29 @@ static int read_tokens(struct reading *r,
     return 0;
 }
 
+struct scored {
+    float score;
+    uint32_t id;
+};
+
 static int by_score(const void *a, const void *b)
 {
-    const struct token *x = *(const struct token *const *)a,
-                       *y = *(const struct token *const *)b;
+    const struct scored *x = a, *y = b;
     return x->score > y->score ? -1 : x->score < y->score;
 }
 
 /* The higher the score the lower the rank; equal ones share it. */
 static void set_ranks(struct reading *r)
 {
-    AUTO_FREE(struct token *) order = xcalloc(r->n, sizeof(*order));
+    AUTO_FREE(struct scored) order = xcalloc(r->n, sizeof(*order));
+    uint32_t rank = 0;
     for (size_t i = 0; i < r->n; i++)
-        order[i] = &r->tokens[i];
+        order[i] = (struct scored){r->tokens[i].score, (uint32_t)i};
     qsort(order, r->n, sizeof(*order), by_score);
-    for (size_t i = 1; i < r->n; i++)
-        order[i]->rank = order[i - 1]->rank + (order[i]->score < order[i - 1]->score);
+    for (size_t i = 0; i < r->n; i++) {
+        rank += i > 0 && order[i].score < order[i - 1].score;
+        r->tokens[order[i].id].rank = rank;
+    }
 }
 
 /* Every cut of token `id` into two tokens is a merge. */

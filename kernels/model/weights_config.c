@@ -119,13 +119,37 @@ static size_t count(double v)
     return v >= 1 && v <= (double)COUNT_MAX && floor(v) == v ? (size_t)v : 0;
 }
 
+static bool known_activation(enum weights_arch arch, const char *word)
+{
+    static const char *const gelus[] = {"gelu_new", "gelu_pytorch_tanh", "gelu"};
+    if (arch == WEIGHTS_LLAMA)
+        return strcmp(word, "silu") == 0;
+    for (size_t i = 0; i < sizeof(gelus) / sizeof(gelus[0]); i++) {
+        if (strcmp(word, gelus[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What of the text would make it another network than ours; NULL: nothing. */
+static const char *beyond(const struct config_text *t)
+{
+    if (t->rope_scaled || (t->rope_type != NULL && strcmp(t->rope_type, "default") != 0))
+        return "scaled rotary";
+    if (t->scale_by_layer > 0)
+        return "scale_attn_by_inverse_layer_idx";
+    if (t->attention_bias > 0)
+        return "attention_bias";
+    return t->mlp_bias > 0 ? "mlp_bias" : NULL;
+}
+
 static int settle_arch(const char *origin,
                        const struct config_text *t,
                        struct weights_config *c,
                        struct gm_error *err)
 {
     const char *type = t->model_type == NULL ? "not said" : t->model_type,
-               *act = t->activation == NULL ? "" : t->activation;
+               *other = beyond(t);
     bool gpt2 = strcmp(type, "gpt2") == 0;
     if (!gpt2 && strcmp(type, "llama") != 0)
         return gm_fail(err,
@@ -133,28 +157,17 @@ static int settle_arch(const char *origin,
                        "%s: model_type is %.32s; gpt2 and llama are known",
                        origin,
                        type);
-    bool known = act[0] == '\0' ||
-                 (gpt2 ? strcmp(act, "gelu_new") == 0 || strcmp(act, "gelu") == 0 ||
-                             strcmp(act, "gelu_pytorch_tanh") == 0
-                       : strcmp(act, "silu") == 0);
-    if (!known)
+    c->arch = gpt2 ? WEIGHTS_GPT2 : WEIGHTS_LLAMA;
+    if (t->activation != NULL && !known_activation(c->arch, t->activation))
         return gm_fail(err,
                        -EINVAL,
                        "%s: the activation '%.32s' is none that a %s here has",
                        origin,
-                       act,
+                       t->activation,
                        type);
-    bool scaled =
-        t->rope_scaled || (t->rope_type != NULL && strcmp(t->rope_type, "default") != 0);
-    const char *beyond = scaled                  ? "scaled rotary"
-                         : t->scale_by_layer > 0 ? "scale_attn_by_inverse_layer_idx"
-                         : t->attention_bias > 0 ? "attention_bias"
-                         : t->mlp_bias > 0       ? "mlp_bias"
-                                                 : NULL;
-    if (beyond != NULL)
-        return gm_fail(err, -ENOTSUP, "%s: %s is not supported", origin, beyond);
-    c->arch = gpt2 ? WEIGHTS_GPT2 : WEIGHTS_LLAMA;
-    c->gelu_erf = strcmp(act, "gelu") == 0;
+    if (other != NULL)
+        return gm_fail(err, -ENOTSUP, "%s: %s is not supported", origin, other);
+    c->gelu_erf = t->activation != NULL && strcmp(t->activation, "gelu") == 0;
     return 0;
 }
 

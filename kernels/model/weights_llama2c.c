@@ -98,7 +98,7 @@ static int read_config(const char *origin,
 }
 
 static int
-add_kind(struct weights *w, const struct kind *k, const float **at, struct gm_error *err)
+add_kind(struct weights *w, const struct kind *k, const char **at, struct gm_error *err)
 {
     size_t n = k->layered ? w->config.layers : 1;
     for (size_t layer = 0; layer < n; layer++) {
@@ -122,7 +122,7 @@ add_kind(struct weights *w, const struct kind *k, const float **at, struct gm_er
         int rc = weights_add(w, &t, err);
         if (rc != 0)
             return rc;
-        *at = (const float *)((const char *)*at + t.nbytes);
+        *at += t.nbytes;
     }
     return 0;
 }
@@ -156,11 +156,10 @@ int weights_read_llama2c(const char *origin,
                        len,
                        over ? "more than " : "",
                        over ? UINT64_MAX : bytes_wanted + HEADER);
-    const float *at = (const float *)(const void *)((const char *)bytes + HEADER);
+    const char *at = (const char *)bytes + HEADER;
     for (size_t i = 0; i < n && rc == 0; i++) {
         if (kinds[i].name == NULL)
-            at = (const float *)(const void *)((const char *)at +
-                                               floats_of(&kinds[i]) * sizeof(float));
+            at += floats_of(&kinds[i]) * sizeof(float);
         else
             rc = add_kind(w, &kinds[i], &at, err);
     }
