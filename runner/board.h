@@ -148,6 +148,9 @@ int board_died_of(const struct board *b, unsigned seat);
 /* This seat's rank is about to end its process as it should. */
 void board_leave(struct board *b);
 bool board_left(const struct board *b, unsigned seat);
+/* All ranks of this host are asked to end; from a signal's handler. */
+void board_ask_all(struct board *b);
+bool board_asked(const struct board *b);
 /* Known dead: its claim is nobody's to steal, the freeze does not wait for it. Should it
  * be alive after all, it gets nothing any more (take: 0, claim: BOARD_FROZEN). */
 void board_bury(struct board *b, unsigned seat);

@@ -195,6 +195,16 @@ void board_leave(struct board *b)
     atomic_store(&b->me->left, 1);
 }
 
+void board_ask_all(struct board *b)
+{
+    atomic_store(&b->shared->asked, 1);
+}
+
+bool board_asked(const struct board *b)
+{
+    return atomic_load(&b->shared->asked) != 0;
+}
+
 bool board_left(const struct board *b, unsigned seat)
 {
     return atomic_load(&b->seats[seat].left) != 0;

@@ -59,6 +59,7 @@ struct shared {
     alignas(LINE) _Atomic uint64_t version;
     _Atomic uint64_t freeze; /* the latest loss, doubled; odd: frozen */
     _Atomic uint32_t n_buried;
+    _Atomic uint32_t asked; /* to end, all of them */
     struct shared_lot lots[N_LOTS];
     /* Then the seats, the times, the seats' commands. */
 };

@@ -51,35 +51,39 @@ static void add_number(struct line *l, uint64_t n)
     add(l, " ");
 }
 
-static void begin(struct line *l, const char *kind)
+static void begin(struct line *l, const char *kind, uint32_t rank)
 {
     add(l, kind);
     add_number(l, self.launch);
-    add_number(l, self.rank);
+    add_number(l, rank);
 }
 
-static void leave_lines(int number, struct board *board)
+/* number: of the signal; 0: not known. */
+static void leave_lines(
+    const struct board *board, unsigned seat, uint32_t rank, pid_t pid, int number)
 {
     struct line lost = {.len = 0};
     struct timespec now;
     uint32_t stage;
     uint64_t task;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    begin(&lost, "lost ");
+    begin(&lost, "lost ", rank);
     add_number(&lost, (uint64_t)now.tv_sec);
     add(&lost, "pid ");
-    add_number(&lost, (uint64_t)getpid());
-    add(&lost, "ended by SIG");
-    add(&lost, sigabbrev_np(number) != NULL ? sigabbrev_np(number) : "?");
+    add_number(&lost, (uint64_t)pid);
+    add(&lost, "ended");
+    if (number != 0) {
+        add(&lost, " by SIG");
+        add(&lost, sigabbrev_np(number) != NULL ? sigabbrev_np(number) : "?");
+    }
     add(&lost, "\n");
     int fd = open(self.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0)
         return;
     (void)!write(fd, lost.text, lost.len);
-    for (unsigned at = 0;
-         board_next_running(board, board_seat(board), &at, &stage, &task);) {
+    for (unsigned at = 0; board_next_running(board, seat, &at, &stage, &task);) {
         struct line crash = {.len = 0};
-        begin(&crash, "crash ");
+        begin(&crash, "crash ", rank);
         add_number(&crash, stage);
         add_number(&crash, task);
         crash.text[crash.len - 1] = '\n';
@@ -95,7 +99,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     (void)context;
     if (board != NULL && !atomic_exchange(&self.told, true)) {
         board_dies(board, number);
-        leave_lines(number, board);
+        leave_lines(board, board_seat(board), self.rank, getpid(), number);
     }
     for (size_t i = 0; i < WATCHED; i++) {
         if (watched[i] == number)
@@ -132,4 +136,16 @@ void dying_watch(const char *folder, uint32_t launch, uint32_t rank, struct boar
 void dying_forget(void)
 {
     atomic_store(&self.board, NULL);
+}
+
+void dying_asked(void)
+{
+    struct board *board = atomic_load(&self.board);
+    if (board != NULL)
+        board_ask_all(board);
+}
+
+void dying_tell(const struct board *b, unsigned seat, uint32_t rank, pid_t pid)
+{
+    leave_lines(b, seat, rank, pid, board_died_of(b, seat));
 }

@@ -11,5 +11,10 @@
 void dying_watch(const char *folder, uint32_t launch, uint32_t rank, struct board *board);
 /* The board is about to go. */
 void dying_forget(void);
+/* SIGTERM, SIGINT: this host's ranks go with all others. From their handlers. */
+void dying_asked(void);
+/* The same lines for another rank of this host, whose process is gone. Calls nothing that
+ * is not async-signal-safe. */
+void dying_tell(const struct board *b, unsigned seat, uint32_t rank, pid_t pid);
 
 #endif

@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "dying.h"
 #include "engine/summary.h"
-#include "mourner.h"
 #include "options.h"
 #include "probe.h"
 #include "result/checkpoint.h"
@@ -32,7 +32,7 @@ static void on_signal(int number)
     double now = clock_monotonic(), since = 0;
     int asked = PULSE_GO;
     if (number == SIGTERM || number == SIGINT)
-        mourner_dismiss(); /* we go with all others */
+        dying_asked(); /* we go with all others */
     if (atomic_compare_exchange_strong(&first, &since, now))
         since = now;
     if ((number != SIGUSR1 && number != SIGUSR2) || now - since > echo)
@@ -253,8 +253,6 @@ int main(int argc, char **argv)
     tell.start = clock_monotonic();
     tell_as = tell;
     alloc_read(&alloc);
-    if (alloc.local_size == 1)
-        mourner_fork(argc, argv);
     siblings_watch(siblings_of(&alloc), START_WITHIN, on_lost_sibling);
     if (rank_prepare(&r, &err) < 0 || rank_open(&r, &argc, &argv, &err) < 0)
         return refuse(&r, &tell, &err);

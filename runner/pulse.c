@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "dispatch.h"
-#include "mourner.h"
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -206,7 +205,6 @@ static bool step_watch(struct pulse *p)
 {
     struct watch_news news;
     bool any = false;
-    mourner_beat(p->board, clock_monotonic());
     for (; watch_step(p->watch, clock_monotonic(), &news); any = true) {
         p->hooks.news(p->hooks.ctx, p->watch, &news);
         if (news.kind == WATCH_LOST || news.kind == WATCH_ROOT_LOST)

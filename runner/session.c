@@ -12,7 +12,6 @@
 #include "final.h"
 #include "guard.h"
 #include "keeper.h"
-#include "mourner.h"
 #include "parting.h"
 #include "past.h"
 #include "result/again.h"
@@ -215,18 +214,23 @@ static int make_window(struct session *s, struct gm_error *err)
     return rc < 0 ? rc : take_seats(s, err);
 }
 
-/* gridmill ends what is left on its own host, and a host's ranks for each other; a host
- * that may lose its last one needs more. */
-static void guard_commands(const struct session *s)
+/* On its own host gridmill ends what is left, and sees its ranks end. */
+static void start_guard(const struct session *s)
 {
     const struct planning *p = s->req.planning;
-    bool commands = false;
-    for (unsigned i = 0; i < p->spec->n_stages; i++)
-        commands |= p->spec->stages[i].kernel == NULL;
+    const unsigned *hosts = s->window.hosts, self = (unsigned)s->req.rank->world;
     bool seen = s->req.rank->alloc.launcher == ALLOC_OURS && s->window.n_hosts == 1 &&
                 !p->plan->elsewhere;
-    if (commands && !seen && board_seat(s->window.board) == 0)
-        guard_start(s->window.board);
+    if (seen || board_seat(s->window.board) != 0)
+        return;
+    uint32_t *ranks = xcalloc(board_n_seats(s->window.board), sizeof(*ranks));
+    unsigned n = 0;
+    for (unsigned r = 0; r < p->plan->n_ranks; r++) {
+        if (hosts[r] == hosts[self])
+            ranks[n++] = r;
+    }
+    guard_start(s->window.board, ranks);
+    free(ranks);
 }
 
 static int start_threads(struct session *s, struct gm_error *err)
@@ -264,10 +268,9 @@ static int start_threads(struct session *s, struct gm_error *err)
         return gm_fail(err, rc, "%s", alone.text);
     }
     siblings_let_go(); /* the pulse watches */
-    guard_commands(s);
     const struct plan *plan = s->req.planning->plan;
     dying_watch(plan->folder, plan->launch, (uint32_t)r->world, s->window.board);
-    mourner_watch(plan->folder, plan->launch, (uint32_t)r->world);
+    start_guard(s);
     writer_attach(s->writer, s->pulse);
     s->comm = comm_make(r->groups,
                         &(struct comm_hooks){.ctx = s->pulse,
@@ -432,7 +435,6 @@ bool session_leave(struct session *s, int32_t *code)
     int32_t word = *code;
     board_leave(s->window.board);
     dying_forget();
-    mourner_dismiss();
     if (parting_whole(s->req.rank, watch, &s->parting))
         word |= whole;
     parting_tell(s->req.rank, watch, &s->parting, &word);

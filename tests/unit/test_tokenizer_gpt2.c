@@ -95,7 +95,7 @@ static size_t slow_word(struct tokenizer *t,
 static size_t letter_merges(char *text, char **left, char **right)
 {
     size_t n = 0;
-    for (char *line = strchr(text, '\n') + 1; *line != '\0';) {
+    for (char *line = text + strcspn(text, "\n") + 1; *line != '\0';) {
         char *end = strchr(line, '\n'), *blank = strchr(line, ' ');
         *end = *blank = '\0';
         bool letters = strspn(line, "abcdefghijklmnopqrstuvwxyz") == strlen(line);
