@@ -15,12 +15,14 @@ if(NOT GRIDMILL_OPENMP STREQUAL "OFF" AND NOT GRIDMILL_SANITIZE MATCHES "thread"
   endif()
 endif()
 
-# What is linked by it may use OpenMP's pragmas; without OpenMP they are skipped quietly.
+# What is linked by it may use OpenMP's pragmas; without OpenMP they, and variables that only
+# they name, are skipped quietly.
 add_library(gm_openmp INTERFACE)
 if(OpenMP_C_FOUND)
   message(STATUS "OpenMP ${OpenMP_C_VERSION}")
   target_link_libraries(gm_openmp INTERFACE OpenMP::OpenMP_C)
 else()
   message(STATUS "OpenMP: none; a rank computes on one thread")
-  target_compile_options(gm_openmp INTERFACE $<$<COMPILE_LANGUAGE:C>:-Wno-unknown-pragmas>)
+  target_compile_options(gm_openmp INTERFACE
+    "$<$<COMPILE_LANGUAGE:C>:-Wno-unknown-pragmas;-Wno-unused-variable>")
 endif()
