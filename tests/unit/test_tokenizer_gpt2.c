@@ -145,6 +145,23 @@ Test(tokenizer_gpt2, any_bytes_come_back)
     tokenizer_free(t);
 }
 
+Test(tokenizer_gpt2, words_that_begin_alike_are_not_taken_for_each_other)
+{
+    /* more than are remembered, each twice */
+    struct tokenizer *t = small();
+    AUTO_STR text = {0};
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 60000; i++) {
+            str_add(&text, " withthe");
+            for (unsigned d = 0; d < 4; d++)
+                str_add_n(&text, &"ethnsrod"[i >> (3 * d) & 7], 1);
+            str_add(&text, i >> 12 == 0 ? "e" : i % 2 == 0 ? "ther" : "and");
+        }
+        round_trip(t, text.text, text.len);
+    }
+    tokenizer_free(t);
+}
+
 Test(tokenizer_gpt2, words_go_on_to_the_end_of_a_long_text)
 {
     /* what takes time by the square of the text shows here */

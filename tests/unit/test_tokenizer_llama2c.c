@@ -170,6 +170,28 @@ Test(tokenizer_llama2c, words_and_special_ids)
     tokenizer_free(t);
 }
 
+Test(tokenizer_llama2c, of_equal_scores_the_leftmost_merges)
+{
+    AUTO_STR file = {0};
+    struct tokenizer *t = NULL;
+    struct gm_error err = {0};
+    int32_t ids[8];
+    size_t n = 0;
+    put_first_tokens(&file, 8);
+    put_token(&file, -9, " ", 1);
+    put_token(&file, -9, "a", 1);
+    put_token(&file, -9, "b", 1);
+    put_token(&file, -1, "ab", 2);
+    put_token(&file, -1, "ba", 2);
+    cr_assert_eq(
+        tokenizer_llama2c("t", file.text, file.len, &t, &err), 0, "%s", err.text);
+    cr_assert_eq(tokenizer_encode(t, "aba", 3, ids, &n, &err), 0);
+    cr_expect(n == 3 && ids[1] == 262 && ids[2] == 260);
+    cr_assert_eq(tokenizer_encode(t, "bab", 3, ids, &n, &err), 0);
+    cr_expect(n == 3 && ids[1] == 263 && ids[2] == 261);
+    tokenizer_free(t);
+}
+
 static void refused(const struct str *file, size_t len, const char *want)
 {
     struct tokenizer *t = NULL;
