@@ -10,6 +10,7 @@ static double logarithm_of_sum(size_t n, const double *x)
         max = x[j] > max ? x[j] : max;
     for (size_t j = 0; j < n; j++)
         sum += exp(x[j] - max);
+    /* cppcheck-suppress invalidFunctionArg ; no row is empty, and its sum is 1 or more */
     return max + log(sum);
 }
 
