@@ -43,7 +43,7 @@ static inline void attention_turn(const struct attention_in *x,
 {
     const struct operand turned = {
         .at = attention_at(x, b, t, h), .ld = x->token, .turned = true};
-    pack_panel(&turned, 0, size, 0, n, TILE, ret);
+    pack_panels(&turned, 0, size, 0, n, TILE, ret);
 }
 
 /* One token's numbers, and zeros up to `wide`. */

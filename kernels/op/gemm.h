@@ -4,7 +4,7 @@
  *   GEMM_NT   A[m][k]  B[n][k]     dx = dy W^T
  *   GEMM_TN   A[k][m]  B[k][n]     dW = x^T dy
  *
- * Floats: each element is the sum, ascending, of the blocks of 256 p's; a block is one
+ * Floats: each element is the sum, ascending, of the blocks of 512 p's; a block is one
  * chain of fused multiply-adds, p ascending, from 0; with `add` the blocks are added to
  * what C held. So the bits of an element depend on its row of A and its column of B
  * alone: not on m, n, the strides, the path taken, the number of threads or the machine

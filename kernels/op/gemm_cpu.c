@@ -23,8 +23,9 @@
 #define THIN_COLS ((size_t)512)
 #define THIN_STEP ((size_t)8)  /* rows of B that are read side by side */
 #define PANEL     ((size_t)64) /* columns */
-#define BLOCK_M   ((size_t)12 * PRODUCT_ROWS)
-#define BLOCK_N   ((size_t)1024)
+#define BLOCK_M   ((size_t)6 * PRODUCT_ROWS)
+#define BLOCK_N   ((size_t)768)
+#define STRIP     ((size_t)8 * PRODUCT_COLS) /* columns of B that are packed at once */
 #define DEPTH     ((size_t)PRODUCT_DEPTH)
 #define ROWS      ((size_t)PRODUCT_ROWS)
 #define COLS      ((size_t)PRODUCT_COLS)
@@ -89,7 +90,7 @@ static void thin_strip(const struct call *x, size_t j, size_t n)
             s.b = packs ? wide : (const float *)x->b.at + (p + q) * x->b.ld + j;
             s.ldb = packs ? width : x->b.ld;
             if (packs)
-                pack_panel(&x->b, p + q, s.k, j, n, width, wide);
+                pack_panels(&x->b, p + q, s.k, j, n, width, wide);
             product_run(&s);
             s.a += s.k * s.a_step;
             s.into = PRODUCT_RESUME;
@@ -117,7 +118,7 @@ static void packed_panel(const struct call *x, size_t j, size_t n)
     size_t width = blocks_of(n, PRODUCT_LANES) * PRODUCT_LANES;
     for (size_t p = 0; p < x->k; p += DEPTH) {
         struct product s = product_at(x, 0, j, p, n);
-        pack_panel(&x->b, p, s.k, j, n, width, packed);
+        pack_panels(&x->b, p, s.k, j, n, width, packed);
         s.b = packed;
         s.ldb = width;
         product_run(&s);
@@ -157,14 +158,7 @@ static void block(const struct call *x,
                   size_t count,
                   float *a)
 {
-    for (size_t r = 0; r < m; r += ROWS)
-        pack_panel(&x->at,
-                   pass->p,
-                   pass->depth,
-                   i + r,
-                   least(ROWS, m - r),
-                   ROWS,
-                   a + r * pass->depth);
+    pack_panels(&x->at, pass->p, pass->depth, i, m, ROWS, a);
     for (size_t t = first; t < first + count; t++) {
         size_t j = t * COLS;
         for (size_t r = 0; r < m; r += ROWS) {
@@ -206,14 +200,14 @@ static void one_pass(const struct call *x, const struct cut *cut, const struct p
 #pragma omp parallel if (cut->workers > 1)
     {
 #pragma omp for schedule(static)
-        for (size_t t = 0; t < n_panels; t++)
-            pack_panel(&x->b,
-                       pass->p,
-                       pass->depth,
-                       pass->j + t * COLS,
-                       least(COLS, pass->n - t * COLS),
-                       COLS,
-                       pass->b + t * COLS * pass->depth);
+        for (size_t j = 0; j < pass->n; j += STRIP)
+            pack_panels(&x->b,
+                        pass->p,
+                        pass->depth,
+                        pass->j + j,
+                        least(STRIP, pass->n - j),
+                        COLS,
+                        pass->b + j * pass->depth);
 #pragma omp for schedule(static)
         for (size_t w = 0; w < cut->workers; w++) {
             for (size_t item = w; item < items; item += cut->workers) {

@@ -14,14 +14,14 @@ struct operand {
     bool bf16; /* uint16_t rather than float */
 };
 
-/* Rows p .. p + k and columns j .. j + cols, as [k][width], a multiple of 4; zeros after
- * column cols. */
-void pack_panel(const struct operand *o,
-                size_t p,
-                size_t k,
-                size_t j,
-                size_t cols,
-                size_t width,
-                float *panel);
+/* Rows p .. p + k and columns j .. j + cols, as panels [k][width] one behind the other,
+ * width a multiple of 4; zeros after column cols. */
+void pack_panels(const struct operand *o,
+                 size_t p,
+                 size_t k,
+                 size_t j,
+                 size_t cols,
+                 size_t width,
+                 float *panels);
 
 #endif

@@ -2,6 +2,7 @@
 #include "pack.h"
 
 #include "lanes.h"
+#include "product.h"
 
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 typedef uint16_t four16 __attribute__((vector_size(8), aligned(2), may_alias));
@@ -82,17 +83,47 @@ LANES_INLINE void pack(const struct operand *o,
     }
 }
 
-void pack_panel(const struct operand *o,
-                size_t p,
-                size_t k,
-                size_t j,
-                size_t cols,
-                size_t width,
-                float *panel)
+/* Whole panels side by side: rows are read in the order they lie in memory. */
+LANES_INLINE void copy(const struct operand *o,
+                       size_t first,
+                       size_t k,
+                       size_t count,
+                       const size_t width,
+                       float *panels)
 {
-    size_t first = o->turned ? j * o->ld + p : p * o->ld + j;
-    if (o->bf16)
-        pack(o, first, k, cols, width, panel, true);
-    else
-        pack(o, first, k, cols, width, panel, false);
+    for (size_t p = 0; p < k; p++) {
+        const float *from = (const float *)o->at + first + p * o->ld;
+        float *to = panels + p * width;
+        for (size_t t = 0; t < count; t++, from += width, to += k * width) {
+#pragma GCC unroll 8
+            for (size_t v = 0; v < width; v += 4)
+                *(four *)(to + v) = *(const four *)(from + v);
+        }
+    }
+}
+
+void pack_panels(const struct operand *o,
+                 size_t p,
+                 size_t k,
+                 size_t j,
+                 size_t cols,
+                 size_t width,
+                 float *panels)
+{
+    size_t first = o->turned ? j * o->ld + p : p * o->ld + j, done = 0;
+    if (!o->turned && !o->bf16) {
+        if (width == PRODUCT_COLS)
+            copy(o, first, k, cols / width, PRODUCT_COLS, panels);
+        else if (width == PRODUCT_ROWS)
+            copy(o, first, k, cols / width, PRODUCT_ROWS, panels);
+        done = width == PRODUCT_COLS || width == PRODUCT_ROWS ? cols / width * width : 0;
+    }
+    for (; done < cols; done += width) {
+        size_t at = first + done * (o->turned ? o->ld : 1);
+        size_t n = cols - done < width ? cols - done : width;
+        if (o->bf16)
+            pack(o, at, k, n, width, panels + done * k, true);
+        else
+            pack(o, at, k, n, width, panels + done * k, false);
+    }
 }

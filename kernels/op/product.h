@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #define PRODUCT_LANES 16  /* rows of B are readable up to a multiple of this */
-#define PRODUCT_DEPTH 256 /* the longest chain of gemm.h: what is longer is cut */
+#define PRODUCT_DEPTH 512 /* the longest chain of gemm.h: what is longer is cut */
 #define PRODUCT_ROWS  12  /* of a packed tile */
 #define PRODUCT_COLS  32
 
