@@ -1,10 +1,10 @@
 """Operators against the libraries and the memory under them, training against numpy, tokenizers
-against a copy: what bench_kernels, bench_operators and bench_text print, one JSON line a measurement."""
+against a copy: what bench_* print, one JSON line a measurement."""
 import os
 
 import harness
 
 
 def run(build, root):
-    for program in ("bench_kernels", "bench_operators", "bench_text"):
+    for program in ("bench_kernels", "bench_operators", "bench_products", "bench_text"):
         yield from harness.json_lines([os.path.join(build, "bin", program)])

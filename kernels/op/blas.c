@@ -35,7 +35,6 @@ static void load(void)
         return;
     struct dso *library = loaded.library;
     loaded.open =
-        find(library, "cblas_sgemm", &loaded.table.sgemm, err) &&
         find(library, "cblas_dgemm", &loaded.table.dgemm, err) &&
         find(library, "openblas_set_num_threads", &loaded.table.set_num_threads, err) &&
         find(library, "openblas_get_config", &loaded.table.get_config, err);

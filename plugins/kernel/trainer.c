@@ -1,5 +1,5 @@
 /* The training loop, one mini-batch a call. What a leaf computes depends on the
- * mini-batch and the leaf's number alone, and every product has one BLAS thread: that is
+ * mini-batch and the leaf's number alone, and so do the products' bits: that is
  * what makes the weights equal for any number of ranks. */
 #include "trainer.h"
 
