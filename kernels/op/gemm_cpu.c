@@ -176,27 +176,38 @@ static void block(const struct call *x,
     }
 }
 
-/* How C is cut: rows first; columns, too, where the rows do not suffice. A worker takes
- * every n-th item and has a buffer for its blocks of A. */
+/* How C is cut: evenly by whole tiles of rows, and by columns, too, where these do not
+ * suffice. A worker has one part, and a buffer for its blocks of A. */
 struct cut {
-    size_t workers, rows, row_blocks, col_groups;
+    size_t workers, rows, row_parts, col_parts;
 };
 
 static struct cut cut_for(size_t m, size_t workers)
 {
     struct cut cut = {.workers = workers};
-    size_t rounds = blocks_of(m, workers * BLOCK_M);
-    cut.rows = blocks_of(blocks_of(m, rounds * workers), ROWS) * ROWS;
-    cut.row_blocks = blocks_of(m, cut.rows);
-    cut.col_groups = blocks_of(workers, cut.row_blocks);
+    cut.rows = blocks_of(blocks_of(m, ROWS), workers) * ROWS;
+    cut.row_parts = blocks_of(m, cut.rows);
+    cut.col_parts = workers / cut.row_parts;
     return cut;
+}
+
+/* Rows i .. i + m, block by block. */
+static void part(const struct call *x,
+                 const struct pass *pass,
+                 size_t i,
+                 size_t m,
+                 size_t first,
+                 size_t count,
+                 float *a)
+{
+    for (size_t r = 0; r < m; r += BLOCK_M)
+        block(x, pass, i + r, least(BLOCK_M, m - r), first, count, a);
 }
 
 static void one_pass(const struct call *x, const struct cut *cut, const struct pass *pass)
 {
     size_t n_panels = blocks_of(pass->n, COLS);
-    size_t group = blocks_of(n_panels, cut->col_groups);
-    size_t items = cut->row_blocks * cut->col_groups;
+    size_t group = blocks_of(n_panels, cut->col_parts);
 #pragma omp parallel if (cut->workers > 1)
     {
 #pragma omp for schedule(static)
@@ -209,19 +220,16 @@ static void one_pass(const struct call *x, const struct cut *cut, const struct p
                         COLS,
                         pass->b + j * pass->depth);
 #pragma omp for schedule(static)
-        for (size_t w = 0; w < cut->workers; w++) {
-            for (size_t item = w; item < items; item += cut->workers) {
-                size_t i = item / cut->col_groups * cut->rows;
-                size_t first = item % cut->col_groups * group;
-                if (first < n_panels)
-                    block(x,
-                          pass,
-                          i,
-                          least(cut->rows, x->m - i),
-                          first,
-                          least(group, n_panels - first),
-                          pass->a + w * cut->rows * DEPTH);
-            }
+        for (size_t w = 0; w < cut->row_parts * cut->col_parts; w++) {
+            size_t i = w / cut->col_parts * cut->rows;
+            size_t first = least(w % cut->col_parts * group, n_panels);
+            part(x,
+                 pass,
+                 i,
+                 least(cut->rows, x->m - i),
+                 first,
+                 least(group, n_panels - first),
+                 pass->a + w * BLOCK_M * DEPTH);
         }
     }
 }
@@ -233,10 +241,10 @@ static bool blocks(const struct call *x)
     const struct cut cut = cut_for(x->m, threaded ? threads_count() : 1);
     size_t wide = least(BLOCK_N, blocks_of(x->n, COLS) * COLS);
     float *room =
-        aligned_alloc(64, (wide + cut.workers * cut.rows) * DEPTH * sizeof(float));
+        aligned_alloc(64, (wide + cut.workers * BLOCK_M) * DEPTH * sizeof(float));
     if (room == NULL)
         return false;
-    struct pass pass = {.a = room, .b = room + cut.workers * cut.rows * DEPTH};
+    struct pass pass = {.a = room, .b = room + cut.workers * BLOCK_M * DEPTH};
     for (pass.j = 0; pass.j < x->n; pass.j += BLOCK_N) {
         pass.n = least(BLOCK_N, x->n - pass.j);
         for (pass.p = 0; pass.p < x->k; pass.p += DEPTH) {
