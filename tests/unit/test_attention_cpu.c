@@ -316,3 +316,25 @@ Test(attention_cpu, large_scores_do_not_overflow)
     free(g.at);
     unmake(&x);
 }
+
+static uint64_t fnv(uint64_t hash, const float *v, size_t n)
+{
+    const unsigned char *bytes = (const void *)v;
+    for (size_t i = 0; i < n * sizeof(*v); i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3U;
+    return hash;
+}
+
+/* As in test_op_golden.c: on every machine, of every build. */
+Test(attention_cpu, the_bits_are_those_written_down)
+{
+    struct problem x = make(&shapes[4]);
+    forward(&x);
+    struct gradients g = backward(&x);
+    uint64_t hash = fnv(0xcbf29ce484222325U, x.o, x.n_q);
+    for (size_t t = 0; t < x.a.batch * x.a.tokens; t++)
+        hash = fnv(hash, g.at + t * x.row, x.row - 1);
+    cr_expect_eq(hash, 0x2a9e91131190fc3fU, "0x%016llx", (unsigned long long)hash);
+    free(g.at);
+    unmake(&x);
+}
