@@ -8,6 +8,8 @@
 #include "rows.h"
 #include <assert.h>
 
+#define THREADED 0x40000 /* items x size x pairs: some 20 us */
+
 struct tile {
     _Alignas(64) float keys[ATTENTION_SIZE_MAX * TILE]; /* turned */
     float values[ATTENTION_SIZE_MAX * TILE];            /* turned */
@@ -172,9 +174,8 @@ void attention_backward(const struct attention *a,
     const struct backward x = {
         .a = a, .saved = saved, .d_o = d_o, .dq = dq, .dk = dk, .dv = dv, .means = work};
     size_t items = a->batch * a->kv_heads;
-    double pairs =
-        (double)(a->batch * a->heads * a->size) * (double)a->tokens * (double)a->tokens;
-#pragma omp parallel for schedule(dynamic) if (pairs > 0x1p18)
+#pragma omp parallel for schedule(dynamic) if (items * a->size * a->tokens * a->tokens > \
+                                               THREADED)
     for (size_t i = 0; i < items; i++)
         key_head(&x, i / a->kv_heads, i % a->kv_heads);
 }

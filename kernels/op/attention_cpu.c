@@ -14,7 +14,8 @@
 #include <assert.h>
 #include <stdbool.h>
 
-#define FEW 4 /* rows for which values are not worth a copy */
+#define THREADED 0x20000 /* items x size x keys: some 20 us */
+#define FEW      4       /* rows for which values are not worth a copy */
 
 struct state {
     _Alignas(64) float q[TILE * ATTENTION_SIZE_MAX];
@@ -210,9 +211,8 @@ void attention_forward(const struct attention *a,
     size_t group = a->heads / a->kv_heads;
     size_t chunks = (a->tokens * group + TILE - 1) / TILE;
     size_t items = a->batch * a->kv_heads * chunks;
-    double work = (double)(a->batch * a->tokens * a->heads * a->size) *
-                  (double)(a->past + a->tokens);
-#pragma omp parallel for schedule(dynamic) if (work > 0x1p19)
+#pragma omp parallel for schedule(dynamic) if (items * a->size * (a->past + a->tokens) > \
+                                               THREADED)
     for (size_t i = 0; i < items; i++) {
         const struct item it = {.b = i / chunks / a->kv_heads,
                                 .head = i / chunks % a->kv_heads,

@@ -336,8 +336,7 @@ void gemm_batch_run(const struct gemm_shape *g,
                     const float *b,
                     float *c)
 {
-    bool whole = batch->count >= threads_count() && threads_count() > 1;
-#pragma omp parallel for schedule(static) if (whole)
+#pragma omp parallel for schedule(static) if (batch->count >= threads_count())
     for (size_t i = 0; i < batch->count; i++)
         gemm_run(g, a + i * batch->a_step, b + i * batch->b_step, c + i * batch->c_step);
 }
