@@ -53,17 +53,24 @@ static void load_rows(const struct attention *a,
     memset(s->sums, 0, s->rows * s->wide * sizeof(float));
 }
 
+LANES_INLINE void fold_top(const size_t half, float *top)
+{
+    for (size_t j = 0; j < half; j++)
+        top[j] = top[j] > top[j + half] ? top[j] : top[j + half];
+}
+
 /* Of the first n of TILE scores; a NaN is passed over. The tree is fixed. */
 LANES_INLINE float top_score(size_t n, const float *p)
 {
     float top[TILE];
     for (size_t j = 0; j < TILE; j++)
         top[j] = j < n && p[j] == p[j] ? p[j] : -INFINITY;
-#pragma GCC unroll 8
-    for (size_t half = TILE / 2; half > 0; half /= 2) {
-        for (size_t j = 0; j < half; j++)
-            top[j] = top[j] > top[j + half] ? top[j] : top[j + half];
-    }
+    fold_top(TILE / 2, top);
+    fold_top(TILE / 4, top);
+    fold_top(TILE / 8, top);
+    fold_top(TILE / 16, top);
+    fold_top(TILE / 32, top);
+    fold_top(TILE / 64, top);
     return top[0];
 }
 
