@@ -3,7 +3,21 @@
 . "$(dirname "$0")/lib.sh"
 ln -s "$EXAMPLES/data/digits.csv.gz" digits.csv.gz
 
-job() # GROUP EPOCHS [LAYERS]
+job() # GROUP EPOCHS [LAYERS [FILE]]: so many, or as many more as it takes to train for a second
+{
+    local ms=0 epochs=$(($2 / 2))
+    while [ "$ms" -lt 1000 ]; do
+        epochs=$((2 * epochs))
+        train "$1" $epochs "${@:3}"
+        ms=$("$PYTHON" -c '
+import h5py
+t = h5py.File("clean.h5")["tasks"]
+print(int(1000 * (t["end"][0] - t["start"][0])))') || exit 1
+    done
+    rm clean.h5
+}
+
+train()
 {
     cat >job.yaml <<END
 ranks: 2
@@ -15,9 +29,8 @@ args: {data: digits.csv.gz, scale: 0.0625, layers: ${3:-[64, 48, 10]}, lr: 0.01,
 results: ${4:-job.h5}
 END
     rm -rf job.h5*
-    expect 0 "$GRIDMILL" run job.yaml -q --results clean.h5
+    expect 0 "$GRIDMILL" run job.yaml -q --force --results clean.h5
     want=$(hash_of clean.h5) || exit 1
-    rm clean.h5
 }
 
 wait_saved() # [FOLDER]

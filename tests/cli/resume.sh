@@ -304,17 +304,17 @@ timed()
     cat >timed.yaml <<'END'
 ranks: 2
 oversubscribe: true
-matrix: {x: 1-40}
+matrix: {x: 1-60}
 kernel: sleep
 args: {seconds: 0.2}
 results: timed.h5
 END
     expect 5 "$GRIDMILL" run timed.yaml -q --set time=2.5
-    says 'stopped with ([5-9]|1[0-9]|2[0-4]) of 40 tasks done, no other fits .*gridmill resume .*timed\.h5'
+    says 'stopped with ([5-9]|1[0-9]|2[0-4]) of 60 tasks done, no other fits .*gridmill resume .*timed\.h5'
     expect 5 env SLURM_JOB_END_TIME=$(($(date +%s) + 3)) "$GRIDMILL" resume timed.h5 -q --set grace=1s --set time=0
     says '(time is over|no other fits).*gridmill resume .*timed\.h5'
     expect 0 "$GRIDMILL" resume timed.h5 -q --set time=10m
-    h5 "assert (f['tasks/status'][...] == 1).all() and len(f['attempts/task']) == 40" timed.h5
+    h5 "assert (f['tasks/status'][...] == 1).all() and len(f['attempts/task']) == 60" timed.h5
 }
 
 # The results' folder takes no new file in the middle: what is committed stays, and a resume packs.

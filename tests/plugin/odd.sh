@@ -51,7 +51,7 @@ says = [data[a:b].decode() for a, b in zip(at, at[1:])]
 assert all((s != '') == l for s, l in zip(says, lost))
 assert 'begins never' in says[5] and 'nobody asked it to stop' in says[4242], (says[5], says[4242])
 at, data = t['params/offset'][:], t['params/data'][:].tobytes()
-assert data[at[12345]:at[12346]] == b'{\"scale\":2.0}', data[at[12345]:at[12346]]
+assert data[at[12345]:at[12346]] == b'{\"n\":2345,\"scale\":2.0}', data[at[12345]:at[12346]]
 " "$1"
 }
 
