@@ -224,3 +224,17 @@ size_t str_utf8_length(const unsigned char *p, size_t n)
     bool beyond = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
     return overlong || beyond ? 0 : len;
 }
+
+int str_columns(const char *text)
+{
+    int n = 0;
+    for (; *text != '\0'; text++) {
+        if (*text == '\033')
+            text += strcspn(text, "m");
+        else
+            n += (*text & 0xc0) != 0x80;
+        if (*text == '\0')
+            break;
+    }
+    return n;
+}

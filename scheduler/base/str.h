@@ -16,7 +16,9 @@ void str_add(struct str *s, const char *text);
 void str_add_n(struct str *s, const char *text, size_t len);
 GM_PRINTF(2, 3) void str_printf(struct str *s, const char *fmt, ...);
 const char *str_text(const struct str *s); /* "" while empty */
-char *str_steal(struct str *s);            /* yours to free; s is empty after */
+/* Columns of a terminal: of UTF-8 text, colours left out, wide characters as one. */
+int str_columns(const char *text);
+char *str_steal(struct str *s); /* yours to free; s is empty after */
 /* A word as a shell takes it for itself: plain, in single quotes, or, with control
  * characters in it, as $'a\nb'. */
 void str_add_shell(struct str *s, const char *word);

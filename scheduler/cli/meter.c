@@ -94,20 +94,6 @@ void meter_cells(
     }
 }
 
-int meter_columns(const char *text)
-{
-    int n = 0;
-    for (; *text != '\0'; text++) {
-        if (*text == '\033')
-            text += strcspn(text, "m");
-        else
-            n += (*text & 0xc0) != 0x80;
-        if (*text == '\0')
-            break;
-    }
-    return n;
-}
-
 void meter_cut(struct str *s, int width)
 {
     int n = 0;

@@ -28,8 +28,6 @@ const char *meter_rate(double rate, char buf[32]);
 /* Whole seconds below 100 of them: an estimate has no decimals. */
 const char *meter_time(double s, char buf[32]);
 
-/* Columns of text, without colours (ESC ... m). */
-int meter_columns(const char *text);
 /* Cuts text to a number of columns; colours go on to the end. */
 void meter_cut(struct str *s, int width);
 /* Text of any origin as one line: nothing in it that a terminal obeys. */

@@ -60,7 +60,7 @@ int terminal_rows(const char *text, int width)
         AUTO_STR line = {0};
         size_t n = strcspn(text, "\n");
         str_add_n(&line, text, n);
-        int columns = meter_columns(str_text(&line));
+        int columns = str_columns(str_text(&line));
         rows += columns > width ? (columns + width - 1) / width : 1;
         text += n + (text[n] == '\n');
     }

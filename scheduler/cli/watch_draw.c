@@ -46,7 +46,7 @@ static void put_text(struct pen *p, const char *text, int width)
     AUTO_STR safe = {0};
     meter_add_safe(&safe, text, p->v->utf8);
     meter_cut(&safe, width);
-    int columns = meter_columns(str_text(&safe));
+    int columns = str_columns(str_text(&safe));
     str_printf(&p->line, "%s%*s", str_text(&safe), width - columns, "");
 }
 
@@ -159,7 +159,7 @@ static void draw_head(struct pen *p)
     struct meter m = meter_of(v);
     AUTO_STR numbers = {0};
     meter_numbers(&m, dot, &numbers);
-    int room = v->width - 3 - meter_columns(numbers.text);
+    int room = v->width - 3 - str_columns(numbers.text);
     meter_bar(&m,
               v->utf8,
               room < BAR_LEAST ? BAR_LEAST
@@ -210,8 +210,7 @@ static struct columns columns_of(const struct watch_view *v)
     struct columns c = {.name = 5, .number = 4};
     for (unsigned i = 0; i < v->job->n_stages; i++) {
         const struct scan_stage *s = &v->job->stages[i];
-        int n = meter_columns(s->name),
-            digits = snprintf(NULL, 0, "%" PRIu64, s->n_tasks);
+        int n = str_columns(s->name), digits = snprintf(NULL, 0, "%" PRIu64, s->n_tasks);
         c.name = n > c.name ? n : c.name;
         c.number = digits > c.number ? digits : c.number;
         c.failed |= s->failed > 0;
@@ -345,7 +344,7 @@ static void draw_ranks(struct pen *p, unsigned k)
     int most = p->v->width / 4 < HOST_MOST ? p->v->width / 4 : HOST_MOST;
     choose_ranks(p->v, k, chosen);
     for (unsigned i = 0; i < job->n_ranks; i++) {
-        int n = chosen[i] ? meter_columns(job->ranks[i].host) : 0;
+        int n = chosen[i] ? str_columns(job->ranks[i].host) : 0;
         host = n > host ? n : host;
     }
     host = host < most ? host : most > 4 ? most : 4;

@@ -36,27 +36,18 @@ static struct style style_of(bool colour, bool utf8)
     return st;
 }
 
-/* Terminal columns of UTF-8 text (no wide characters are made here) and our colours. */
-static int columns(const char *text)
-{
-    int n = 0;
-    for (; *text != '\0'; text++) {
-        if (*text == '\033')
-            text += strcspn(text, "m");
-        else
-            n += (*text & 0xc0) != 0x80;
-    }
-    return n;
-}
-
 static void pad(struct str *out, const char *text, int width)
 {
-    str_printf(out, "%s%*s", text, width > columns(text) ? width - columns(text) : 0, "");
+    str_printf(out,
+               "%s%*s",
+               text,
+               width > str_columns(text) ? width - str_columns(text) : 0,
+               "");
 }
 
 static int widest(int a, const char *text)
 {
-    int n = columns(text);
+    int n = str_columns(text);
     return n > a ? n : a;
 }
 
@@ -191,7 +182,7 @@ static void draw_outputs(const struct summary_stage *stage,
         draw_value(stage, o, st, &value);
         draw_owner(stage, o, st, &owner);
         str_add(out, value.text);
-        int width = indent + columns(value.text) + 2 + columns(str_text(&owner));
+        int width = indent + str_columns(value.text) + 2 + str_columns(str_text(&owner));
         if (owner.len > 0 && width < WIDTH)
             str_printf(out, ", %s", owner.text);
         else if (owner.len > 0)

@@ -77,7 +77,7 @@ static unsigned count_lines(const char *text, int width)
         size_t len = strcspn(p, "\n");
         str_add_n(&line, p, len);
         cr_assert_eq(p[len], '\n');
-        int columns = meter_columns(str_text(&line));
+        int columns = str_columns(str_text(&line));
         cr_assert_lt(columns, width, "%d columns in %d: %s", columns, width, line.text);
         p += len + 1;
     }
