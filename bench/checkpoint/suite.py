@@ -12,7 +12,7 @@ TURNS = 5
 JOB = """
 ranks: 1
 kernel: mlp.train
-args: {{data: {data}, scale: 0.0625, layers: [64, 256, 256, 10], epochs: 20, lr: 0.01, optimizer: adamw}}
+args: {{data: {data}, scale: 0.0625, layers: [64, 256, 256, 10], epochs: 150, lr: 0.01, optimizer: adamw}}
 results: {folder}/job.h5
 """
 
