@@ -21,6 +21,7 @@
 #define ROW_CHUNK  4096u      /* rows */
 #define HEAP_ROOM  (4u << 20) /* bytes buffered */
 #define ROW_ROOM   8192u      /* rows buffered */
+#define WRITEBACK  (1u << 20) /* bytes of the heap that the disk is told of at once */
 #define FILE_PIECE (1u << 20) /* bytes of a value in a file, read at once */
 
 struct table { /* one dataset that grows */
@@ -34,7 +35,9 @@ struct table { /* one dataset that grows */
 struct shard {
     char *path, *fence;
     hid_t file;
+    int fd; /* of it; -1: HDF5 has it otherwise */
     struct table heap, records, commits;
+    uint64_t begun; /* bytes of the heap that the disk was told of */
     uint32_t rank, launch;
     uint64_t first;      /* the open task's first record */
     struct gm_error why; /* code != 0: broken */
@@ -151,6 +154,7 @@ static struct shard *make_shard(unsigned rank)
     struct shard *s = xcalloc(1, sizeof(*s));
     s->rank = rank;
     s->file = -1;
+    s->fd = -1;
     make_buffer(&s->heap, H5Tcopy(H5T_NATIVE_UINT8), 1, HEAP_ROOM);
     make_buffer(&s->records, row_record_type(), sizeof(struct row_record), ROW_ROOM);
     make_buffer(&s->commits, row_commit_type(), sizeof(struct row_commit), ROW_ROOM);
@@ -165,6 +169,10 @@ static int start_file(struct shard *s, const char *tmp, struct gm_error *err)
     s->file = H5Fcreate(tmp, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (s->file < 0)
         return h5_fail(err, "create");
+    int *fd;
+    if (H5Pget_driver(access) == H5FD_SEC2 &&
+        H5Fget_vfd_handle(s->file, access, (void **)&fd) >= 0)
+        s->fd = *fd;
     int rc = h5_put_text(s->file, "schema", RESULTS_SCHEMA, err);
     rc = rc == 0 ? h5_put_u64(s->file, "rank", s->rank, err) : rc;
     struct table *each[] = {&s->heap, &s->records, &s->commits};
@@ -515,13 +523,12 @@ int shard_rank_of(struct shard *s,
 
 /* The disk begins with what is written, while the tasks after it are computed: a sync at
  * the end finds little left. Not every file system knows it. */
-static void start_writeback(const struct shard *s)
+static void start_writeback(struct shard *s)
 {
-    AUTO_ID access = H5Fget_access_plist(s->file);
-    int *fd;
-    if (access >= 0 && H5Pget_driver(access) == H5FD_SEC2 &&
-        H5Fget_vfd_handle(s->file, access, (void **)&fd) >= 0)
-        (void)sync_file_range(*fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (s->fd < 0 || s->heap.written - s->begun < WRITEBACK)
+        return;
+    s->begun = s->heap.written;
+    (void)sync_file_range(s->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 int shard_flush(struct shard *s, struct gm_error *err)
