@@ -39,8 +39,11 @@ enum device_math {
     DEVICE_BF16 = 20  /* operands rounded to bfloat16 */
 };
 
+struct dso;
+
 struct device {
     const struct device_table *op;
+    struct dso *library;   /* whose code `op` is; NULL: linked in */
     enum device_math math; /* of the products from here on */
     bool host; /* its memory is the host's: a host pointer serves as a device pointer */
     char text[128]; /* what it is, for people: "NVIDIA H200, driver 13.0, cuBLAS 13.0" */
@@ -273,6 +276,9 @@ enum device_need { DEVICE_FOR_GEMM, DEVICE_FOR_MLP, DEVICE_FOR_TRANSFORMER };
  * -EINVAL: no such name. */
 int device_open(const char *name, struct device **ret, struct gm_error *err);
 void device_close(struct device *d); /* takes NULL */
+/* Could it be opened, and what would it be (`ret_text`, as in struct device)? Codes as
+ * above. Quicker than to open it, and takes no memory of the device. */
+int device_probe(const char *name, char ret_text[128], struct gm_error *err);
 /* 0, or -ENOTSUP with a sentence that names the first operator that is missing. */
 int device_check(const struct device *d, enum device_need need, struct gm_error *err);
 
