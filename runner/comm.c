@@ -1,24 +1,16 @@
 /* See comm.h.
  *
- * The fixed tree: node (k, s) covers the leaves [s, s + 2^k) and is computed by the rank
- * that owns leaf s (gm_share). A rank's own nodes that are right children of a node
- * starting before its run are sent to that node's owner, in ascending order; they are
- * received in the same order, so one tag an attempt is enough. Data flows from higher
- * ranks to lower ones only: no cycle of waits. The root ends on group rank 0 and is
- * broadcast along a binomial tree.
- *
  * Invariant: every request is complete before a call returns, so buffers may be reused. A
  * large send cannot be taken back (it waits for its receiver). So whoever gives up goes
  * on receiving, and drops, what the others still send, until all have settled: a member
  * settles only when its own sends are complete, so nothing of an attempt outlives it. */
 #include "comm.h"
 #include "base/clock.h"
-#include "base/memory.h"
+#include "comm_inside.h"
 #include <assert.h>
 #include <sched.h>
 
 enum {
-    LEVELS = 64,
     SPINS = 256,
     NAPS_FROM = 400 * SPINS, /* polls, some 20 ms, after which a wait naps between them */
     TAG_ABANDON = 1,
@@ -35,47 +27,11 @@ static const double PATIENCE = 3; /* s */
  * of it within this time, and their sends want to be received. */
 static const double LINGER = 0.6; /* s */
 
-enum wait {
-    WAIT_RECEIVE,
-    WAIT_SEND,
-    WAIT_LAST_RECEIVE, /* the end of a task: every living member comes */
-    WAIT_LAST_SEND
-};
-
 struct settlement {
     int32_t code;
     int32_t abandoned; /* 1: the code came from another rank's failure */
     char text[sizeof(((struct gm_error *)0)->text)];
 };
-
-struct comm {
-    struct gm_comm face;
-    MPI_Comm mpi;
-    struct comm_hooks hooks;
-    uint32_t *members;
-    uint64_t attempt; /* epoch and number of the attempt: what abandons is said of */
-    int data_tag;
-    uint64_t n_data_tags;    /* as many as MPI has: what a failed attempt left unreceived
-                                lies    there until its tag comes again */
-    bool abandoned, aborted; /* by another rank; by this one */
-    bool stopped;            /* the members have agreed to stop */
-    double shield, heard;    /* s that a stop waits; when it came (monotonic s), or 0 */
-    void *dropped;           /* where data goes that nobody wants any more */
-    size_t dropped_bytes;
-    void *work[LEVELS]; /* one buffer a level of the tree */
-    size_t work_bytes[LEVELS];
-    void *sends[2 * LEVELS]; /* values in flight to other ranks */
-    size_t send_bytes[2 * LEVELS];
-};
-
-static void *buffer(void **p, size_t *have, size_t want)
-{
-    if (*have < want) {
-        *p = xrealloc(*p, want, 1);
-        *have = want;
-    }
-    return *p;
-}
 
 /* Another rank of the group has failed. What was said of an earlier attempt is old. */
 static bool group_given_up(struct comm *c)
@@ -123,7 +79,7 @@ static uint32_t lost_member(const struct comm *c)
     return i;
 }
 
-static int check_members(const struct comm *c, struct gm_error *err)
+int comm_check_members(const struct comm *c, struct gm_error *err)
 {
     uint32_t lost = lost_member(c);
     return lost == c->face.n_ranks
@@ -135,7 +91,7 @@ static int check_members(const struct comm *c, struct gm_error *err)
 /* Why a wait should end before its message comes: < 0 and the sentence, or 0. */
 static int reason_to_give_up(struct comm *c, struct gm_error *err)
 {
-    int rc = check_members(c, err);
+    int rc = comm_check_members(c, err);
     if (rc < 0)
         return rc;
     if (group_given_up(c))
@@ -155,7 +111,7 @@ static void drop_data(struct comm *c)
     if (flag == 0)
         return;
     (void)MPI_Get_count(&status, MPI_BYTE, &n);
-    void *into = buffer(&c->dropped, &c->dropped_bytes, (size_t)n);
+    void *into = comm_buffer(&c->dropped, &c->dropped_bytes, (size_t)n);
     (void)MPI_Imrecv(into, n, MPI_BYTE, &message, &request);
     for (double until = clock_monotonic() + PATIENCE; done == 0;) {
         (void)MPI_Test(&request, &done, MPI_STATUS_IGNORE);
@@ -206,11 +162,11 @@ static bool let_go(const struct comm *c, uint32_t peer, double *since)
 
 /* A request to or from a member that is lost ends, whatever it was for; one of an attempt
  * that came to nothing, when it is a receive. */
-static int wait_for(struct comm *c,
-                    MPI_Request *request,
-                    uint32_t peer,
-                    enum wait what,
-                    struct gm_error *err)
+int comm_wait_for(struct comm *c,
+                  MPI_Request *request,
+                  uint32_t peer,
+                  enum wait what,
+                  struct gm_error *err)
 {
     bool last = what == WAIT_LAST_RECEIVE || what == WAIT_LAST_SEND;
     bool receives = what == WAIT_RECEIVE || what == WAIT_LAST_RECEIVE;
@@ -228,7 +184,7 @@ static int wait_for(struct comm *c,
         if (!last && why == 0)
             why = reason_to_give_up(c, err);
         if (is_lost(c, peer))
-            why = check_members(c, err);
+            why = comm_check_members(c, err);
         if (why != 0 && receives) {
             take_back(c, request, peer);
             return why;
@@ -242,204 +198,36 @@ static int wait_for(struct comm *c,
     }
 }
 
-static int receive(struct comm *c,
-                   uint32_t from,
-                   int tag,
-                   void *buf,
-                   size_t nbytes,
-                   enum wait what,
-                   struct gm_error *err)
+int comm_receive(struct comm *c,
+                 uint32_t from,
+                 int tag,
+                 void *buf,
+                 size_t nbytes,
+                 enum wait what,
+                 struct gm_error *err)
 {
     MPI_Request request;
     if (MPI_Irecv(
             buf, (int)nbytes, MPI_BYTE, (int)c->members[from], tag, c->mpi, &request) !=
         MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Irecv failed");
-    return wait_for(c, &request, from, what, err);
+    return comm_wait_for(c, &request, from, what, err);
 }
 
-static int send(struct comm *c,
-                uint32_t to,
-                int tag,
-                const void *buf,
-                size_t nbytes,
-                enum wait what,
-                struct gm_error *err)
+int comm_send(struct comm *c,
+              uint32_t to,
+              int tag,
+              const void *buf,
+              size_t nbytes,
+              enum wait what,
+              struct gm_error *err)
 {
     MPI_Request request;
     if (MPI_Isend(
             buf, (int)nbytes, MPI_BYTE, (int)c->members[to], tag, c->mpi, &request) !=
         MPI_SUCCESS)
         return gm_fail(err, -EIO, "MPI_Isend failed");
-    return wait_for(c, &request, to, what, err);
-}
-
-static void add(uint32_t dtype, size_t n, void *into, const void *more)
-{
-    if (dtype == GM_F32) {
-        float *a = into;
-        const float *b = more;
-        for (size_t i = 0; i < n; i++)
-            a[i] += b[i];
-    } else if (dtype == GM_F64) {
-        double *a = into;
-        const double *b = more;
-        for (size_t i = 0; i < n; i++)
-            a[i] += b[i];
-    } else {
-        int64_t *a = into;
-        const int64_t *b = more;
-        for (size_t i = 0; i < n; i++)
-            a[i] += b[i];
-    }
-}
-
-/* One call of sum: what does not change over the recursion. */
-struct summing {
-    struct comm *c;
-    uint32_t dtype;
-    uint64_t total, end; /* all leaves; this rank's own end before `end` */
-    size_t n, nbytes;
-    int (*leaf)(void *ctx, uint64_t i, void *out, struct gm_error *err);
-    void *ctx;
-};
-
-/* The group rank that owns leaf i: the inverse of gm_share. */
-static uint32_t owner_of(const struct summing *s, uint64_t i)
-{
-    uint32_t n_ranks = s->c->face.n_ranks;
-    uint64_t each = s->total / n_ranks, more = s->total % n_ranks;
-    if (i < more * (each + 1))
-        return (uint32_t)(i / (each + 1));
-    return (uint32_t)(more + (i - more * (each + 1)) / each);
-}
-
-/* out = node (level, start); this rank owns its first leaf. */
-static int node_value(const struct summing *s,
-                      unsigned level,
-                      uint64_t start,
-                      void *out,
-                      struct gm_error *err)
-{
-    if (level == 0)
-        return s->leaf(s->ctx, start, out, err);
-    int rc = node_value(s, level - 1, start, out, err);
-    uint64_t middle = start + (UINT64_C(1) << (level - 1));
-    if (rc < 0 || middle >= s->total)
-        return rc;
-    void *half = buffer(&s->c->work[level - 1], &s->c->work_bytes[level - 1], s->nbytes);
-    if (middle < s->end)
-        rc = node_value(s, level - 1, middle, half, err);
-    else
-        rc = receive(s->c,
-                     owner_of(s, middle),
-                     s->c->data_tag,
-                     half,
-                     s->nbytes,
-                     WAIT_RECEIVE,
-                     err);
-    if (rc == 0)
-        add(s->dtype, s->n, out, half);
-    return rc;
-}
-
-/* The nodes of this rank's run that belong under nodes of lower ranks. */
-static int send_nodes(const struct summing *s, uint64_t first, struct gm_error *err)
-{
-    MPI_Request requests[2 * LEVELS];
-    uint32_t owners[2 * LEVELS];
-    unsigned n = 0;
-    int rc = 0;
-    for (uint64_t start = first; start < s->end && rc == 0; n++) {
-        unsigned level = (unsigned)__builtin_ctzll(start);
-        uint64_t parent = start - (UINT64_C(1) << level);
-        void *value = buffer(&s->c->sends[n], &s->c->send_bytes[n], s->nbytes);
-        requests[n] = MPI_REQUEST_NULL;
-        owners[n] = owner_of(s, parent);
-        rc = node_value(s, level, start, value, err);
-        if (rc == 0)
-            rc = check_members(s->c, err);
-        if (rc == 0)
-            (void)MPI_Isend(value,
-                            (int)s->nbytes,
-                            MPI_BYTE,
-                            (int)s->c->members[owners[n]],
-                            s->c->data_tag,
-                            s->c->mpi,
-                            &requests[n]);
-        start += UINT64_C(1) << level;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        int waited =
-            wait_for(s->c, &requests[i], owners[i], WAIT_SEND, rc == 0 ? err : NULL);
-        rc = rc == 0 ? waited : rc;
-    }
-    return rc;
-}
-
-static int comm_bcast(const struct gm_comm *face,
-                      uint32_t root,
-                      void *buf,
-                      size_t nbytes,
-                      struct gm_error *err)
-{
-    struct comm *c = face->impl;
-    uint32_t n = face->n_ranks, me = (face->rank + n - root) % n;
-    if (nbytes > INT32_MAX)
-        return gm_fail(
-            err, -EOVERFLOW, "a broadcast of %zu bytes: at most 2 GiB", nbytes);
-    uint32_t bit = 1;
-    int rc = check_members(c, err);
-    while (bit < n && (me & bit) == 0)
-        bit <<= 1;
-    if (me != 0 && rc == 0)
-        rc = receive(
-            c, (me - bit + root) % n, c->data_tag, buf, nbytes, WAIT_RECEIVE, err);
-    for (bit >>= 1; bit > 0 && rc == 0; bit >>= 1) {
-        if (me + bit < n)
-            rc = send(c, (me + bit + root) % n, c->data_tag, buf, nbytes, WAIT_SEND, err);
-    }
-    return rc;
-}
-
-static int comm_sum(const struct gm_comm *face,
-                    uint32_t dtype,
-                    uint64_t total,
-                    uint64_t first,
-                    uint64_t count,
-                    size_t n,
-                    int (*leaf)(void *ctx, uint64_t i, void *out, struct gm_error *err),
-                    void *ctx,
-                    void *out,
-                    struct gm_error *err)
-{
-    uint64_t my_first, my_count;
-    size_t nbytes;
-    gm_share(total, face->n_ranks, face->rank, &my_first, &my_count);
-    if (total == 0 || count != my_count || (count > 0 && first != my_first))
-        return gm_fail(err, -EINVAL, "sum: leaves must be shared out as gm_share does");
-    if (dtype != GM_F32 && dtype != GM_F64 && dtype != GM_I64)
-        return gm_fail(err, -EINVAL, "sum: dtype %u cannot be added", dtype);
-    if (__builtin_mul_overflow(n, gm_dtype_size(dtype), &nbytes) || nbytes > INT32_MAX)
-        return gm_fail(err, -EOVERFLOW, "sum: leaves of %zu elements are too large", n);
-    struct summing s = {.c = face->impl,
-                        .dtype = dtype,
-                        .total = total,
-                        .end = first + count,
-                        .n = n,
-                        .nbytes = nbytes,
-                        .leaf = leaf,
-                        .ctx = ctx};
-    int rc = 0;
-    if (count > 0 && first == 0) {
-        unsigned root = 0;
-        while (root < LEVELS - 1 && (UINT64_C(1) << root) < total)
-            root++;
-        rc = node_value(&s, root, 0, out, err);
-    } else if (count > 0) {
-        rc = send_nodes(&s, first, err);
-    }
-    return rc < 0 || face->n_ranks == 1 ? rc : comm_bcast(face, 0, out, nbytes, err);
+    return comm_wait_for(c, &request, to, what, err);
 }
 
 static int comm_cancelled(const struct gm_comm *face)
@@ -467,7 +255,8 @@ struct comm *comm_make(MPI_Comm mpi, const struct comm_hooks *hooks)
                                .impl = c,
                                .sum = comm_sum,
                                .bcast = comm_bcast,
-                               .cancelled = comm_cancelled};
+                               .cancelled = comm_cancelled,
+                               .exchange = comm_exchange};
     return c;
 }
 
@@ -527,7 +316,7 @@ void comm_abandon(struct comm *c)
     c->aborted = true;
     for (uint32_t i = 0; i < c->face.n_ranks; i++) {
         if (i != c->face.rank && !is_lost(c, i))
-            (void)send(
+            (void)comm_send(
                 c, i, TAG_ABANDON, &c->attempt, sizeof(c->attempt), WAIT_LAST_SEND, NULL);
     }
 }
@@ -538,7 +327,7 @@ void comm_abandon(struct comm *c)
 static int believe(struct comm *c, int code, struct gm_error *err)
 {
     if (code < 0 && lost_member(c) < c->face.n_ranks)
-        return check_members(c, err);
+        return comm_check_members(c, err);
     if (code != -ECANCELED || c->abandoned || asked_to_stop(c))
         return code;
     return gm_fail(err, -EIO, "it gave up, though nobody asked it to stop");
@@ -547,7 +336,7 @@ static int believe(struct comm *c, int code, struct gm_error *err)
 /* What member i says of the attempt. */
 static int hear(struct comm *c, uint32_t i, struct settlement *ret, struct gm_error *err)
 {
-    int rc = receive(c, i, TAG_SETTLE, ret, sizeof(*ret), WAIT_LAST_RECEIVE, err);
+    int rc = comm_receive(c, i, TAG_SETTLE, ret, sizeof(*ret), WAIT_LAST_RECEIVE, err);
     if (rc == -EOWNERDEAD)
         *ret = (struct settlement){.code = rc};
     ret->text[sizeof(ret->text) - 1] = '\0';
@@ -564,7 +353,7 @@ int comm_settle(struct comm *c, int code, struct gm_error *err)
     if (c->face.n_ranks == 1)
         return code;
     if (c->face.rank != 0) {
-        int rc = send(c, 0, TAG_SETTLE, &mine, sizeof(mine), WAIT_LAST_SEND, NULL);
+        int rc = comm_send(c, 0, TAG_SETTLE, &mine, sizeof(mine), WAIT_LAST_SEND, NULL);
         return rc < 0 ? rc : code;
     }
     bool have_cause = code < 0 && mine.abandoned == 0, dead = code == -EOWNERDEAD;
@@ -587,11 +376,11 @@ int comm_decide(struct comm *c, int decision)
     int32_t word = decision;
     for (uint32_t i = 1; c->face.rank == 0 && i < c->face.n_ranks; i++) {
         if (!is_lost(c, i))
-            (void)send(c, i, TAG_DECIDE, &word, sizeof(word), WAIT_LAST_SEND, NULL);
+            (void)comm_send(c, i, TAG_DECIDE, &word, sizeof(word), WAIT_LAST_SEND, NULL);
     }
     int rc = 0;
     if (c->face.rank != 0)
-        rc = receive(c, 0, TAG_DECIDE, &word, sizeof(word), WAIT_LAST_RECEIVE, NULL);
+        rc = comm_receive(c, 0, TAG_DECIDE, &word, sizeof(word), WAIT_LAST_RECEIVE, NULL);
     for (double end = clock_monotonic() + LINGER; rc < 0 && clock_monotonic() < end;) {
         drop_data(c);
         clock_sleep(NAP);

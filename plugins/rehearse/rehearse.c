@@ -26,6 +26,12 @@ struct rehearse_state {
     pthread_mutex_t lock;
 };
 
+struct post {
+    const void *data;
+    size_t nbytes;
+    bool lies; /* not received yet */
+};
+
 struct group {
     const struct rehearse_task *task;
     struct gm_params params;
@@ -35,6 +41,9 @@ struct group {
     atomic_int failed;
     unsigned char *leaves; /* [total][n], shared by the ranks of a sum */
     void *cast;            /* what bcast sends */
+    pthread_mutex_t lock;  /* of the posts */
+    pthread_cond_t posted;
+    struct post *posts; /* [from][to]: what an exchange has sent, not received yet */
 };
 
 struct rank {
@@ -202,6 +211,41 @@ static int bcast(const struct gm_comm *comm,
         memcpy(buf, g->cast, nbytes);
     (void)pthread_barrier_wait(&g->barrier);
     return 0;
+}
+
+/* One post a pair of ranks, which lies there until it is received. */
+static int exchange(const struct gm_comm *comm,
+                    uint32_t to,
+                    const void *out,
+                    size_t n_out,
+                    uint32_t from,
+                    void *in,
+                    size_t n_in,
+                    struct gm_error *err)
+{
+    struct group *g = ((struct rank *)comm->impl)->group;
+    struct post *mine =
+        to == GM_NOBODY ? NULL : &g->posts[comm->rank * comm->n_ranks + to];
+    struct post *theirs =
+        from == GM_NOBODY ? NULL : &g->posts[from * comm->n_ranks + comm->rank];
+    int rc = 0;
+    (void)pthread_mutex_lock(&g->lock);
+    if (mine != NULL)
+        *mine = (struct post){.data = out, .nbytes = n_out, .lies = true};
+    (void)pthread_cond_broadcast(&g->posted);
+    while (theirs != NULL && !theirs->lies)
+        (void)pthread_cond_wait(&g->posted, &g->lock);
+    if (theirs != NULL && theirs->nbytes != n_in)
+        rc = gm_fail(err, -EIO, "%zu bytes came, not %zu", theirs->nbytes, n_in);
+    else if (theirs != NULL)
+        memcpy(in, theirs->data, n_in);
+    if (theirs != NULL)
+        theirs->lies = false;
+    (void)pthread_cond_broadcast(&g->posted);
+    while (mine != NULL && mine->lies)
+        (void)pthread_cond_wait(&g->posted, &g->lock);
+    (void)pthread_mutex_unlock(&g->lock);
+    return rc;
 }
 
 static int cancelled(const struct gm_comm *comm)
@@ -479,7 +523,8 @@ static int run_group(struct group *g, unsigned n_ranks, struct gm_error *err)
                                          .impl = &ranks[i],
                                          .sum = sum,
                                          .bcast = bcast,
-                                         .cancelled = cancelled};
+                                         .cancelled = cancelled,
+                                         .exchange = exchange};
     }
     for (unsigned i = 1; i < n_ranks; i++) {
         if (pthread_create(&ranks[i].thread, NULL, run_rank, &ranks[i]) != 0)
@@ -507,7 +552,9 @@ int rehearse_run(const struct rehearse_task *task,
                  struct gm_error *err)
 {
     AUTO(arena) a = arena_make();
-    struct group g = {.task = task};
+    struct group g = {.task = task,
+                      .lock = PTHREAD_MUTEX_INITIALIZER,
+                      .posted = PTHREAD_COND_INITIALIZER};
     unsigned n_ranks = task->n_ranks == 0 ? 1 : task->n_ranks;
     int rc = make_params(task, a, &g.params, err);
     if (rc != 0)
@@ -519,7 +566,9 @@ int rehearse_run(const struct rehearse_task *task,
         *task->save = make_state(n_ranks);
     if (pthread_barrier_init(&g.barrier, NULL, n_ranks) != 0)
         abort();
+    g.posts = xcalloc((size_t)n_ranks * n_ranks, sizeof(*g.posts));
     rc = run_group(&g, n_ranks, err);
+    free(g.posts);
     (void)pthread_barrier_destroy(&g.barrier);
     if (task->save_after > 0) {
         (*task->save)->outputs = copy_outputs(g.outputs, n_outputs);

@@ -4,6 +4,9 @@
 #include "base/dso.h"
 #include "load.h"
 
+/* A table grows at its end: one of the first version has this much. */
+enum { FIRST_SIZE = offsetof(struct gm_kernel, device_class) };
+
 struct plugin {
     const char *file; /* as written, for sentences */
     const char *name;
@@ -47,15 +50,17 @@ check_version(const struct plugin *p, const struct gm_kernel *k, struct gm_error
                        p->name,
                        k->abi,
                        GM_KERNEL_ABI);
-    if (k->size < sizeof(*k))
+    if (k->size < FIRST_SIZE || k->size > sizeof(*k))
         return gm_fail(err,
                        -EINVAL,
-                       "%s: the table of %s has %u bytes, at least %zu are read: build "
-                       "it with this Gridmill's headers",
+                       "%s: the table of %s has %u bytes, %s %zu %s: build it with this "
+                       "Gridmill's headers",
                        p->file,
                        p->name,
                        k->size,
-                       sizeof(*k));
+                       k->size < FIRST_SIZE ? "at least" : "but at most",
+                       k->size < FIRST_SIZE ? (size_t)FIRST_SIZE : sizeof(*k),
+                       k->size < FIRST_SIZE ? "are read" : "are known here");
     if (k->name == NULL || strcmp(k->name, p->name) != 0)
         return gm_fail(err,
                        -EINVAL,
@@ -123,6 +128,17 @@ check_table(const struct plugin *p, const struct gm_kernel *k, struct gm_error *
     return 0;
 }
 
+/* The table as this Gridmill knows it: what an older one lacks is NULL. */
+static const struct gm_kernel *whole(struct arena *a, const struct gm_kernel *k)
+{
+    if (k->size == sizeof(*k))
+        return k;
+    struct gm_kernel *copy = arena_alloc(a, 1, sizeof(*copy));
+    memcpy(copy, k, k->size);
+    copy->size = sizeof(*copy);
+    return copy;
+}
+
 static int open_kernel(struct load *l,
                        const struct plugin *p,
                        const char *path,
@@ -150,7 +166,7 @@ static int open_kernel(struct load *l,
     if (rc != 0)
         return rc;
     keep_open(l, steal(&d));
-    *ret = k;
+    *ret = whole(l->arena, k);
     return 0;
 }
 

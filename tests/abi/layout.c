@@ -55,7 +55,8 @@ AT(gm_comm, impl, 16);
 AT(gm_comm, sum, 24);
 AT(gm_comm, bcast, 32);
 AT(gm_comm, cancelled, 40);
-SIZE(gm_comm, 48);
+AT(gm_comm, exchange, 48);
+SIZE(gm_comm, 56);
 
 AT(gm_slice, path, 0);
 AT(gm_slice, unit, 8);
@@ -121,7 +122,9 @@ AT(gm_kernel, save, 96);
 AT(gm_kernel, load, 104);
 AT(gm_kernel, cost, 112);
 AT(gm_kernel, close, 120);
-SIZE(gm_kernel, 128);
+AT(gm_kernel, device_class, 128); /* the first version had 128 bytes */
+AT(gm_kernel, width, 136);
+SIZE(gm_kernel, 144);
 
 /* The numbers plugins and files carry. */
 _Static_assert(GM_U8 == 10 && GM_I32 == 20 && GM_I64 == 30 && GM_F32 == 40 &&

@@ -103,6 +103,36 @@ static void check_bcast(uint32_t n_ranks)
     }
 }
 
+/* In a ring with something for everybody, of several lengths; then by pairs, one way. */
+static void check_exchange(uint32_t n_ranks)
+{
+    const struct gm_comm *face = comm_face(comm);
+    uint32_t right = (face->rank + 1) % n_ranks,
+             left = (face->rank + n_ranks - 1) % n_ranks;
+    struct gm_error err = {0};
+    static const size_t lengths[] = {0, 1, 8, 5000, 1 << 20};
+    AUTO_FREE(unsigned char) out = xcalloc(1 << 20, 1);
+    AUTO_FREE(unsigned char) in = xcalloc(1 << 20, 1);
+    for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        size_t n = lengths[i];
+        memset(out, (int)(1 + face->rank), n);
+        memset(in, 0, n);
+        int rc = face->exchange(face, right, out, n, left, in, n, &err);
+        CHECK(rc == 0, "exchange: %s", err.text);
+        CHECK(n == 0 || (in[0] == left + 1 && in[n - 1] == left + 1),
+              "rank %u got what is not its left one's",
+              face->rank);
+    }
+    if (n_ranks > 1 && face->rank < 2) { /* the others are not asked */
+        bool first = face->rank == 0;
+        int rc = face->exchange(
+            face, first ? 1 : GM_NOBODY, out, 9, first ? GM_NOBODY : 0, in, 9, &err);
+        CHECK(rc == 0 && (first || in[8] == 1), "one way: %s", err.text);
+    }
+    CHECK(face->exchange(face, n_ranks, out, 1, GM_NOBODY, in, 1, &err) == -EINVAL,
+          "a rank that is not there was sent to");
+}
+
 static int leaf_that_fails(void *ctx, uint64_t i, void *out, struct gm_error *err)
 {
     (void)ctx;
@@ -249,6 +279,7 @@ int main(int argc, char **argv)
     }
     check_order_matters();
     check_bcast((uint32_t)n);
+    check_exchange((uint32_t)n);
     if (n > 1)
         check_failure(members, (uint32_t)n);
     large = xcalloc(100000, 4);

@@ -75,6 +75,23 @@ static int spread(const struct gm_comm *face, size_t n, struct gm_error *err)
     return face->bcast(face, face->n_ranks - 1, bytes, n, err);
 }
 
+/* In a ring: each waits for two others. */
+static int pass_on(const struct gm_comm *face, size_t n, struct gm_error *err)
+{
+    AUTO_FREE(char) out = xcalloc(n, 1);
+    AUTO_FREE(char) in = xcalloc(n, 1);
+    uint32_t right = (face->rank + 1) % face->n_ranks,
+             left = (face->rank + face->n_ranks - 1) % face->n_ranks;
+    return face->exchange(face, right, out, n, left, in, n, err);
+}
+
+static int any_of(int i, const struct gm_comm *face, struct gm_error *err)
+{
+    if (i % 3 == 0)
+        return add_up(face, WIDE, err);
+    return i % 3 == 1 ? spread(face, 8 * WIDE, err) : pass_on(face, 8 * WIDE, err);
+}
+
 enum moment {
     IN_FLIGHT,
     IN_SUM,
@@ -118,7 +135,7 @@ static void round_of(int victim, enum moment when, uint32_t epoch)
     else if (mine && when <= IN_BCAST)
         die();
     for (int i = 0; when == IN_FLIGHT && rc == 0; i++)
-        rc = i % 2 == 0 ? add_up(face, WIDE, &err) : spread(face, 8 * WIDE, &err);
+        rc = any_of(i, face, &err);
     if (rc == 0 && (when == IN_SUM || when == IN_LARGE_SUM))
         rc = add_up(face, when == IN_SUM ? 8 : WIDE, &err);
     if (rc == 0 && when == IN_BCAST)

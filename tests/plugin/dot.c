@@ -7,7 +7,15 @@
 #ifndef BROKEN
 #define BROKEN 0
 #endif
-enum { ABI = 1, SIZE, NO_STEP, NAME, NO_HELP };
+enum { ABI = 1, SIZE, NO_STEP, NAME, NO_HELP, LARGE, OLD };
+
+/* of the first version */
+#define FIRST offsetof(struct gm_kernel, device_class)
+#define BYTES                                                                            \
+    (BROKEN == SIZE    ? 64                                                              \
+     : BROKEN == LARGE ? sizeof(struct gm_kernel) + 8                                    \
+     : BROKEN == OLD   ? FIRST                                                           \
+                       : sizeof(struct gm_kernel))
 
 enum { P_OF };
 
@@ -71,10 +79,16 @@ static void end(void *self, int outcome)
     (void)outcome;
 }
 
+static const char *not_a_function(const struct gm_params *common)
+{
+    (void)common;
+    abort();
+}
+
 GM_EXPORT extern const struct gm_kernel my_dot_kernel;
 const struct gm_kernel my_dot_kernel = {
     .abi = BROKEN == ABI ? GM_KERNEL_ABI + 1 : GM_KERNEL_ABI,
-    .size = BROKEN == SIZE ? 64 : sizeof(struct gm_kernel),
+    .size = BYTES,
     .name = BROKEN == NAME ? "my.dot2" : "my.dot",
     .summary = "the dot product of numbers with themselves",
     .params = params,
@@ -87,4 +101,6 @@ const struct gm_kernel my_dot_kernel = {
     .step = BROKEN == NO_STEP ? NULL : step,
     .end = end,
     .close = free,
+    /* An older table ends before this: what lies there is not read. */
+    .device_class = BROKEN == OLD ? not_a_function : NULL,
 };

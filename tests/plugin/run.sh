@@ -43,13 +43,20 @@ refused() # KERNEL REGEX
     says "$2"
 }
 refused ./lib/bad_abi.so#my.dot 'version 2 of the kernel ABI, this Gridmill 1'
-refused ./lib/bad_size.so#my.dot 'the table of my.dot has 64 bytes, at least [0-9]+ are read'
+refused ./lib/bad_size.so#my.dot 'the table of my.dot has 64 bytes, at least 128 are read'
+refused ./lib/large.so#my.dot 'the table of my.dot has 152 bytes, but at most 144 are known here'
 refused ./lib/no_step.so#my.dot 'not whole: open, begin, step, end and close'
 refused ./lib/no_help.so#my.dot 'not whole: parameter 0'
 refused ./lib/other_name.so#my.dot "calls itself 'my.dot2', not 'my.dot'"
 refused ./lib/dot.so#my.sum "no symbol 'my_sum_kernel'"
 refused ./lib/nowhere.so#my.dot 'nowhere.so: No such file or directory'
 refused ./job.yaml#my.dot 'job.yaml: .*(invalid ELF header|file too short)'
+
+# A table of the first version is shorter, and works.
+expect 0 "$GRIDMILL" run job.yaml --set tasks.square.kernel=./lib/old.so#my.dot \
+    --set 'tasks.again.args.of=[3, 4]'
+h5 "assert f['stages/square/outputs/dot'].shape == (8,)" job.h5
+rm -f job.h5 job.summary.json
 
 # The canonical form names the file, and is the same job.
 expect 0 "$GRIDMILL" check --canonical job.yaml

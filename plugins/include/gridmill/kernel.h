@@ -79,8 +79,9 @@ struct gm_output_spec {
 };
 
 /* The group of ranks that runs one task together. Every call is made by all of them, in
- * the same order; each waits without MPI collectives and returns -EOWNERDEAD when a rank
- * of the group is lost, -ECANCELED when the job is asked to stop. */
+ * the same order (exchange by two of them); each waits without MPI collectives and
+ * returns -EOWNERDEAD when a rank of the group is lost, -ECANCELED when the job is asked
+ * to stop. */
 struct gm_comm {
     uint32_t size;          /* sizeof(struct gm_comm) of who made it */
     uint32_t rank, n_ranks; /* this rank in the group; n_ranks 1: all calls are local */
@@ -111,7 +112,21 @@ struct gm_comm {
                  struct gm_error *err);
     /* 1 once the job is asked to stop: the step should return -ECANCELED soon. */
     int (*cancelled)(const struct gm_comm *comm);
+    /* Sends n_out bytes at `out` to rank `to` while it receives n_in bytes from rank
+     * `from` into `in`; GM_NOBODY for either: that half is left out. Called by the ranks
+     * that it concerns alone, and what one sends to another is received in the order of
+     * its calls. For `size` > offsetof(struct gm_comm, exchange). */
+    int (*exchange)(const struct gm_comm *comm,
+                    uint32_t to,
+                    const void *out,
+                    size_t n_out,
+                    uint32_t from,
+                    void *in,
+                    size_t n_in,
+                    struct gm_error *err);
 };
+
+#define GM_NOBODY UINT32_MAX
 
 /* The contiguous run [*ret_first, *ret_first + *ret_count) of `total` things that is rank
  * `rank`'s of n_ranks: sizes differ by one at most, the longer runs come first. */
@@ -254,6 +269,20 @@ struct gm_kernel {
     /* Work of one task, for placement and the receipt. Optional. */
     int (*cost)(const struct gm_params *params, double *ret_flops, double *ret_bytes);
     void (*close)(void *self);
+
+    /* From here on: of a table of 128 bytes, as the first version had it, they are NULL.
+     */
+
+    /* What the bits of its outputs depend on in this process, beside inputs, parameters
+     * and this build: the code that a library picked for the processor, the model of a
+     * GPU. Ranks of a job whose words differ are refused before its first task. NULL:
+     * nothing. Once a rank and stage, before open; `common` as in open; what it returns
+     * lives as long as the process. Optional. */
+    const char *(*device_class)(const struct gm_params *common);
+    /* How many ranks of a group a task has work for; 0: any number. A job that asks for
+     * more is told. `common` as in open; parameters that are not given there are not
+     * known yet. Optional. */
+    uint64_t (*width)(const struct gm_params *common);
 };
 
 /* The inputs of a task that came for parameter `param`, or NULL. */
