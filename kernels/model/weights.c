@@ -65,6 +65,11 @@ void weights_free(struct weights *w)
     free(w);
 }
 
+const char *weights_origin(const struct weights *w)
+{
+    return w->inside->origin;
+}
+
 /* The type by its word, or the word by its type; bytes of one element. */
 static size_t settle_type(struct weights_tensor *t)
 {
@@ -142,6 +147,14 @@ int weights_add(struct weights *w, const struct weights_tensor *t, struct gm_err
     }
     w->tensors[w->n_tensors++] = own;
     return 0;
+}
+
+void weights_set_tokenizer(struct weights *w,
+                           const char *tokenizer,
+                           const char *vocabulary)
+{
+    w->tokenizer = arena_strdup(w->inside->arena, tokenizer);
+    w->vocabulary = arena_strdup(w->inside->arena, vocabulary);
 }
 
 const struct weights_tensor *weights_find(const struct weights *w, const char *name)

@@ -59,6 +59,9 @@ struct weights {
     struct weights_tensor *tensors; /* in the file's order */
     size_t n_tensors;
     struct weights_config config; /* arch WEIGHTS_NO_ARCH: the source does not say */
+    /* How its text became ids: a tokenizer's name, and the characters of a char
+     * tokenizer; NULL: the source does not say. */
+    const char *tokenizer, *vocabulary;
     struct weights_inside *inside;
 };
 
@@ -78,6 +81,12 @@ void weights_free(struct weights *w); /* takes NULL */
  */
 struct weights *weights_make(const char *origin);
 int weights_add(struct weights *w, const struct weights_tensor *t, struct gm_error *err);
+/* Copies both; vocabulary may be NULL. */
+void weights_set_tokenizer(struct weights *w,
+                           const char *tokenizer,
+                           const char *vocabulary);
+/* What errors call it. */
+const char *weights_origin(const struct weights *w);
 /* By name, also where the file says "transformer." before it; NULL: not there. */
 const struct weights_tensor *weights_find(const struct weights *w, const char *name);
 /* A tensor of this shape as floats (from F32, F64, F16 or BF16) into ret[product]. */
@@ -88,8 +97,8 @@ int weights_take(const struct weights *w,
                  float *ret,
                  struct gm_error *err);
 
-/* safetensors, all tensors in order, metadata format "pt" and the config; *ret is yours.
- */
+/* safetensors, all tensors in order, metadata format "pt", the config and the tokenizer;
+ * *ret is yours. */
 int weights_format(const struct weights *w,
                    unsigned char **ret,
                    size_t *ret_len,

@@ -32,6 +32,9 @@ int weights_read_safetensors(const char *origin,
     const char *config = rc == 0 ? safetensors_value(st, "config") : NULL;
     if (config != NULL)
         rc = weights_config_parse(origin, config, strlen(config), &w->config, err);
+    if (rc == 0)
+        weights_set_tokenizer(
+            w, safetensors_value(st, "tokenizer"), safetensors_value(st, "vocabulary"));
     return rc;
 }
 
@@ -51,7 +54,13 @@ int weights_format(const struct weights *w,
     AUTO_STR config = {0};
     if (w->config.arch != WEIGHTS_NO_ARCH)
         weights_config_format(&w->config, &config);
-    const struct safetensors_meta meta[] = {{"format", "pt"}, {"config", config.text}};
-    return safetensors_format(
-        tensors, w->n_tensors, meta, config.text == NULL ? 1 : 2, ret, ret_len, err);
+    struct safetensors_meta meta[4] = {{"format", "pt"}};
+    size_t n_meta = 1;
+    if (config.text != NULL)
+        meta[n_meta++] = (struct safetensors_meta){"config", config.text};
+    if (w->tokenizer != NULL)
+        meta[n_meta++] = (struct safetensors_meta){"tokenizer", w->tokenizer};
+    if (w->vocabulary != NULL)
+        meta[n_meta++] = (struct safetensors_meta){"vocabulary", w->vocabulary};
+    return safetensors_format(tensors, w->n_tensors, meta, n_meta, ret, ret_len, err);
 }

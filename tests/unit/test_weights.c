@@ -307,3 +307,17 @@ Test(weights, a_real_checkpoint_goes_through_safetensors_unchanged)
         cr_expect_arr_eq(t->data, w->tensors[i].data, t->nbytes);
     }
 }
+
+Test(weights, how_text_became_ids_stands_in_the_file)
+{
+    AUTO(weights) w = weights_make("w");
+    AUTO(weights) back = NULL;
+    AUTO_FREE(unsigned char) bytes = NULL;
+    size_t len = 0;
+    cr_expect_null(w->tokenizer);
+    weights_set_tokenizer(w, "char", "\n\"\\ab\xC3\xA9");
+    cr_assert_eq(weights_format(w, &bytes, &len, NULL), 0);
+    cr_assert_eq(weights_parse("back", bytes, len, &back, NULL), 0);
+    cr_expect_str_eq(back->tokenizer, "char");
+    cr_expect_str_eq(back->vocabulary, "\n\"\\ab\xC3\xA9");
+}
