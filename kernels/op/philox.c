@@ -2,6 +2,7 @@
  * to a float: equal bits on every machine. Known answers: tests/unit/test_philox.c. */
 #include "philox.h"
 
+#include "real.h"
 #include <math.h>
 
 void philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t ret[4])
@@ -74,20 +75,26 @@ void philox_uniform(
     }
 }
 
-void philox_normal(
-    uint64_t seed, uint64_t stream, float mean, float deviation, size_t n, float *ret)
+void philox_normal(uint64_t seed,
+                   uint64_t stream,
+                   uint64_t first,
+                   float mean,
+                   float deviation,
+                   size_t n,
+                   float *ret)
 {
     for (size_t i = 0; i < n; i += 2) {
         uint32_t words[4];
-        block_at(seed, stream, i / 2, words);
+        block_at(seed, stream, (first + i) / 2, words);
         /* 53 bits each; the first in (0, 1], so that its logarithm is finite */
         uint64_t a = (words[0] | (uint64_t)words[1] << 32) >> 11;
         uint64_t b = (words[2] | (uint64_t)words[3] << 32) >> 11;
-        double radius = sqrt(-2 * log(((double)a + 1) * 0x1p-53));
+        double radius = sqrt(-2 * real_log(((double)a + 1) * 0x1p-53));
         double angle = 2 * M_PI * ((double)b * 0x1p-53);
-        ret[i] = (float)((double)mean + (double)deviation * radius * cos(angle));
+        ret[i] = (float)((double)mean + (double)deviation * radius * real_cos(angle));
         if (i + 1 < n)
-            ret[i + 1] = (float)((double)mean + (double)deviation * radius * sin(angle));
+            ret[i + 1] =
+                (float)((double)mean + (double)deviation * radius * real_sin(angle));
     }
 }
 

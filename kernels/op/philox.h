@@ -34,10 +34,15 @@ uint64_t philox_below(struct philox *p, uint64_t bound);
  * the range; the bits depend on IEEE 754 alone. */
 void philox_uniform(
     uint64_t seed, uint64_t stream, float low, float high, size_t n, float *ret);
-/* Elements 2i and 2i + 1 from block i, by Box and Muller; takes libm's log, sin and cos.
- */
-void philox_normal(
-    uint64_t seed, uint64_t stream, float mean, float deviation, size_t n, float *ret);
+/* Elements first .. first + n, `first` even: 2i and 2i + 1 from block i, by Box and
+ * Muller; the bits depend on IEEE 754 alone (real.h). */
+void philox_normal(uint64_t seed,
+                   uint64_t stream,
+                   uint64_t first,
+                   float mean,
+                   float deviation,
+                   size_t n,
+                   float *ret);
 /* A permutation of 0 .. n - 1 (Fisher and Yates, Durstenfeld's form, from the end). */
 void philox_permutation(uint64_t seed, uint64_t stream, size_t n, size_t *ret);
 

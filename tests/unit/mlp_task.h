@@ -28,7 +28,7 @@ static inline const struct gm_kernel *mlp_task_kernel(const char *name)
  */
 static inline struct gm_input mlp_task_rows(float *x /* [MLP_ROWS][MLP_INPUTS + 1] */)
 {
-    philox_normal(4, 0, 0, 0.25F, (size_t)MLP_ROWS * (MLP_INPUTS + 1), x);
+    philox_normal(4, 0, 0, 0, 0.25F, (size_t)MLP_ROWS * (MLP_INPUTS + 1), x);
     for (size_t i = 0; i < MLP_ROWS; i++) {
         size_t class = i * 7 % MLP_CLASSES;
         float *row = x + i * (MLP_INPUTS + 1);

@@ -54,7 +54,7 @@ Test(philox, moments_are_those_of_the_distributions)
     } want[2] = {{0.5, 1.0 / 12}, {1, 4}};
     for (int normal = 0; normal < 2; normal++) {
         if (normal)
-            philox_normal(11, 0, 1, 2, N, v);
+            philox_normal(11, 0, 0, 1, 2, N, v);
         else
             philox_uniform(11, 0, 0, 1, N, v);
         double sum = 0, square = 0;
