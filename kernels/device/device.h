@@ -6,7 +6,8 @@
  * a device that is not the cpu a call may return before it has run. So nothing but `get`
  * and `sync` waits, and errors are told by `sync` alone: after one, nothing that was
  * computed since the sync before it holds. Pointers are device memory unless they are
- * called host. Shapes, aliases and formulas are the operators' own (kernels/op).
+ * called host; host memory was read when a call returns. Shapes, aliases and formulas are
+ * the operators' own (kernels/op).
  *
  * Bits: the cpu's are the same on any machine (numerics.md). Another device's are its
  * own: the same for the same device, library and build; a job says which it took.
@@ -46,7 +47,8 @@ struct device {
     struct dso *library;   /* whose code `op` is; NULL: linked in */
     enum device_math math; /* of the products from here on */
     bool host; /* its memory is the host's: a host pointer serves as a device pointer */
-    char text[128]; /* what it is, for people: "NVIDIA H200, driver 13.0, cuBLAS 13.0" */
+    char text[128]; /* what it is, for people: "NVIDIA H200, driver for CUDA 13.0,
+                       cuBLAS 13.0.2" */
     void *inside;
 };
 

@@ -45,12 +45,8 @@ find_file(struct arena *a, bool *ret_named, const char **ret, struct gm_error *e
         *ret = file_exists(first) ? first : second;
         return 0;
     }
-    if (!GRIDMILL_CUDA_BUILT)
-        return gm_fail(
-            err,
-            -ENODEV,
-            "this build has no CUDA: no toolkit (11.8 or newer) was found or "
-            "wanted when it was configured (GRIDMILL_CUDA=AUTO or ON builds " OBJECT ")");
+    if (*GRIDMILL_CUDA_WHY_NOT != '\0')
+        return gm_fail(err, -ENODEV, "this build has no CUDA: " GRIDMILL_CUDA_WHY_NOT);
     AUTO_FREE(char) path = file_absolute(NULL, second);
     return gm_fail(err,
                    -ENODEV,
@@ -58,6 +54,18 @@ find_file(struct arena *a, bool *ret_named, const char **ret, struct gm_error *e
                           "or name it in GRIDMILL_CUDA_SO",
                    first,
                    path);
+}
+
+/* Without a driver nothing else matters, and CUDA's libraries take long to open. */
+static int find_driver(struct gm_error *err)
+{
+    AUTO(dso) driver = NULL;
+    if (dso_open("libcuda.so.1", &driver, NULL) != 0)
+        return gm_fail(err,
+                       -ENODEV,
+                       "cuda: this machine has no NVIDIA driver (libcuda.so.1 cannot be "
+                       "opened)");
+    return 0;
 }
 
 static int differ(const char *path,
@@ -103,6 +111,8 @@ int device_find_cuda(struct dso **ret,
     const char *path = NULL;
     bool named = false;
     int rc = find_file(a, &named, &path, err);
+    if (rc == 0 && !named)
+        rc = find_driver(err);
     if (rc != 0)
         return rc;
     if (dso_open(path, &d, err) != 0) { /* the loader's words name a file */

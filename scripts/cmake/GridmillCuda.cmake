@@ -1,16 +1,46 @@
-# CUDA is found here and built nowhere yet: GRIDMILL_CUDA_VERSION is told by `gridmill version`
-# and `gridmill doctor`. AUTO takes a toolkit that is there; ON insists on one.
+# CUDA's operators (kernels/device) are built where a toolkit and its nvcc work. AUTO takes one
+# that is there; ON insists on one. GRIDMILL_CUDA_VERSION is told by `gridmill version`;
+# GRIDMILL_CUDA_WHY_NOT, where it is not empty, by who asks for a GPU.
 set(GRIDMILL_CUDA_VERSION "")
-if(NOT GRIDMILL_CUDA STREQUAL "OFF")
+set(GRIDMILL_CUDA_WHY_NOT "")
+if(GRIDMILL_CUDA STREQUAL "OFF")
+  set(GRIDMILL_CUDA_WHY_NOT "it was configured with GRIDMILL_CUDA=OFF")
+elseif(GRIDMILL_SANITIZE OR GRIDMILL_COVERAGE)
+  set(GRIDMILL_CUDA_WHY_NOT "builds with sanitizers or coverage have none")
+else()
   find_package(CUDAToolkit 11.8 QUIET)
-  if(CUDAToolkit_FOUND)
-    set(GRIDMILL_CUDA_VERSION ${CUDAToolkit_VERSION})
-    message(STATUS "cuda ${GRIDMILL_CUDA_VERSION}")
-  elseif(GRIDMILL_CUDA STREQUAL "AUTO")
-    message(STATUS "cuda: no toolkit found, CPU only")
+  if(NOT CUDAToolkit_FOUND OR NOT TARGET CUDA::cublas)
+    set(GRIDMILL_CUDA_WHY_NOT "no CUDA toolkit (11.8 or newer, with cuBLAS) was found when it was configured")
   else()
-    message(FATAL_ERROR "GRIDMILL_CUDA=ON needs a CUDA toolkit 11.8 or newer, and none was found: "
-                        "apt-get install nvidia-cuda-toolkit, or name one with "
-                        "-DCUDAToolkit_ROOT=FOLDER, or build with -DGRIDMILL_CUDA=AUTO")
+    # The processors of data centres since Ampere, and a form that newer ones, and Turing,
+    # translate when the object is first opened.
+    if(NOT CMAKE_CUDA_ARCHITECTURES)
+      if(CUDAToolkit_VERSION VERSION_LESS 13)
+        set(CMAKE_CUDA_ARCHITECTURES 70-virtual 80-real 90-real)
+      else()
+        set(CMAKE_CUDA_ARCHITECTURES 75-virtual 80-real 90-real)
+      endif()
+    endif()
+    if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND CUDAToolkit_NVCC_EXECUTABLE)
+      set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
+    endif()
+    include(CheckLanguage)
+    check_language(CUDA)
+    if(CMAKE_CUDA_COMPILER)
+      enable_language(CUDA)
+      set(GRIDMILL_CUDA_VERSION ${CUDAToolkit_VERSION})
+    else()
+      set(GRIDMILL_CUDA_WHY_NOT "nvcc of CUDA ${CUDAToolkit_VERSION} could not compile a program when it was configured")
+    endif()
   endif()
+endif()
+
+if(GRIDMILL_CUDA_VERSION)
+  message(STATUS "cuda ${GRIDMILL_CUDA_VERSION}")
+elseif(GRIDMILL_CUDA STREQUAL "ON")
+  message(FATAL_ERROR "GRIDMILL_CUDA=ON needs a CUDA toolkit 11.8 or newer: ${GRIDMILL_CUDA_WHY_NOT}: "
+                      "apt-get install nvidia-cuda-toolkit, or name one with "
+                      "-DCUDAToolkit_ROOT=FOLDER, or build with -DGRIDMILL_CUDA=AUTO")
+else()
+  message(STATUS "cuda: none: ${GRIDMILL_CUDA_WHY_NOT}")
 endif()
