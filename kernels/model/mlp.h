@@ -9,8 +9,7 @@
 
 #include "base/auto.h"
 #include "gridmill/error.h"
-#include "kernels/op/bias_act.h"
-#include "kernels/op/xent.h"
+#include "kernels/device/device.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,11 +31,12 @@ struct mlp {
     struct mlp_shape shape;
     struct mlp_layer layers[MLP_MAX_LAYERS];
     size_t n_params;
-    float *params; /* [n_params], 64-byte aligned */
+    float *params; /* [n_params], 64-byte aligned, the host's */
     double scale;  /* what inputs were multiplied by; who calls forward does it */
 };
 
-/* Buffers for batches of up to `rows` rows. */
+/* A network on a device: its parameters there, and buffers for batches of up to `rows`
+ * rows. Where the device's memory is the host's, they are m->params itself. */
 struct mlp_work;
 
 /* Fills a shape from widths[n]; fails with the sentence when they are no network. */
@@ -52,23 +52,51 @@ void mlp_free(struct mlp *m); /* takes NULL */
  * biases 0. */
 void mlp_init(struct mlp *m, uint64_t seed);
 
-int mlp_work_make(const struct mlp *m,
+/* `m` and `d` are borrowed. -ENOTSUP: the device has not all that is needed. */
+int mlp_work_make(struct mlp *m,
+                  struct device *d,
                   size_t rows,
                   struct mlp_work **ret,
                   struct gm_error *err);
 void mlp_work_free(struct mlp_work *w); /* takes NULL */
 
-/* Class scores [rows][classes] of x[rows][inputs]; they lie in `w` until its next use. */
-const float *
-mlp_forward(const struct mlp *m, struct mlp_work *w, size_t rows, const float *x);
-/* The gradient of scale * (summed loss) into grad[n_params], and the score. */
-struct xent_score mlp_gradient(const struct mlp *m,
-                               struct mlp_work *w,
-                               size_t rows,
-                               const float *x,
-                               const int32_t *labels,
-                               float scale,
-                               float *grad);
+/* Class scores [rows][classes] of x[rows][inputs]: x is the host's, what is returned the
+ * device's, until w's next use. Waits for nothing. */
+const float *mlp_forward(struct mlp_work *w, size_t rows, const float *x);
+/* The same where the host reads them. */
+int mlp_scores(struct mlp_work *w,
+               size_t rows,
+               const float *x,
+               const float **ret,
+               struct gm_error *err);
+/* Probabilities [rows][classes] and the class of each row, for the host. */
+int mlp_predict(struct mlp_work *w,
+                size_t rows,
+                const float *x,
+                float *ret_p,
+                int32_t *ret_class,
+                struct gm_error *err);
+/* The gradient of scale * (summed loss) into grad[n_params], which is the device's; x and
+ * labels are the host's. With `ret` NULL nothing is waited for, and 0 returned. */
+int mlp_gradient(struct mlp_work *w,
+                 size_t rows,
+                 const float *x,
+                 const int32_t *labels,
+                 float scale,
+                 float *grad,
+                 struct xent_score *ret,
+                 struct gm_error *err);
+/* A step of the parameters; all arrays are the device's, [n_params]. */
+void mlp_sgd(struct mlp_work *w, const struct sgd *o, float *v, const float *grad);
+void mlp_adamw(struct mlp_work *w,
+               const struct adamw *o,
+               uint64_t t,
+               float *mean,
+               float *square,
+               const float *grad);
+/* The device's parameters into the network, and back. */
+int mlp_fetch(struct mlp_work *w, struct gm_error *err);
+void mlp_store(struct mlp_work *w);
 
 /* safetensors bytes (yours to free), and back. `origin` names them in errors. */
 int mlp_format(const struct mlp *m,

@@ -120,6 +120,7 @@ static const struct gm_output_spec outputs[] = {
 };
 
 struct infer {
+    struct device *device;
     struct dataset_cache cache;
     /* the task's */
     const struct gm_comm *comm;
@@ -153,12 +154,15 @@ static int open_(const struct gm_params *common,
                  struct gm_error *err)
 {
     (void)common;
-    (void)seat;
     struct infer *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return gm_fail(err, -ENOMEM, "mlp.infer: out of memory");
-    *ret = s;
-    return 0;
+    int rc = device_open(seat->device, &s->device, err);
+    if (rc == 0)
+        *ret = s;
+    else
+        free(s);
+    return rc;
 }
 
 static bool whole_table_wanted(const struct gm_params *p)
@@ -295,7 +299,7 @@ static int make_buffers(struct infer *s, struct gm_error *err)
         s->probability == NULL || s->confusion == NULL || s->x == NULL || s->p == NULL ||
         s->predicted == NULL)
         return gm_fail(err, -ENOMEM, "no memory to score %zu rows", n);
-    return mlp_work_make(s->model, BATCH, &s->work, err);
+    return mlp_work_make(s->model, s->device, BATCH, &s->work, err);
 }
 
 static void end(void *self, int outcome)
@@ -313,7 +317,7 @@ static void end(void *self, int outcome)
     free(s->predicted);
     mlp_work_free(s->work);
     mlp_free(s->model);
-    *s = (struct infer){.cache = s->cache};
+    *s = (struct infer){.device = s->device, .cache = s->cache};
 }
 
 static int load_model(const struct gm_task *task, struct mlp **ret, struct gm_error *err)
@@ -368,7 +372,7 @@ static int begin(void *self,
 }
 
 /* The rows that share a batch with the next one. */
-static void score_batch(struct infer *s)
+static int score_batch(struct infer *s, struct gm_error *err)
 {
     size_t inputs = s->data->inputs, batch = s->ordinal[s->done] / BATCH, last = s->done;
     memset(s->x, 0, BATCH * inputs * sizeof(*s->x));
@@ -376,8 +380,9 @@ static void score_batch(struct infer *s)
         memcpy(s->x + s->ordinal[last] % BATCH * inputs,
                s->data->x + s->at[last] * inputs,
                inputs * sizeof(*s->x));
-    const float *scores = mlp_forward(s->model, s->work, BATCH, s->x);
-    xent_infer(BATCH, s->classes, scores, s->p, s->predicted);
+    int rc = mlp_predict(s->work, BATCH, s->x, s->p, s->predicted, err);
+    if (rc < 0)
+        return rc;
     for (size_t i = s->done; i < last; i++) {
         size_t place = s->ordinal[i] % BATCH;
         s->class[i] = s->predicted[place];
@@ -389,6 +394,7 @@ static void score_batch(struct infer *s)
                          (size_t)s->class[i]]++;
     }
     s->done = last;
+    return 0;
 }
 
 static int put_scores(const struct infer *s, struct gm_error *err)
@@ -432,9 +438,9 @@ static int step(void *self, struct gm_error *err)
         return gm_fail(err, -ECANCELED, "stopped after %zu of %zu rows", s->done, s->n);
     if (s->done < s->n) {
         double start = stopwatch_now();
-        score_batch(s);
+        int scored = score_batch(s, err);
         s->seconds += stopwatch_now() - start;
-        return 1;
+        return scored < 0 ? scored : 1;
     }
     int rc = put_rows(s, err);
     return rc == 0 ? put_scores(s, err) : rc;
@@ -444,6 +450,7 @@ static void close_(void *self)
 {
     struct infer *s = self;
     dataset_cache_free(&s->cache);
+    device_close(s->device);
     free(s);
 }
 

@@ -179,6 +179,7 @@ static const struct gm_output_spec outputs[] = {
 };
 
 struct train {
+    struct device *device;
     struct dataset_cache cache;
     const struct gm_sink *sink;
     struct trainer *trainer;
@@ -190,12 +191,15 @@ static int open_(const struct gm_params *common,
                  struct gm_error *err)
 {
     (void)common;
-    (void)seat;
     struct train *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return gm_fail(err, -ENOMEM, "mlp.train: out of memory");
-    *ret = s;
-    return 0;
+    int rc = device_open(seat->device, &s->device, err);
+    if (rc == 0)
+        *ret = s;
+    else
+        free(s);
+    return rc;
 }
 
 static int
@@ -259,6 +263,7 @@ static int begin(void *self,
     int rc = options(task->params, &opt, err);
     if (rc != 0)
         return rc;
+    opt.device = s->device;
     struct dataset_source from = {.path = gm_param_text(task->params, P_DATA),
                                   .input = gm_task_input(task, P_DATA),
                                   .labels_path = gm_param_text(task->params, P_LABELS),
@@ -299,7 +304,9 @@ static int put_results(const struct train *s, struct gm_error *err)
     const struct trainer *t = s->trainer;
     unsigned char *bytes = NULL;
     size_t len = 0;
-    int rc = mlp_format(t->model, &bytes, &len, err);
+    int rc = mlp_fetch(t->scratch->work, err);
+    if (rc == 0)
+        rc = mlp_format(t->model, &bytes, &len, err);
     if (rc != 0)
         return rc;
     const uint64_t dims[1] = {len};
@@ -347,6 +354,7 @@ static void close_(void *self)
 {
     struct train *s = self;
     dataset_cache_free(&s->cache);
+    device_close(s->device);
     free(s);
 }
 

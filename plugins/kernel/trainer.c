@@ -29,8 +29,11 @@ void trainer_free(struct trainer *t)
         free(s->x);
         free(s->labels);
         free(s->sum);
-        free(s->first);
-        free(s->second);
+        free(s->copy);
+        struct device *d = t->opt.device;
+        d->op->release(d, s->first);
+        d->op->release(d, s->second);
+        d->op->release(d, s->grad);
         mlp_work_free(s->work);
         free(s);
     }
@@ -59,6 +62,29 @@ static int take_rows(struct trainer *t, const uint8_t *part, struct gm_error *er
     return 0;
 }
 
+static int
+alloc(struct device *d, bool wanted, size_t n, float **ret, struct gm_error *err)
+{
+    void *at = NULL;
+    int rc = wanted ? d->op->alloc(d, n * sizeof(**ret), &at, err) : 0;
+    *ret = at;
+    return rc;
+}
+
+/* What is the device's: n is at most what the parameters take. */
+static int make_state(struct trainer *t, size_t leaf, struct gm_error *err)
+{
+    struct trainer_scratch *s = t->scratch;
+    struct device *d = t->opt.device;
+    size_t n = t->model->n_params;
+    int rc = alloc(d, true, n, &s->first, err);
+    if (rc == 0)
+        rc = alloc(d, t->opt.is_adamw, n, &s->second, err);
+    if (rc == 0)
+        rc = alloc(d, !d->host, n, &s->grad, err);
+    return rc == 0 ? mlp_work_make(t->model, d, leaf, &s->work, err) : rc;
+}
+
 static int make_scratch(struct trainer *t, struct gm_error *err)
 {
     struct trainer_scratch *s = t->scratch = calloc(1, sizeof(*s));
@@ -72,12 +98,11 @@ static int make_scratch(struct trainer *t, struct gm_error *err)
     s->x = calloc(floats, sizeof(*s->x));
     s->labels = calloc(leaf, sizeof(*s->labels));
     s->sum = calloc(n + 1, sizeof(*s->sum));
-    s->first = calloc(n, sizeof(*s->first));
-    s->second = t->opt.is_adamw ? calloc(n, sizeof(*s->second)) : NULL;
+    s->copy = t->opt.device->host ? NULL : calloc(n, sizeof(*s->copy));
     if (s->order == NULL || s->x == NULL || s->labels == NULL || s->sum == NULL ||
-        s->first == NULL || (t->opt.is_adamw && s->second == NULL))
+        (!t->opt.device->host && s->copy == NULL))
         return gm_fail(err, -ENOMEM, "no memory for a network of %zu parameters", n);
-    return mlp_work_make(t->model, leaf, &s->work, err);
+    return make_state(t, leaf, err);
 }
 
 int trainer_make(const struct trainer_options *opt,
@@ -136,36 +161,52 @@ static void gather(const struct trainer *t,
     }
 }
 
+/* The one leaf of the one rank is the sum: its gradient need not leave the device. */
+static bool stays(const struct trainer *t)
+{
+    return t->comm->n_ranks == 1 && t->scratch->batch_rows <= t->opt.micro_batch;
+}
+
 /* Micro-shard `i` of the mini-batch that begins at s->at: its gradient and its loss. */
 static int train_leaf(void *ctx, uint64_t i, void *out, struct gm_error *err)
 {
-    (void)err;
     struct trainer *t = ctx;
     struct trainer_scratch *s = t->scratch;
+    struct device *d = t->opt.device;
     size_t micro = t->opt.micro_batch, from = i * micro;
     size_t n = s->batch_rows - from < micro ? s->batch_rows - from : micro;
     float *grad = out;
     gather(t, t->train, s->order, s->at + from, n);
-    struct xent_score score = mlp_gradient(
-        t->model, s->work, n, s->x, s->labels, 1.0F / (float)s->batch_rows, grad);
+    struct xent_score score;
+    int rc = mlp_gradient(s->work,
+                          n,
+                          s->x,
+                          s->labels,
+                          1.0F / (float)s->batch_rows,
+                          d->host ? grad : s->grad,
+                          &score,
+                          err);
+    if (rc < 0)
+        return rc;
+    if (!d->host && !stays(t))
+        d->op->get(d, grad, s->grad, t->model->n_params * sizeof(*grad));
     grad[t->model->n_params] = (float)score.loss;
-    return 0;
+    return d->op->sync(d, err);
 }
 
-static void take_step(struct trainer *t)
+static int take_step(struct trainer *t, struct gm_error *err)
 {
     struct trainer_scratch *s = t->scratch;
+    struct device *d = t->opt.device;
+    const float *grad = d->host ? s->sum : s->grad;
     s->step++;
+    if (!d->host && !stays(t))
+        d->op->put(d, s->grad, s->sum, t->model->n_params * sizeof(*s->sum));
     if (t->opt.is_adamw)
-        adamw_step(&t->opt.adamw,
-                   s->step,
-                   t->model->n_params,
-                   t->model->params,
-                   s->first,
-                   s->second,
-                   s->sum);
+        mlp_adamw(s->work, &t->opt.adamw, s->step, s->first, s->second, grad);
     else
-        sgd_step(&t->opt.sgd, t->model->n_params, t->model->params, s->first, s->sum);
+        mlp_sgd(s->work, &t->opt.sgd, s->first, grad);
+    return d->op->sync(d, err);
 }
 
 static int train_batch(struct trainer *t, struct gm_error *err)
@@ -200,7 +241,9 @@ static int train_batch(struct trainer *t, struct gm_error *err)
                        "(lr %g): lower lr or scale the inputs",
                        t->epoch + 1,
                        t->opt.is_adamw ? t->opt.adamw.lr : t->opt.sgd.lr);
-    take_step(t);
+    rc = take_step(t, err);
+    if (rc < 0)
+        return rc;
     s->loss += loss;
     s->at += s->batch_rows;
     t->samples += s->batch_rows;
@@ -211,13 +254,15 @@ static int train_batch(struct trainer *t, struct gm_error *err)
 /* Validation leaf `i` of those from s->valid_at on: how many rows are right. */
 static int valid_leaf(void *ctx, uint64_t i, void *out, struct gm_error *err)
 {
-    (void)err;
     struct trainer *t = ctx;
     struct trainer_scratch *s = t->scratch;
     size_t from = s->valid_at + i * VALID_ROWS, left = t->n_valid - from;
     size_t n = left < VALID_ROWS ? left : VALID_ROWS;
     gather(t, t->valid, NULL, from, n);
-    const float *scores = mlp_forward(t->model, s->work, n, s->x);
+    const float *scores = NULL;
+    int rc = mlp_scores(s->work, n, s->x, &scores, err);
+    if (rc < 0)
+        return rc;
     size_t classes = t->opt.shape.widths[t->opt.shape.n_layers];
     int64_t correct = 0;
     for (size_t r = 0; r < n; r++)

@@ -19,7 +19,8 @@ struct trainer_options {
     struct sgd sgd;
     struct adamw adamw;
     uint64_t epochs, batch, micro_batch, seed;
-    double scale; /* kept with the model; the rows have been multiplied by it */
+    double scale;          /* kept with the model; the rows have been multiplied by it */
+    struct device *device; /* borrowed: where it computes */
 };
 
 enum trainer_state {
@@ -44,11 +45,13 @@ struct trainer {
 };
 
 struct trainer_scratch {
-    size_t *order;         /* [n_train] positions in `train`, shuffled for the epoch */
-    float *x;              /* one leaf's rows */
-    int32_t *labels;       /* and their labels */
-    float *sum;            /* [n_params + 1]: the gradient, then the summed loss */
-    float *first, *second; /* optimizer state, [n_params] */
+    size_t *order;   /* [n_train] positions in `train`, shuffled for the epoch */
+    float *x;        /* one leaf's rows */
+    int32_t *labels; /* and their labels */
+    float *sum;      /* [n_params + 1]: the gradient, then the summed loss; the host's */
+    float *first, *second; /* optimizer state, [n_params]; the device's, as `grad` is */
+    float *grad;           /* [n_params]; NULL where the device's memory is the host's */
+    float *copy;           /* [n_params] of the host, for checkpoints; NULL as `grad` */
     struct mlp_work *work;
     uint64_t step; /* of the optimizer, from 1 */
     size_t at;     /* rows of the epoch that are done */

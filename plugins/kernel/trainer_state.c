@@ -18,6 +18,25 @@ struct place {
     double summed, loss, accuracy, seconds;
 };
 
+/* An array of n_params floats that is the device's. */
+static int put_array(const struct trainer *t,
+                     const struct gm_saver *saver,
+                     unsigned part,
+                     const float *at,
+                     struct gm_error *err)
+{
+    struct device *d = t->opt.device;
+    size_t nbytes = t->model->n_params * sizeof(*at);
+    if (!d->host) {
+        d->op->get(d, t->scratch->copy, at, nbytes);
+        int rc = d->op->sync(d, err);
+        if (rc < 0)
+            return rc;
+        at = t->scratch->copy;
+    }
+    return saver->put(saver, part, at, nbytes, err);
+}
+
 int trainer_save(const struct trainer *t,
                  const struct gm_saver *saver,
                  struct gm_error *err)
@@ -39,13 +58,15 @@ int trainer_save(const struct trainer *t,
                             .loss = t->loss,
                             .accuracy = t->accuracy,
                             .seconds = t->seconds};
-    int rc = saver->put(saver, PART_PLACE, &p, sizeof(p), err);
+    int rc = mlp_fetch(s->work, err);
+    if (rc == 0)
+        rc = saver->put(saver, PART_PLACE, &p, sizeof(p), err);
     if (rc == 0)
         rc = saver->put(saver, PART_PARAMS, t->model->params, nbytes, err);
     if (rc == 0)
-        rc = saver->put(saver, PART_FIRST, s->first, nbytes, err);
+        rc = put_array(t, saver, PART_FIRST, s->first, err);
     if (rc == 0 && s->second != NULL)
-        rc = saver->put(saver, PART_SECOND, s->second, nbytes, err);
+        rc = put_array(t, saver, PART_SECOND, s->second, err);
     return rc;
 }
 
@@ -64,6 +85,20 @@ static int take(const struct gm_loader *loader,
         return gm_fail(err, -EINVAL, "part %u has %zu bytes, not %zu", part, has, nbytes);
     memcpy(to, data, nbytes);
     return 0;
+}
+
+static int take_array(const struct trainer *t,
+                      const struct gm_loader *loader,
+                      unsigned part,
+                      float *at,
+                      struct gm_error *err)
+{
+    struct device *d = t->opt.device;
+    size_t nbytes = t->model->n_params * sizeof(*at);
+    int rc = take(loader, part, d->host ? at : t->scratch->copy, nbytes, err);
+    if (rc == 0 && !d->host)
+        d->op->put(d, at, t->scratch->copy, nbytes);
+    return rc;
 }
 
 static bool fits(const struct trainer *t, const struct place *p)
@@ -85,11 +120,12 @@ int trainer_load(struct trainer *t, const struct gm_loader *loader, struct gm_er
     if (rc == 0)
         rc = take(loader, PART_PARAMS, t->model->params, nbytes, err);
     if (rc == 0)
-        rc = take(loader, PART_FIRST, s->first, nbytes, err);
+        rc = take_array(t, loader, PART_FIRST, s->first, err);
     if (rc == 0 && s->second != NULL)
-        rc = take(loader, PART_SECOND, s->second, nbytes, err);
+        rc = take_array(t, loader, PART_SECOND, s->second, err);
     if (rc < 0)
         return rc;
+    mlp_store(s->work);
     t->epoch = p.epoch;
     t->samples = p.samples;
     t->loss = p.loss;

@@ -51,13 +51,16 @@ static void check_gradient(const int64_t *widths, size_t n, enum act act, size_t
 {
     struct mlp *m = network(widths, n, act);
     struct mlp_work *w = NULL;
-    cr_assert_eq(mlp_work_make(m, rows, &w, NULL), 0);
+    struct device *d = NULL;
+    cr_assert_eq(device_open("cpu", &d, NULL), 0);
+    cr_assert_eq(mlp_work_make(m, d, rows, &w, NULL), 0);
     float *x = op_numbers(rows * (size_t)widths[0], 1),
           *grad = op_numbers(m->n_params, 2);
     int32_t labels[128];
     for (size_t i = 0; i < rows; i++)
         labels[i] = (int32_t)(i * 5 % (size_t)widths[n - 1]);
-    struct xent_score score = mlp_gradient(m, w, rows, x, labels, 0.5F, grad);
+    struct xent_score score;
+    cr_assert_eq(mlp_gradient(w, rows, x, labels, 0.5F, grad, &score, NULL), 0);
     double *p = op_widen(m->params, m->n_params);
     cr_expect_float_eq(score.loss, loss_of(m, p, rows, x, labels), 1e-5 * score.loss);
     double off = 0, size = 0;
@@ -76,6 +79,7 @@ static void check_gradient(const int64_t *widths, size_t n, enum act act, size_t
     free(x);
     free(grad);
     mlp_work_free(w);
+    device_close(d);
     mlp_free(m);
 }
 
