@@ -19,7 +19,7 @@ struct tmpdir {
     char *path;
     DIR *dir;
     struct stat made;       /* as it was when it was seen empty */
-    double seen_at, handed; /* then; and when a command got it (monotonic s) */
+    double seen_at, handed; /* first with its time; when a command got it (monotonic s) */
 };
 
 /* A change of the folder after so many seconds shows in its time of modification,
@@ -174,13 +174,14 @@ static bool untouched(struct tmpdir *t)
     if (lstat(t->path, &now) != 0 || now.st_ino != t->made.st_ino ||
         now.st_dev != t->made.st_dev || now.st_mode != t->made.st_mode)
         return false;
-    if (m->tv_sec == before->tv_sec && m->tv_nsec == before->tv_nsec &&
-        t->handed > t->seen_at + TICK)
+    bool same = m->tv_sec == before->tv_sec && m->tv_nsec == before->tv_nsec;
+    if (same && t->handed > t->seen_at + TICK)
         return true;
     if (has_entries(t))
         return false;
     t->made = now;
-    t->seen_at = clock_monotonic();
+    if (!same)
+        t->seen_at = clock_monotonic();
     return true;
 }
 
