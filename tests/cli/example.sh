@@ -25,6 +25,44 @@ o = f['stages/gemm/outputs'] if 'gemm' in f['stages'] else f['stages'][list(f['s
 rate = next(o[k] for k in o if 'flops' in k)
 assert rate.shape == (4,) and (rate[...] > 0).all(), rate[...]" "$file"
         ;;
+    stream)
+        h5 "
+for stage in ('alone', 'together'):
+    o = f['stages/' + stage + '/outputs']
+    for name in ('copy', 'scale', 'add', 'triad'):
+        best, median = o[name][0], o[name + '_median'][0]
+        assert 0.01 < median <= best < 100000, (stage, name, median, best)
+        assert o['array_bytes'][0] == 64 << 20" "$file"
+        # Sizes as they are asked for; ranks that share cores; whole tiles and not.
+        expect 0 "$GRIDMILL" run "$job" -q --oversubscribe --force --set ranks=3 \
+            --set tasks.alone.args.mib=1 --set tasks.together.args.mib=3
+        h5 "
+o = f['stages/together/outputs']
+assert o['array_bytes'][0] == 3 << 20 and o['triad'][0] > 0" "$file"
+        ;;
+    latency)
+        h5 "
+o = f['stages/main/outputs']
+t = o['half_trip'][0]
+assert o['size'][0].tolist() == [8, 64, 512, 4096, 32768, 262144, 1048576]
+assert t.shape == (7, 4, 4) and (t == t.transpose(0, 2, 1)).all()
+off = ~np.eye(4, dtype=bool)
+assert (t[:, off] > 0.05).all() and (t[:, ~off] == 0).all(), t
+pairs = t[0][np.triu_indices(4, 1)]
+assert np.isclose(o['latency'][0], np.median(pairs)) and o['farthest'][0] == pairs.max()
+large = np.median(t[-1][np.triu_indices(4, 1)])
+assert np.isclose(o['bandwidth'][0], 1048576 / large * 1e-3)
+assert (o['bcast'][0] > 0).all() and (o['sum'][0] > 0).all()" "$file"
+        first=$(hash_of "$file") # times are not in it
+        expect 0 "$GRIDMILL" run "$job" -q --oversubscribe --force
+        [ "$(hash_of "$file")" = "$first" ] || fail "times are in the hash"
+        expect 1 "$GRIDMILL" run "$job" --oversubscribe --force --set group=1
+        says 'a message needs two ranks: give the stage group: 2 or all'
+        expect 1 "$GRIDMILL" run "$job" --oversubscribe --force --set 'args.sizes=[8, 12]'
+        says 'sizes: 12 is no multiple of 8'
+        expect 1 "$GRIDMILL" run "$job" --oversubscribe --force --set 'args.sizes=[16, 8]'
+        says 'sizes: 8 follows 16'
+        ;;
     sweep)
         "$GRIDMILL" result show "$file" --json >out || fail "result show --json"
         h5 "
