@@ -1,7 +1,7 @@
 # Many small tasks: each runs once, with its own result, and however many there are a rank's memory
-# stays that of a job of one task. Arguments: tasks of noop, tasks of sleep.
+# stays that of a job of one task. Arguments: tasks of noop, tasks of sleep, commands.
 . "$(dirname "$0")/lib.sh"
-n=${1:-300000} slept=${2:-20000}
+n=${1:-300000} slept=${2:-20000} commands=${3:-1000}
 
 cat >noop.yaml <<END
 kernel: noop
@@ -14,6 +14,10 @@ kernel: sleep
 matrix: {i: 1-$slept}
 args: {seconds: 0}
 results: sleep.h5
+END
+cat >true.yaml <<END
+tasks: [{name: main, matrix: {i: 1-$commands}, command: [/bin/true]}]
+results: true.h5
 END
 cat >peak.py <<'END'
 """Runs a rank and writes its peak memory, MiB."""
@@ -32,14 +36,20 @@ run() # NAME ARGUMENT...: on two ranks; NAME.0 and NAME.1 have their memory
     expect 0 "${MPIRUN[@]}" -n 2 "$PYTHON" -B peak.py "$@"
 }
 
+slim() # NAME TASKS: as much memory as the job of one task, and 100 MiB at most
+{
+    local rank more
+    for rank in 0 1; do
+        more=$(($(cat "$1.$rank") - $(cat least.$rank)))
+        [ "$more" -le 100 ] || fail "rank $rank took $more MiB more for $2 tasks"
+        echo "rank $rank: $more MiB more for $2 tasks"
+    done
+}
+
 run least "$RUNNER" noop.yaml --set 'matrix.i=[1]' --set 'matrix.a=[x]'
 rm noop.h5 noop.summary.json
 run most "$RUNNER" noop.yaml
-for rank in 0 1; do
-    more=$(($(cat most.$rank) - $(cat least.$rank)))
-    [ "$more" -le 100 ] || fail "rank $rank took $more MiB more for $n tasks"
-    echo "rank $rank: $more MiB more for $n tasks"
-done
+slim most "$n"
 h5 "
 import numpy as np
 n = $n
@@ -63,4 +73,12 @@ cmp out two || fail "another hash on three ranks"
 
 expect 0 "$GRIDMILL" run sleep.yaml --set ranks=2 --set oversubscribe=true -q
 h5 "assert (f['tasks/status'][:] == 1).all() and len(f['tasks/status']) == $slept" sleep.h5
+
+run commands "$RUNNER" true.yaml
+slim commands "$commands"
+h5 "
+assert len(f['tasks/status']) == $commands and (f['tasks/status'][:] == 1).all()
+assert (f['tasks/attempts'][:] == 1).all() and (f['tasks/exit_code'][:] == 0).all()
+assert set(f['tasks/rank'][:]) == {0, 1}, 'one rank did it all'
+" true.h5
 exit 0
