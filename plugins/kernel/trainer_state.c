@@ -2,9 +2,8 @@
  * optimizer's state, the place in the epoch and what was summed up so far; the order of
  * rows follows from the seed and the epoch, and is made anew. All other buffers are
  * written before they are read. */
+#include "parts.h"
 #include "trainer.h"
-
-#include <string.h>
 
 enum { PART_PLACE, PART_PARAMS, PART_FIRST, PART_SECOND };
 
@@ -35,6 +34,20 @@ static int put_array(const struct trainer *t,
         at = t->scratch->copy;
     }
     return saver->put(saver, part, at, nbytes, err);
+}
+
+static int take_array(const struct trainer *t,
+                      const struct gm_loader *loader,
+                      unsigned part,
+                      float *at,
+                      struct gm_error *err)
+{
+    struct device *d = t->opt.device;
+    size_t nbytes = t->model->n_params * sizeof(*at);
+    int rc = parts_take(loader, part, d->host ? at : t->scratch->copy, nbytes, err);
+    if (rc == 0 && !d->host)
+        d->op->put(d, at, t->scratch->copy, nbytes);
+    return rc;
 }
 
 int trainer_save(const struct trainer *t,
@@ -70,37 +83,6 @@ int trainer_save(const struct trainer *t,
     return rc;
 }
 
-static int take(const struct gm_loader *loader,
-                unsigned part,
-                void *to,
-                size_t nbytes,
-                struct gm_error *err)
-{
-    const void *data;
-    size_t has;
-    int rc = loader->get(loader, 0, part, &data, &has, err);
-    if (rc < 0)
-        return rc;
-    if (has != nbytes)
-        return gm_fail(err, -EINVAL, "part %u has %zu bytes, not %zu", part, has, nbytes);
-    memcpy(to, data, nbytes);
-    return 0;
-}
-
-static int take_array(const struct trainer *t,
-                      const struct gm_loader *loader,
-                      unsigned part,
-                      float *at,
-                      struct gm_error *err)
-{
-    struct device *d = t->opt.device;
-    size_t nbytes = t->model->n_params * sizeof(*at);
-    int rc = take(loader, part, d->host ? at : t->scratch->copy, nbytes, err);
-    if (rc == 0 && !d->host)
-        d->op->put(d, at, t->scratch->copy, nbytes);
-    return rc;
-}
-
 static bool fits(const struct trainer *t, const struct place *p)
 {
     return p->version == PLACE_VERSION && p->n_params == t->model->n_params &&
@@ -114,11 +96,11 @@ int trainer_load(struct trainer *t, const struct gm_loader *loader, struct gm_er
     struct trainer_scratch *s = t->scratch;
     const size_t nbytes = t->model->n_params * sizeof(float);
     struct place p;
-    int rc = take(loader, PART_PLACE, &p, sizeof(p), err);
+    int rc = parts_take(loader, PART_PLACE, &p, sizeof(p), err);
     if (rc == 0 && !fits(t, &p))
         rc = gm_fail(err, -EINVAL, "it is the state of another network or data set");
     if (rc == 0)
-        rc = take(loader, PART_PARAMS, t->model->params, nbytes, err);
+        rc = parts_take(loader, PART_PARAMS, t->model->params, nbytes, err);
     if (rc == 0)
         rc = take_array(t, loader, PART_FIRST, s->first, err);
     if (rc == 0 && s->second != NULL)
