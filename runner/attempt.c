@@ -7,6 +7,7 @@
 #include "sink.h"
 #include "spec/tasks.h"
 #include "surroundings.h"
+#include <math.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -80,6 +81,28 @@ int attempt_steps(const struct attempt *a, struct attempt_end *ret, struct gm_er
     return rc;
 }
 
+/* A number that no work can be counts for nothing. */
+static double counted(double x)
+{
+    return isfinite(x) && x > 0 ? x : 0;
+}
+
+void attempt_work(const struct gm_kernel *kernel,
+                  void *self,
+                  const struct gm_task *task,
+                  struct result_work *ret)
+{
+    struct gm_work w = {.size = sizeof(w)};
+    if (kernel->work != NULL)
+        kernel->work(self, &w);
+    else if (kernel->cost == NULL || kernel->cost(task->params, &w.flops, &w.bytes) < 0)
+        w.flops = w.bytes = 0;
+    *ret = (struct result_work){.flops = counted(w.flops),
+                                .flops64 = counted(w.flops64),
+                                .bytes = counted(w.bytes),
+                                .gpu_s = counted(w.gpu_s) * task->comm->n_ranks};
+}
+
 /* The kernel is at its first step, or where its checkpoint was. After a failure it has
  * ended. */
 static int begin(const struct attempt *a,
@@ -121,6 +144,8 @@ static int run_kernel(const struct attempt *a,
     int rc = begin(a, &task, args->varying, &sink, err);
     if (rc >= 0) {
         rc = attempt_steps(a, ret, err);
+        if (rc == 0 && comm->rank == 0)
+            attempt_work(stage->kernel, a->opened->self, &task, &ret->work);
         stage->kernel->end(a->opened->self, rc);
     }
     ret->continued = a->saving != NULL ? saving_end(a->saving) : 0;

@@ -49,7 +49,8 @@ struct attempt_end {
     double start, end; /* unix s */
     double user_s, system_s;
     uint64_t max_rss, read_bytes, written_bytes;
-    uint64_t continued; /* steps that were not taken: it went on from a checkpoint */
+    uint64_t continued;      /* steps that were not taken: it went on from a checkpoint */
+    struct result_work work; /* that the kernel counted */
 };
 
 /* 0: done. -ECANCELED: asked to stop, or another rank of the group failed. -EOWNERDEAD: a
@@ -63,6 +64,12 @@ int attempt_kernel(const struct attempt *a,
  * done, cancelled or out of time (ret->reason says so). */
 int attempt_open(const struct attempt *a, struct gm_error *err);
 int attempt_steps(const struct attempt *a, struct attempt_end *ret, struct gm_error *err);
+
+/* What the kernel counted of a task whose last step went well, before its `end`. */
+void attempt_work(const struct gm_kernel *kernel,
+                  void *self,
+                  const struct gm_task *task,
+                  struct result_work *ret);
 
 void attempt_stage_close(struct attempt_stage *s, const struct gm_kernel *kernel);
 

@@ -16,6 +16,7 @@ enum { BUFFERS = 4, MOST_TOGETHER = 4096 };
 
 struct chunk_stage {
     bool looked, fast;
+    bool counts; /* its kernel counts its work */
     struct walk *walk;
     struct arena *arena;
     struct varying varying; /* for a task that becomes a parcel */
@@ -205,7 +206,9 @@ static enum worker_decision run_task(struct chunk *c, uint64_t task)
     void *self = c->a.opened->self;
     struct gm_error err;
     struct attempt_end end;
+    struct result_work work;
     int rc;
+    work = (struct result_work){0};
     err.code = 0;
     err.text[0] = '\0';
     end.reason = RESULT_ERROR;
@@ -224,9 +227,13 @@ static enum worker_decision run_task(struct chunk *c, uint64_t task)
     rc = kernel->begin(self, &c->task, &c->sink.face, &err);
     if (rc >= 0) {
         rc = attempt_steps(&c->a, &end, &err);
+        if (rc == 0 && c->stage->counts)
+            attempt_work(kernel, self, &c->task, &work);
         kernel->end(self, rc);
     }
     c->added = rc == 0 && c->sink.rows != NULL && rows_end(c->open);
+    if (c->added && c->stage->counts)
+        result_work_add(&c->open->work, &work);
     if (c->added)
         return WORKER_NEXT;
     if (rc == 0 && c->spilled < 0)
@@ -235,7 +242,7 @@ static enum worker_decision run_task(struct chunk *c, uint64_t task)
         rc = sink_spill(&c->sink, &err);
     else if (c->sink.rows != NULL)
         (void)rows_spill(c->sink.rows, NULL, NULL);
-    end = (struct attempt_end){.reason = end.reason};
+    end = (struct attempt_end){.reason = end.reason, .work = work};
     return commit_alone(c, &end, rc, &err);
 }
 
@@ -337,6 +344,8 @@ static struct chunk_stage *stage_of(struct chunk *c)
         return s;
     s->looked = true;
     s->mean = -1;
+    const struct gm_kernel *kernel = spec->stages[c->a.stage].kernel;
+    s->counts = kernel->work != NULL || kernel->cost != NULL;
     s->arena = arena_make();
     /* Tasks that are saved are long: they take the way of groups. */
     s->fast = spec->stages[c->a.stage].checkpoint <= 0 &&

@@ -36,6 +36,9 @@ void comm_join(struct comm *c,
                uint32_t epoch,
                unsigned attempt);
 /* The face that a kernel sees; valid until the next comm_join. */
+/* s that this rank has waited for others of its groups, since comm_make; waits of less
+ * than some microseconds apart. */
+double comm_waited(const struct comm *c);
 const struct gm_comm *comm_face(const struct comm *c);
 
 /* Until the next comm_join or call, a stop that is asked for is not heard before it is so

@@ -26,6 +26,7 @@ struct comm {
                                 lies    there until its tag comes again */
     bool abandoned, aborted; /* by another rank; by this one */
     bool stopped;            /* the members have agreed to stop */
+    double waited;           /* s in all, for others */
     double shield, heard;    /* s that a stop waits; when it came (monotonic s), or 0 */
     void *dropped;           /* where data goes that nobody wants any more */
     size_t dropped_bytes;

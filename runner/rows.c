@@ -28,6 +28,7 @@ void rows_open(struct rows *r, uint32_t stage, uint32_t rank, bool timed, double
     r->timed = timed;
     r->first = r->count = r->most = r->row_bytes = 0;
     r->n_fields = r->n_open = 0;
+    r->work = (struct result_work){0};
     r->at = r->fill = r->mem;
     r->times = NULL;
 }
@@ -105,5 +106,6 @@ void rows_get(const struct rows *r, double end, struct result_rows *ret)
                                 .row_bytes = r->row_bytes,
                                 .start = r->start,
                                 .end = end,
-                                .times = r->times};
+                                .times = r->times,
+                                .work = r->work};
 }

@@ -30,6 +30,7 @@ struct rows { /* one buffer; the fields are rows.c's own and its inlines' */
     uint64_t row_bytes;
     double *times; /* behind the rows */
     double start;
+    struct result_work work; /* of all rows */
     struct result_field fields[ROWS_FIELDS];
 };
 

@@ -17,6 +17,7 @@
 #include "result/again.h"
 #include "siblings.h"
 #include "token.h"
+#include "use.h"
 #include "verify.h"
 #include "window.h"
 #include "worker.h"
@@ -35,6 +36,7 @@ struct session {
     uint32_t *launches;   /* rank 0: the number of each rank's shard */
     struct losses losses; /* of earlier launches */
     struct parting parting;
+    struct result_use use;
     MPI_Comm packers;
     double deadline;       /* monotonic s; 0: none */
     struct keeper *keeper; /* rank 0 under gridmill; or NULL */
@@ -179,6 +181,8 @@ static int open_results(struct session *s, struct gm_error *err)
     if (rc < 0)
         return rc;
     verify_record(r, p->planned, "", &p->found, s->writer);
+    use_begin(r, p->plan, &s->use);
+    writer_use(s->writer, &s->use);
     return token_check(p->plan, err); /* else a resume has sealed all but this shard */
 }
 
@@ -300,7 +304,11 @@ static int compute(struct session *s, struct gm_error *err)
                                           .n_threads = p->plan->ranks[r->world].threads,
                                           .device = "cpu",
                                           .cpus = p->plan->ranks[r->world].cpus}};
-    return worker_run(&setup, err);
+    int rc = worker_run(&setup, &s->use, err);
+    bool hurried = rc < 0 || must_stop(s) != PULSE_GO;
+    use_end(r, p->plan, p->spec, s->window.hosts, hurried, &s->use);
+    writer_use(s->writer, &s->use);
+    return rc;
 }
 
 /* What was found since the start's notes were told. */

@@ -11,6 +11,7 @@
 #include "topo/bind.h"
 #include "verify.h"
 #include <inttypes.h>
+#include <sys/resource.h>
 
 void worker_look(void *ctx, const struct idset *child)
 {
@@ -72,7 +73,8 @@ void worker_commit(struct worker *w,
                               .max_rss = end->max_rss,
                               .read_bytes = end->read_bytes,
                               .written_bytes = end->written_bytes,
-                              .continued = end->continued};
+                              .continued = end->continued,
+                              .work = rc == 0 ? end->work : (struct result_work){0}};
     if (rc < 0) {
         size_t n = strlen(err->text);
         struct result_record message = {.kind = RESULT_MESSAGE,
@@ -238,9 +240,13 @@ static void run_all(struct worker *w)
             run_claims(w, claim);
             continue;
         }
-        if (came == 0)
+        if (came == 0) {
+            double since = clock_monotonic();
             writer_hurry(s->writer);
-        if (came == 0 && pulse_wait(s->pulse, version, &work) == 0)
+            came = pulse_wait(s->pulse, version, &work);
+            w->waited += clock_monotonic() - since;
+        }
+        if (came == 0)
             continue;
         if (work.kind == FARM_STOP)
             return;
@@ -248,16 +254,46 @@ static void run_all(struct worker *w)
     }
 }
 
-int worker_run(const struct worker_setup *setup, struct gm_error *err)
+/* Processor seconds of this process and of the commands that have ended. */
+static double cpu_used(void)
+{
+    double s = 0;
+    for (int own = 0; own < 2; own++) {
+        struct rusage u;
+        if (getrusage(own ? RUSAGE_SELF : RUSAGE_CHILDREN, &u) == 0)
+            s += (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+                 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+    }
+    return s;
+}
+
+static void tell_use(const struct worker *w, struct result_use *use)
+{
+    struct rusage own;
+    use->v[USE_ENDED] = clock_unix();
+    use->v[USE_WAIT] = w->waited;
+    use->v[USE_COMM] = comm_waited(w->setup->comm);
+    use->v[USE_WRITE] = writer_blocked(w->setup->writer);
+    use->v[USE_CPU] = cpu_used() - use->v[USE_CPU];
+    if (getrusage(RUSAGE_SELF, &own) == 0)
+        use->v[USE_RSS] = 1024.0 * (double)own.ru_maxrss;
+}
+
+int worker_run(const struct worker_setup *setup,
+               struct result_use *ret_use,
+               struct gm_error *err)
 {
     struct worker w = {.setup = setup};
     const struct jobspec *spec = setup->spec;
+    ret_use->v[USE_BEGAN] = clock_unix();
+    ret_use->v[USE_CPU] = cpu_used();
     w.source = source_make(spec, setup->writer, setup->plan->folder, setup->rank, 0);
     w.stages = xcalloc(spec->n_stages, sizeof(*w.stages));
     w.crew = crew_make(&w);
     w.saving = saving_make(spec, setup->plan, setup->rank);
     w.chunk = chunk_make(&w, setup->own, setup->own_bytes, NULL);
     run_all(&w);
+    tell_use(&w, ret_use);
     worker_look(&w, NULL); /* a rank that got no task is looked at, too */
     for (unsigned i = 0; i < spec->n_stages; i++)
         attempt_stage_close(&w.stages[i], spec->stages[i].kernel);

@@ -41,6 +41,7 @@ struct worker {
     struct attempt_stage *stages;
     struct idset *seen;      /* NULL until the first task was looked at */
     struct gm_error binding; /* code < 0: seen is not what was planned */
+    double waited;           /* s for a task */
     bool looked_at_child;
 };
 
@@ -80,8 +81,11 @@ bool worker_task(struct worker *w,
                  uint64_t task,
                  unsigned *attempts);
 
-/* Runs until the farm says stop. -EPERM: the kernel showed another binding than the
- * planned one, under verify: strict; then the job is stopped, too. */
-int worker_run(const struct worker_setup *setup, struct gm_error *err);
+/* Runs until the farm says stop. *ret_use gets the times and the memory of that. -EPERM:
+ * the kernel showed another binding than the planned one, under verify: strict; then the
+ * job is stopped, too. */
+int worker_run(const struct worker_setup *setup,
+               struct result_use *ret_use,
+               struct gm_error *err);
 
 #endif

@@ -95,6 +95,8 @@ static int write_job(struct writer *w, struct job *j, struct gm_error *err)
     switch (j->kind) {
     case JOB_RANK:
         return shard_rank(w->shard, &j->about, err);
+    case JOB_USE:
+        return shard_use(w->shard, w->rank, &j->use, err);
     case JOB_ROWS:
         rc = shard_rows(w->shard, &j->table, err);
         give_back(w, j);
@@ -353,11 +355,19 @@ void writer_hurry(struct writer *w)
     (void)pthread_mutex_unlock(&w->lock);
 }
 
+/* Under the lock, by the compute thread: until the writer has come on. */
+static void wait_for_writer(struct writer *w)
+{
+    double began = clock_monotonic();
+    (void)pthread_cond_wait(&w->from_writer, &w->lock);
+    w->blocked += clock_monotonic() - began;
+}
+
 static void enqueue(struct writer *w, struct job *j, uint64_t bytes)
 {
     (void)pthread_mutex_lock(&w->lock);
     while (w->waiting > 0 && w->waiting + bytes > MOST_WAITING)
-        (void)pthread_cond_wait(&w->from_writer, &w->lock);
+        wait_for_writer(w);
     writer_enqueue(w, j, bytes);
     (void)pthread_mutex_unlock(&w->lock);
 }
@@ -404,7 +414,7 @@ struct rows *writer_emptied(struct writer *w)
 {
     (void)pthread_mutex_lock(&w->lock);
     while (w->n_emptied == 0 && w->n_lent > 0)
-        (void)pthread_cond_wait(&w->from_writer, &w->lock);
+        wait_for_writer(w);
     struct rows *rows = w->n_emptied > 0 ? w->emptied[--w->n_emptied] : NULL;
     (void)pthread_mutex_unlock(&w->lock);
     return rows;
@@ -451,6 +461,22 @@ void writer_rank(struct writer *w, const struct result_rank *about)
     j->about.gpus = copied(about->gpus);
     j->about.mismatch = copied(about->mismatch);
     enqueue(w, j, sizeof(*j));
+}
+
+void writer_use(struct writer *w, const struct result_use *use)
+{
+    struct job *j = xcalloc(1, sizeof(*j));
+    j->kind = JOB_USE;
+    j->use = *use;
+    enqueue(w, j, sizeof(*j));
+}
+
+double writer_blocked(struct writer *w)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    double s = w->blocked;
+    (void)pthread_mutex_unlock(&w->lock);
+    return s;
 }
 
 int writer_finish(struct writer *w, struct gm_error *err)

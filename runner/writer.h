@@ -58,6 +58,11 @@ void writer_seal(struct writer *w, unsigned rank, unsigned launch, const char *w
 /* What this rank is and saw; the last call counts. */
 void writer_rank(struct writer *w, const struct result_rank *about);
 
+/* What this rank used; the last call counts. */
+void writer_use(struct writer *w, const struct result_use *use);
+/* s that who commits has waited until there was room: a slow disk's. */
+double writer_blocked(struct writer *w);
+
 /* The reads: on the writer thread, waited for. */
 int writer_best(struct writer *w,
                 unsigned stage,

@@ -12,6 +12,7 @@ enum job_kind {
     JOB_ROWS,
     JOB_VERDICT,
     JOB_RANK,
+    JOB_USE,
     JOB_READ,
     JOB_SEAL,
     JOB_SPENT
@@ -33,6 +34,7 @@ struct job {
     struct rows *rows; /* lent */
     struct result_rows table;
     struct result_rank about; /* its texts are owned */
+    struct result_use use;
     struct read_job *read;
     unsigned launch; /* of the shard to be sealed */
     struct checkpoint_head spent;
@@ -56,6 +58,7 @@ struct writer {
     struct rows **emptied;     /* to be fetched */
     unsigned n_emptied, n_lent;
     bool ready, finish;
+    double blocked;          /* s that the compute thread has waited for us */
     bool at_once, lingers;   /* somebody waits for what is queued; the thread, for more */
     struct gm_error failure; /* code 0: none */
 

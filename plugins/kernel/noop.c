@@ -132,14 +132,6 @@ static void end(void *self, int outcome)
     (void)outcome;
 }
 
-static int cost(const struct gm_params *p, double *ret_flops, double *ret_bytes)
-{
-    (void)p;
-    *ret_flops = 0;
-    *ret_bytes = 0;
-    return 0;
-}
-
 const struct gm_kernel noop_kernel = {.abi = GM_KERNEL_ABI,
                                       .size = sizeof(struct gm_kernel),
                                       .name = "noop",
@@ -154,5 +146,4 @@ const struct gm_kernel noop_kernel = {.abi = GM_KERNEL_ABI,
                                       .begin = begin,
                                       .step = step,
                                       .end = end,
-                                      .cost = cost,
                                       .close = close_};

@@ -118,14 +118,6 @@ static void end(void *self, int outcome)
     (void)outcome;
 }
 
-static int cost(const struct gm_params *p, double *ret_flops, double *ret_bytes)
-{
-    (void)p;
-    *ret_flops = 0;
-    *ret_bytes = 0;
-    return 0;
-}
-
 const struct gm_kernel sleep_kernel = {.abi = GM_KERNEL_ABI,
                                        .size = sizeof(struct gm_kernel),
                                        .name = "sleep",
@@ -141,5 +133,4 @@ const struct gm_kernel sleep_kernel = {.abi = GM_KERNEL_ABI,
                                        .end = end,
                                        .save = save,
                                        .load = load,
-                                       .cost = cost,
                                        .close = free};

@@ -192,6 +192,7 @@ int head_load(hid_t file, struct head *ret, struct gm_error *err)
     rc = rc == 0 ? load_end(&h, job, err) : rc;
     rc = rc == 0 ? load_ranks(&h, job, err) : rc;
     rc = rc == 0 ? load_stages(&h, file, err) : rc;
+    rc = rc == 0 ? request_load(job, h.arena, h.n_stages, &h.request, err) : rc;
     if (rc != 0)
         head_free(&h);
     else

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "h5.h"
 #include "reader.h"
+#include "request.h"
 #include "rule.h"
 
 struct head_text {
@@ -28,6 +29,7 @@ struct head {
     const char *const *rank_hosts; /* of /job/ranks: by the plan */
     const char *const *rank_planned;
     size_t n_ranks;
+    struct request request;
 };
 
 int head_load(hid_t file, struct head *ret, struct gm_error *err);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/str.h"
 #include "column.h"
+#include "request.h"
 #include "rule.h"
 #include "spec/tasks.h"
 #include <stddef.h>
@@ -131,7 +132,8 @@ static int write_job(hid_t file, const struct result_job *j, struct gm_error *er
     rc = rc == 0 ? put_texts(job, j, err) : rc;
     rc = rc == 0 ? put_versions(job, j->versions, err) : rc;
     rc = rc == 0 ? put_inputs(job, j, err) : rc;
-    return rc == 0 ? put_ranks(job, j->plan, err) : rc;
+    rc = rc == 0 ? put_ranks(job, j->plan, err) : rc;
+    return rc == 0 ? request_put(job, j, err) : rc;
 }
 
 static int write_hosts(hid_t file, const struct plan *p, struct gm_error *err)

@@ -9,12 +9,12 @@
 #include "base/str.h"
 #include "packing.h"
 #include "parts.h"
+#include "receipt_gather.h"
 
 static const char *const groups[][2] = {
     {"tasks", "one row a task, all stages in order"},
     {"attempts", "one row an attempt at a task"},
     {"telemetry", "reserved: what was measured of the machine while the job ran"},
-    {"receipt", "reserved: how well the machine was used"},
 };
 
 /* The groups that job.h5 already has as they are in the final file. */
@@ -57,6 +57,14 @@ static void number_rows(struct packing *p, const struct idset *stages)
     p->n_rows = row;
 }
 
+/* A file of some stages alone, or of a job that goes on, is no end. */
+static int put_receipt(const struct packing *p, struct gm_error *err)
+{
+    bool over = p->opt->stages == NULL && shards_whole(p->shards, NULL) == 0;
+    AUTO(receipt) r = receipt_gather(p->head, p->shards, over);
+    return receipt_put(p->out.file, r, err);
+}
+
 /* Rank 0: all that is small. */
 static int write_frame(struct packing *p, hid_t head_file, struct gm_error *err)
 {
@@ -68,6 +76,7 @@ static int write_frame(struct packing *p, hid_t head_file, struct gm_error *err)
         rc = h5_put_text(file, "parts", p->out.parts.text, err);
     rc = rc == 0 ? put_end(p, err) : rc;
     rc = rc == 0 ? packing_ranks(p, err) : rc;
+    rc = rc == 0 ? put_receipt(p, err) : rc;
     for (size_t i = 0; rc == 0 && i < sizeof(groups) / sizeof(groups[0]); i++) {
         AUTO_ID group = -1;
         rc = h5_group(file, groups[i][0], groups[i][1], &group, err);

@@ -5,6 +5,7 @@
 #include "column.h"
 #include "losses.h"
 #include "packing.h"
+#include "used.h"
 
 struct spec { /* a column */
     const char *name, *unit, *help;
@@ -78,6 +79,10 @@ enum {
     TRY_READ,
     TRY_WRITTEN,
     TRY_CONTINUED,
+    TRY_FLOPS,
+    TRY_FLOPS64,
+    TRY_BYTES,
+    TRY_GPU_S,
     TRY_COLUMNS
 };
 
@@ -107,6 +112,12 @@ static const struct spec attempt_columns[TRY_COLUMNS] = {
                        "checkpoint; 0: it began anew",
                        'Q',
                        {0}},
+    [TRY_FLOPS] =
+        {"flops", "flop", "that its kernel counted, float32 or narrower", 'd', {0}},
+    [TRY_FLOPS64] = {"flops64", "flop", "that its kernel counted, float64", 'd', {0}},
+    [TRY_BYTES] =
+        {"bytes", "byte", "that its kernel counted, to and from memory", 'd', {0}},
+    [TRY_GPU_S] = {"gpu_seconds", "s", "in which its ranks' GPUs computed", 'd', {0}},
 };
 
 static int open_columns(struct packing *p,
@@ -224,6 +235,7 @@ static int add_attempt(struct packing *p,
                        unsigned stage,
                        uint64_t i,
                        struct bulk *columns,
+                       unsigned n_columns,
                        struct gm_error *err)
 {
     struct row_commit c;
@@ -247,8 +259,23 @@ static int add_attempt(struct packing *p,
         [TRY_READ] = {.q = c.read_bytes},
         [TRY_WRITTEN] = {.q = c.written_bytes},
         [TRY_CONTINUED] = {.q = c.continued},
+        [TRY_FLOPS] = {.d = c.flops},
+        [TRY_FLOPS64] = {.d = c.flops64},
+        [TRY_BYTES] = {.d = c.bytes},
+        [TRY_GPU_S] = {.d = c.gpu_s},
     };
-    return packing_add(columns, row, TRY_COLUMNS, err);
+    return packing_add(columns, row, n_columns, err);
+}
+
+/* What kernels counted has columns where any did. */
+static unsigned count_columns(const struct packing *p)
+{
+    const struct used *u = shards_used(p->shards);
+    for (unsigned i = 0; i < u->n_stages; i++) {
+        if (u->stages[i].counted > 0)
+            return TRY_COLUMNS;
+    }
+    return TRY_FLOPS;
 }
 
 int packing_attempts(struct packing *p, struct gm_error *err)
@@ -256,19 +283,20 @@ int packing_attempts(struct packing *p, struct gm_error *err)
     struct bulk columns[TRY_COLUMNS];
     memset(columns, 0, sizeof(columns));
     uint64_t n = 0, before = 0;
+    unsigned n_columns = count_columns(p);
     for (unsigned s = 0; s < p->head->n_stages; s++)
         n += p->n[s] > 0 ? shards_n_attempts(p->shards, s) : 0;
-    int rc = open_columns(p, "attempts", attempt_columns, TRY_COLUMNS, n, columns, err);
+    int rc = open_columns(p, "attempts", attempt_columns, n_columns, n, columns, err);
     uint64_t first = columns[0].first, end = columns[0].end;
     for (unsigned s = 0; rc == 0 && s < p->head->n_stages; s++) {
         uint64_t has = p->n[s] > 0 ? shards_n_attempts(p->shards, s) : 0;
         uint64_t from = before > first ? before : first;
         uint64_t to = before + has < end ? before + has : end;
         for (uint64_t i = from; rc == 0 && i < to; i++)
-            rc = add_attempt(p, s, i - before, columns, err);
+            rc = add_attempt(p, s, i - before, columns, n_columns, err);
         before += has;
     }
-    return close_columns(p, columns, TRY_COLUMNS, rc, err);
+    return close_columns(p, columns, n_columns, rc, err);
 }
 
 static int put_rank_numbers(struct packing *p, hid_t at, unsigned n, struct gm_error *err)

@@ -10,6 +10,7 @@
 #include "losses.h"
 #include "packed.h"
 #include "read.h"
+#include "receipt_gather.h"
 #include "shards.h"
 #include <math.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@ struct reader {
     struct packed *packed; /* one of the two */
     struct shards *shards;
     struct losses losses; /* of a folder */
+    struct receipt *receipt;
 };
 
 static int open_packed(struct reader *r, struct gm_error *err)
@@ -32,6 +34,7 @@ static int open_packed(struct reader *r, struct gm_error *err)
         return rc;
     rc = head_load(r->file, &r->head, err);
     rc = rc == 0 ? packed_open(r->file, &r->head, &r->packed, err) : rc;
+    rc = rc == 0 ? receipt_load(r->file, &r->receipt, err) : rc;
     if (rc != 0)
         (void)gm_prefix(err, "%s", r->path);
     return rc;
@@ -102,6 +105,7 @@ int reader_refresh(struct reader *r, struct gm_error *err)
     if (r->shards == NULL)
         return 0;
     int rc = shards_refresh(r->shards, err);
+    receipt_free(steal(&r->receipt));
     losses_clear(&r->losses);
     return rc == 0 ? losses_read(r->path, &r->losses, err) : rc;
 }
@@ -112,6 +116,7 @@ void reader_close(struct reader *r)
         return;
     shards_close(r->shards);
     packed_close(r->packed);
+    receipt_free(r->receipt);
     head_free(&r->head);
     h5_release(&r->file);
     losses_clear(&r->losses);
@@ -167,6 +172,14 @@ int reader_rank(const struct reader *r,
         ret->lost_why = lost->why;
     }
     return 0;
+}
+
+const struct receipt *reader_receipt(struct reader *r)
+{
+    if (r->receipt == NULL && r->shards != NULL)
+        r->receipt =
+            receipt_gather(&r->head, r->shards, shards_whole(r->shards, NULL) == 0);
+    return r->receipt;
 }
 
 static int

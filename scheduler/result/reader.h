@@ -70,6 +70,11 @@ int reader_rank(const struct reader *r,
                 struct reader_rank *ret,
                 struct gm_error *err);
 
+/* See receipt.h; of a run that is not over, so far. NULL: an earlier version's file.
+ * Lives until the next refresh. */
+struct receipt;
+const struct receipt *reader_receipt(struct reader *r);
+
 int reader_task(struct reader *r,
                 unsigned stage,
                 uint64_t task,

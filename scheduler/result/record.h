@@ -36,7 +36,9 @@ enum result_kind {
     RESULT_STDERR = 4,
     RESULT_PARAMS = 5,  /* canonical JSON of what varies */
     RESULT_MESSAGE = 6, /* the sentence of a failure */
-    RESULT_RANK = 7     /* what shard_rank writes; not for shard_add */
+    RESULT_RANK = 7,    /* what shard_rank writes; not for shard_add */
+    /* 8 to 11 are run.h's */
+    RESULT_USE = 12 /* what shard_use writes; not for shard_add */
 };
 
 struct result_record {
@@ -60,6 +62,51 @@ struct result_rank {                        /* what a rank knows of itself */
     uint64_t pid;
 };
 
+/* What kernels counted of their work: a task's, or that of several added up. */
+struct result_work {
+    double flops, flops64; /* in float32 or narrower; in float64 */
+    double bytes;          /* that had to pass between memory and cores */
+    double gpu_s;          /* s in which GPUs computed; 0: the flops are the cores' */
+};
+
+static inline void result_work_add(struct result_work *to, const struct result_work *w)
+{
+    to->flops += w->flops;
+    to->flops64 += w->flops64;
+    to->bytes += w->bytes;
+    to->gpu_s += w->gpu_s;
+}
+
+/* What a rank knows of one launch: numbers, so that a later version can have more. */
+enum result_use_number {
+    USE_LAUNCH,      /* the plan's: 0 is the job's first */
+    USE_START,       /* unix s: of the process */
+    USE_BEGAN,       /* when it first asked for a task */
+    USE_ENDED,       /* when there was none any more; 0: the rank is not there yet */
+    USE_WAIT,        /* s in between, waiting for a task, */
+    USE_COMM,        /* in a task, for other ranks of its group, */
+    USE_WRITE,       /* for the writer */
+    USE_CPU,         /* s of processors: its own and its commands' */
+    USE_RSS,         /* byte: the most that it had itself, */
+    USE_COMMAND_RSS, /* and that the largest process of a command had */
+    USE_CPUS,        /* PUs that it could use */
+    USE_GPUS,
+    /* What its host can do on the PUs of the job's ranks; on one of these ranks alone, 0:
+     * not known, or another rank has it. */
+    USE_PEAK_CPUS,
+    USE_PEAK_F32_ONE, /* flop/s of one PU, */
+    USE_PEAK_F32,     /* of all at once */
+    USE_PEAK_F64_ONE,
+    USE_PEAK_F64,
+    USE_PEAK_READ_ONE, /* byte/s */
+    USE_PEAK_READ,
+    USE_NUMBERS
+};
+
+struct result_use {
+    double v[USE_NUMBERS];
+};
+
 struct result_commit {
     uint32_t stage, attempt; /* attempts count from 1 */
     uint64_t task,
@@ -72,7 +119,8 @@ struct result_commit {
     /* Bytes. max_rss: of a command's largest process; 0: not known. Read from and written
      * to storage by a command. */
     uint64_t max_rss, read_bytes, written_bytes;
-    uint64_t continued; /* steps of earlier attempts that it went on from; 0: none */
+    uint64_t continued;      /* steps of earlier attempts that it went on from; 0: none */
+    struct result_work work; /* of an attempt that ended well */
 };
 
 /* A value that each task of a run has, of one shape. */
@@ -96,6 +144,7 @@ struct result_rows {
     double start, end; /* unix s, of all of them together */
     const double
         *times; /* [count][2] start and end of each, or NULL: not measured apart */
+    struct result_work work; /* of all of them together */
 };
 
 #endif

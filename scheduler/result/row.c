@@ -45,6 +45,8 @@ static const struct member commit_members[] = {
     COMMIT(signal, 'i'),        COMMIT(rank, 'I'),
     COMMIT(n_ranks, 'I'),       COMMIT(layout, 'I'),
     COMMIT(crc, 'I'),           COMMIT(continued, 'Q'),
+    COMMIT(flops, 'd'),         COMMIT(flops64, 'd'),
+    COMMIT(bytes, 'd'),         COMMIT(gpu_s, 'd'),
 };
 
 static hid_t make_type(size_t size, const struct member *members, size_t n)

@@ -27,6 +27,7 @@ struct row_commit {
     uint64_t first, n; /* its records are the rows [first, first + n) */
     uint64_t max_rss, read_bytes, written_bytes, continued;
     double start, end, user_s, system_s;
+    double flops, flops64, bytes, gpu_s; /* of all its tasks together */
     uint32_t stage, attempt, status, reason;
     int32_t exit_code, signal;
     uint32_t rank, n_ranks;
@@ -37,8 +38,8 @@ struct row_commit {
 _Static_assert(sizeof(struct row_record) == 120 &&
                    offsetof(struct row_record, crc) == 116,
                "the file's layout");
-_Static_assert(sizeof(struct row_commit) == 136 &&
-                   offsetof(struct row_commit, crc) == 132,
+_Static_assert(sizeof(struct row_commit) == 168 &&
+                   offsetof(struct row_commit, crc) == 164,
                "the file's layout");
 
 /* The HDF5 compound types, the same in memory and in the file; to be released. */

@@ -400,6 +400,10 @@ int shard_commit(struct shard *s, const struct result_commit *c, struct gm_error
         .end = c->end,
         .user_s = c->user_s,
         .system_s = c->system_s,
+        .flops = c->work.flops,
+        .flops64 = c->work.flops64,
+        .bytes = c->work.bytes,
+        .gpu_s = c->work.gpu_s,
         .stage = c->stage,
         .attempt = c->attempt,
         .status = c->status,
@@ -457,6 +461,10 @@ int shard_rows(struct shard *s, const struct result_rows *r, struct gm_error *er
         .n = n,
         .start = r->start,
         .end = r->end,
+        .flops = r->work.flops,
+        .flops64 = r->work.flops64,
+        .bytes = r->work.bytes,
+        .gpu_s = r->work.gpu_s,
         .stage = r->stage,
         .attempt = 1,
         .status = RESULT_DONE,
@@ -464,6 +472,27 @@ int shard_rows(struct shard *s, const struct result_rows *r, struct gm_error *er
         .n_ranks = 1,
         .layout = ROW_LAYOUT_TABLE,
     };
+    return add_commit(s, &row, err);
+}
+
+/* One record that speaks of a rank, and its commit. */
+static int
+say(struct shard *s, unsigned number, struct result_record *record, struct gm_error *err)
+{
+    bool between = s->first == n_records(s); /* no task is open */
+    record->stage = ROW_OF_RANK;
+    record->task = number;
+    int rc = shard_add(s, record, err);
+    if (rc != 0)
+        return rc;
+    struct row_commit row = {.stage = ROW_OF_RANK,
+                             .task = number,
+                             .count = 1,
+                             .rank = number,
+                             .first = n_records(s) - 1,
+                             .n = 1};
+    if (between)
+        s->first = n_records(s);
     return add_commit(s, &row, err);
 }
 
@@ -477,9 +506,6 @@ int shard_rank_of(struct shard *s,
                   const struct result_rank *rank,
                   struct gm_error *err)
 {
-    int rc = broken(s, err);
-    if (rc != 0)
-        return rc;
     const char *fields[RESULT_RANK_TEXTS] = {rank->host,
                                              rank->device,
                                              rank->planned,
@@ -494,31 +520,27 @@ int shard_rank_of(struct shard *s,
                   fields[i] != NULL ? fields[i] : "",
                   fields[i] != NULL ? strlen(fields[i]) + 1 : 1);
     str_printf(&text, "%llu", (unsigned long long)rank->pid);
-    struct result_record record = {
-        .stage = ROW_OF_RANK,
-        .kind = RESULT_RANK,
-        .task = number,
-        .dtype = GM_U8,
-        .ndim = 1,
-        .dims = {text.len},
-        .data = text.text,
-        .nbytes = text.len,
-    };
-    bool between = s->first == n_records(s); /* no task is open */
-    rc = shard_add(s, &record, err);
-    if (rc != 0)
-        return rc;
-    struct row_commit row = {
-        .stage = ROW_OF_RANK,
-        .task = number,
-        .count = 1,
-        .rank = number,
-        .first = n_records(s) - 1,
-        .n = 1,
-    };
-    if (between)
-        s->first = n_records(s);
-    return add_commit(s, &row, err);
+    struct result_record record = {.kind = RESULT_RANK,
+                                   .dtype = GM_U8,
+                                   .ndim = 1,
+                                   .dims = {text.len},
+                                   .data = text.text,
+                                   .nbytes = text.len};
+    return say(s, number, &record, err);
+}
+
+int shard_use(struct shard *s,
+              unsigned number,
+              const struct result_use *use,
+              struct gm_error *err)
+{
+    struct result_record record = {.kind = RESULT_USE,
+                                   .dtype = GM_F64,
+                                   .ndim = 1,
+                                   .dims = {USE_NUMBERS},
+                                   .data = use->v,
+                                   .nbytes = sizeof(use->v)};
+    return say(s, number, &record, err);
 }
 
 /* The disk begins with what is written, while the tasks after it are computed: a sync at

@@ -40,6 +40,11 @@ int shard_rank_of(struct shard *s,
                   unsigned number,
                   const struct result_rank *rank,
                   struct gm_error *err);
+/* What a rank used in this shard's launch; the last call counts. Part of the batch. */
+int shard_use(struct shard *s,
+              unsigned rank,
+              const struct result_use *use,
+              struct gm_error *err);
 /* After it returns 0 the batch's commits are seen by readers. */
 int shard_flush(struct shard *s, struct gm_error *err);
 /* Somebody fenced this shard (fence.h), or moved or removed the job's folder: what is

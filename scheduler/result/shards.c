@@ -143,7 +143,8 @@ static bool trusted(struct shards *s, unsigned file, const struct row_commit *c)
     return c->layout != ROW_LAYOUT_TABLE || shards_run_ok(s, file, c);
 }
 
-/* What shard_rank wrote: its texts, each ended by a 0, and the pid. */
+/* What shard_rank wrote: its texts, each ended by a 0, and the pid; what shard_use did:
+ * numbers. */
 static int take_rank(struct shards *s,
                      unsigned file,
                      const struct row_commit *c,
@@ -155,12 +156,18 @@ static int take_rank(struct shards *s,
         return rc;
     struct source_value v = {
         .part = file, .offset = r.offset, .nbytes = r.nbytes, .crc = r.data_crc};
-    if (r.kind != RESULT_RANK || r.nbytes > (64u << 20))
+    if ((r.kind != RESULT_RANK && r.kind != RESULT_USE) || r.nbytes > (64u << 20))
         return 0;
     AUTO_FREE(char) text = xcalloc(r.nbytes + 1, 1);
     rc = shards_read(s, &v, text, err);
-    if (rc == 0)
+    if (rc == 0 && r.kind == RESULT_RANK)
         commits_rank_said(&s->ranks, c->rank, text, r.nbytes);
+    else if (rc == 0)
+        used_say(&s->used,
+                 file,
+                 c->rank,
+                 (const double *)(const void *)text,
+                 r.nbytes / sizeof(double));
     return rc == -EBADMSG ? 0 : rc; /* no task needs it */
 }
 
@@ -173,6 +180,8 @@ static int take_commit(struct shards *s,
     if (c->stage == ROW_OF_RANK)
         return c->n == 1 ? take_rank(s, file, c, err) : 0;
     commits_add(&s->stages[c->stage], c, file, row);
+    bool command = s->head->stages[c->stage].kernel[0] == '\0';
+    used_take(&s->used, file, (unsigned)s->head->n_ranks, command, c);
     if (c->status != RESULT_SKIPPED)
         commits_rank_ran(&s->ranks, c->rank, c->count, c->end - c->start);
     return 0;
@@ -194,6 +203,7 @@ static void forget(struct shards *s)
     for (unsigned i = 0; i < s->head->n_stages; i++)
         commits_free(&s->stages[i]);
     commits_free_ranks(&s->ranks);
+    used_free(&s->used);
     shards_run_forget(s);
     for (unsigned i = 0; i < s->n_files; i++)
         s->files[i].seen = 0;
@@ -377,6 +387,7 @@ void shards_close(struct shards *s)
     for (unsigned i = 0; i < s->head->n_stages; i++)
         commits_free(&s->stages[i]);
     commits_free_ranks(&s->ranks);
+    used_free(&s->used);
     shards_run_forget(s);
     str_free(&s->text);
     h5_release(&s->record_type);
@@ -518,11 +529,20 @@ int shards_attempt(struct shards *s,
         return rc;
     struct reader_task t = {.start = ret->start, .end = ret->end};
     rc = shards_run_timed(s, at, task, &t, err);
+    ret->flops /= (double)ret->count; /* of the whole run, which are alike */
+    ret->flops64 /= (double)ret->count;
+    ret->bytes /= (double)ret->count;
+    ret->gpu_s /= (double)ret->count;
     ret->task = task;
     ret->count = t.timed_with;
     ret->start = t.start;
     ret->end = t.end;
     return rc;
+}
+
+const struct used *shards_used(const struct shards *s)
+{
+    return &s->used;
 }
 
 unsigned shards_n_ranks(const struct shards *s)

@@ -103,6 +103,9 @@ int shards_run_rows(struct shards *s,
                     void *out,
                     struct gm_error *err);
 
+/* What was used, by all that was taken so far; borrowed. */
+struct used;
+const struct used *shards_used(const struct shards *s);
 unsigned shards_n_ranks(const struct shards *s);
 void shards_rank(const struct shards *s, unsigned rank, struct reader_rank *ret);
 

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "run.h"
 #include "shards.h"
+#include "used.h"
 #include "window.h"
 
 /* Of source_value.part: the value is computed from its task's number (`offset`); the
@@ -38,6 +39,7 @@ struct shards {
     unsigned n_files, n_open;
     struct commits *stages; /* one a stage */
     struct commits_ranks ranks;
+    struct used used;
     hid_t record_type, commit_type;
     uint64_t clock;
     struct shards_cache cache;

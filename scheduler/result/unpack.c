@@ -5,6 +5,7 @@
 #include "head.h"
 #include "losses.h"
 #include "read.h"
+#include "receipt_gather.h"
 #include "shard.h"
 #include "window.h"
 
@@ -27,6 +28,10 @@ enum {
     READ,
     WRITTEN,
     CONTINUED,
+    FLOPS,
+    FLOPS64,
+    BYTES,
+    GPU_S,
     N_COLUMNS
 };
 
@@ -62,6 +67,10 @@ static int open_attempts(struct unpack *u, struct gm_error *err)
         [READ] = {"attempts/read", H5T_NATIVE_UINT64},
         [WRITTEN] = {"attempts/written", H5T_NATIVE_UINT64},
         [CONTINUED] = {"attempts/continued", H5T_NATIVE_UINT64},
+        [FLOPS] = {"attempts/flops", H5T_NATIVE_DOUBLE},
+        [FLOPS64] = {"attempts/flops64", H5T_NATIVE_DOUBLE},
+        [BYTES] = {"attempts/bytes", H5T_NATIVE_DOUBLE},
+        [GPU_S] = {"attempts/gpu_seconds", H5T_NATIVE_DOUBLE},
     };
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < N_COLUMNS; i++) {
@@ -87,22 +96,13 @@ static int get_attempt(struct unpack *u,
     int32_t rank = 0;
     struct result_commit c = {.count = 1};
     void *into[N_COLUMNS] = {
-        [TASK] = ret_task,
-        [ATTEMPT] = &c.attempt,
-        [RANK] = &rank,
-        [N_RANKS] = &c.n_ranks,
-        [STATUS] = &status,
-        [REASON] = &reason,
-        [START] = &c.start,
-        [END] = &c.end,
-        [EXIT_CODE] = &c.exit_code,
-        [SIGNAL] = &c.signal,
-        [USER] = &c.user_s,
-        [SYSTEM] = &c.system_s,
-        [MAX_RSS] = &c.max_rss,
-        [READ] = &c.read_bytes,
-        [WRITTEN] = &c.written_bytes,
-        [CONTINUED] = &c.continued,
+        [TASK] = ret_task,          [ATTEMPT] = &c.attempt,  [RANK] = &rank,
+        [N_RANKS] = &c.n_ranks,     [STATUS] = &status,      [REASON] = &reason,
+        [START] = &c.start,         [END] = &c.end,          [EXIT_CODE] = &c.exit_code,
+        [SIGNAL] = &c.signal,       [USER] = &c.user_s,      [SYSTEM] = &c.system_s,
+        [MAX_RSS] = &c.max_rss,     [READ] = &c.read_bytes,  [WRITTEN] = &c.written_bytes,
+        [CONTINUED] = &c.continued, [FLOPS] = &c.work.flops, [FLOPS64] = &c.work.flops64,
+        [BYTES] = &c.work.bytes,    [GPU_S] = &c.work.gpu_s,
     };
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < N_COLUMNS; i++) {
@@ -387,10 +387,24 @@ static int copy_ranks(struct unpack *u, struct gm_error *err)
     return rc;
 }
 
+/* And what it used, all launches as one: when each was is not kept. */
+static int copy_uses(struct unpack *u, struct gm_error *err)
+{
+    const struct receipt *receipt = reader_receipt(u->r);
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && receipt != NULL && i < receipt->n_ranks; i++) {
+        struct result_use use;
+        if (receipt_use(receipt, i, &use))
+            rc = shard_use(u->shard, i, &use, err);
+    }
+    return rc;
+}
+
 static int write_shard(struct unpack *u, const char *folder, struct gm_error *err)
 {
     int rc = shard_create(folder, 0, &u->shard, err);
     rc = rc == 0 ? copy_ranks(u, err) : rc;
+    rc = rc == 0 ? copy_uses(u, err) : rc;
     rc = rc == 0 ? copy_tasks(u, err) : rc;
     int closed = shard_close(u->shard, rc == 0 ? err : NULL);
     return rc == 0 ? closed : rc;

@@ -124,7 +124,15 @@ AT(gm_kernel, cost, 112);
 AT(gm_kernel, close, 120);
 AT(gm_kernel, device_class, 128); /* the first version had 128 bytes */
 AT(gm_kernel, width, 136);
-SIZE(gm_kernel, 144);
+AT(gm_kernel, work, 144);
+SIZE(gm_kernel, 152);
+
+AT(gm_work, size, 0);
+AT(gm_work, flops, 8);
+AT(gm_work, flops64, 16);
+AT(gm_work, bytes, 24);
+AT(gm_work, gpu_s, 32);
+SIZE(gm_work, 40);
 
 /* The numbers plugins and files carry. */
 _Static_assert(GM_U8 == 10 && GM_I32 == 20 && GM_I64 == 30 && GM_F32 == 40 &&

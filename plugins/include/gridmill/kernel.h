@@ -231,6 +231,17 @@ struct gm_seat {
     const char *cpus;   /* the rank's PUs as a list, "0-3,8" */
 };
 
+/* What a task did, as its kernel counts it: all ranks of its group together. A product of
+ * m x k and k x n is 2 m n k flops. */
+struct gm_work {
+    uint32_t size;
+    double flops;   /* in float32 or narrower */
+    double flops64; /* in float64 */
+    double bytes;   /* the least that has to pass between memory and where it computes */
+    double gpu_s;   /* s in which this rank's GPU computed; above 0: the flops are GPUs',
+                       and the group's other ranks are taken for alike */
+};
+
 struct gm_kernel {
     uint32_t abi,
         size; /* GM_KERNEL_ABI, sizeof(struct gm_kernel): tables grow at the end */
@@ -283,6 +294,10 @@ struct gm_kernel {
      * more is told. `common` as in open; parameters that are not given there are not
      * known yet. Optional. */
     uint64_t (*width)(const struct gm_params *common);
+    /* What the task did in this attempt: after its last step and before `end`, on the
+     * group's first rank alone. *ret is zero before. For what `cost` cannot know: it
+     * counts instead of it. Optional. */
+    void (*work)(void *self, struct gm_work *ret);
 };
 
 /* The inputs of a task that came for parameter `param`, or NULL. */
