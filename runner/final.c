@@ -3,8 +3,10 @@
 #include "final.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "engine/receipts.h"
 #include "engine/summary.h"
 #include "result/pack_mpi.h"
 #include "token.h"
@@ -23,6 +25,9 @@ static int write_summary(const struct plan *plan, struct gm_error *err)
         return rc;
     AUTO_FREE(char) json = summary_json(summary);
     AUTO_FREE(char) path = summary_path(plan->results);
+    struct gm_error why = {0};
+    if (receipts_write(summary, &why) != 0)
+        log_note("the receipt was not noted: %s", why.text);
     return file_write(path, json, strlen(json), err);
 }
 

@@ -12,6 +12,7 @@
 #include "launch/sessiondir.h"
 #include "notify.h"
 #include "outcome.h"
+#include "receipts.h"
 #include "relay.h"
 #include "resume.h"
 #include "seats.h"
@@ -188,6 +189,18 @@ static void write_summary(const struct run *r, const struct summary *s)
     }
 }
 
+/* Where people want to know what jobs used: a line there is no part of the job. */
+static void write_receipt(const struct run *r, const struct summary *s)
+{
+    struct gm_error err = {0};
+    if (receipts_write(s, &err) != 0) {
+        AUTO_STR note = {0};
+        str_printf(&note, "note: the receipt was not noted: %s", err.text);
+        struct engine_event e = {.kind = ENGINE_SAID, .text = note.text};
+        relay_tell(&r->relay, &e);
+    }
+}
+
 static enum engine_exit finish(struct run *r, struct gm_error *err)
 {
     struct outcome *o = &r->outcome;
@@ -202,6 +215,7 @@ static enum engine_exit finish(struct run *r, struct gm_error *err)
         summary_add_phases(o->summary, r->phases, r->n_phases);
         if (o->packed)
             write_summary(r, o->summary);
+        write_receipt(r, o->summary);
     }
     tell(r, ENGINE_ENDED, o->code == ENGINE_DONE ? NULL : err->text, o->summary);
     return o->code;

@@ -370,7 +370,7 @@ static int fill(struct summary *s, struct reader *r, struct gm_error *err)
         rc = read_stage(s, r, i, err);
     if (rc == 0)
         s->verdict = make_verdict(s);
-    return rc;
+    return rc == 0 ? reader_receipt(r, &s->receipt, err) : rc;
 }
 
 /* The parts that a sharded file is made of count, too. */
@@ -415,6 +415,8 @@ int summary_load(const char *results, struct summary **ret, struct gm_error *err
 
 void summary_free(struct summary *s)
 {
-    if (s != NULL)
-        arena_free(s->arena);
+    if (s == NULL)
+        return;
+    receipt_free(s->receipt);
+    arena_free(s->arena);
 }

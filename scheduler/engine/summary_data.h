@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "result/reader.h"
+#include "result/receipt.h"
 #include "summary.h"
 
 struct summary_output {
@@ -83,12 +84,20 @@ struct summary {
     const char *verdict;
     struct engine_phase *phases;
     unsigned n_phases;
+    struct receipt *receipt; /* NULL: an earlier version's file */
 };
 
 /* The number that the job was run for: of the last stage that has a mean, a best or a
  * least. NULL: it has none. */
 const struct summary_output *summary_headline(const struct summary *s,
                                               unsigned *ret_stage);
+/* summary_receipt.c. dim, off: of the terminal, or "". */
+struct json;
+void summary_put_receipt(struct json *j, const struct summary *s);
+void summary_draw_receipt(const struct summary *s,
+                          const char *dim,
+                          const char *off,
+                          struct str *out);
 double summary_start(const struct summary *s);        /* unix s, the first; 0: none */
 double summary_wall(const struct summary *s);         /* s, first start to last end */
 const char *summary_outcome(const struct summary *s); /* "done", "failed", "incomplete" */

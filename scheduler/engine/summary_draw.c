@@ -440,6 +440,7 @@ void summary_draw(const struct summary *s, bool colour, bool utf8, struct str *o
     draw_matrices(s, colour, &st, out);
     draw_ranks(s, &st, out);
     draw_losses(s, &st, out);
+    summary_draw_receipt(s, st.dim, st.off, out);
     draw_failures(s, &st, out);
     draw_prints(s, &st, out);
     if (s->packed)

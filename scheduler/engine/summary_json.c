@@ -137,6 +137,7 @@ char *summary_json(const struct summary *s)
         put_stage(&j, &s->stages[i]);
     json_end(&j, ']');
     put_ranks(&j, s);
+    summary_put_receipt(&j, s);
     put_failures(&j, s);
     json_key(&j, "phases");
     json_begin(&j, '{');

@@ -24,7 +24,6 @@ struct reader {
     struct packed *packed; /* one of the two */
     struct shards *shards;
     struct losses losses; /* of a folder */
-    struct receipt *receipt;
 };
 
 static int open_packed(struct reader *r, struct gm_error *err)
@@ -34,7 +33,6 @@ static int open_packed(struct reader *r, struct gm_error *err)
         return rc;
     rc = head_load(r->file, &r->head, err);
     rc = rc == 0 ? packed_open(r->file, &r->head, &r->packed, err) : rc;
-    rc = rc == 0 ? receipt_load(r->file, &r->receipt, err) : rc;
     if (rc != 0)
         (void)gm_prefix(err, "%s", r->path);
     return rc;
@@ -67,7 +65,9 @@ static int try_packed(const void *what, uint64_t *ret, struct gm_error *err)
     struct reader *r = xcalloc(1, sizeof(*r));
     r->file = -1;
     r->path = xstrdup(path);
+    AUTO(receipt) receipt = NULL;
     int rc = open_packed(r, err);
+    rc = rc == 0 ? receipt_load(r->file, &receipt, err) : rc;
     reader_close(r);
     *ret = 0;
     return rc;
@@ -105,7 +105,6 @@ int reader_refresh(struct reader *r, struct gm_error *err)
     if (r->shards == NULL)
         return 0;
     int rc = shards_refresh(r->shards, err);
-    receipt_free(steal(&r->receipt));
     losses_clear(&r->losses);
     return rc == 0 ? losses_read(r->path, &r->losses, err) : rc;
 }
@@ -116,7 +115,6 @@ void reader_close(struct reader *r)
         return;
     shards_close(r->shards);
     packed_close(r->packed);
-    receipt_free(r->receipt);
     head_free(&r->head);
     h5_release(&r->file);
     losses_clear(&r->losses);
@@ -174,12 +172,12 @@ int reader_rank(const struct reader *r,
     return 0;
 }
 
-const struct receipt *reader_receipt(struct reader *r)
+int reader_receipt(const struct reader *r, struct receipt **ret, struct gm_error *err)
 {
-    if (r->receipt == NULL && r->shards != NULL)
-        r->receipt =
-            receipt_gather(&r->head, r->shards, shards_whole(r->shards, NULL) == 0);
-    return r->receipt;
+    if (r->shards == NULL)
+        return receipt_load(r->file, ret, err);
+    *ret = receipt_gather(&r->head, r->shards, shards_whole(r->shards, NULL) == 0);
+    return 0;
 }
 
 static int

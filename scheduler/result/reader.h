@@ -70,10 +70,10 @@ int reader_rank(const struct reader *r,
                 struct reader_rank *ret,
                 struct gm_error *err);
 
-/* See receipt.h; of a run that is not over, so far. NULL: an earlier version's file.
- * Lives until the next refresh. */
+/* See receipt.h; of a run that is not over, so far. Yours to free. NULL: an earlier
+ * version's file. */
 struct receipt;
-const struct receipt *reader_receipt(struct reader *r);
+int reader_receipt(const struct reader *r, struct receipt **ret, struct gm_error *err);
 
 int reader_task(struct reader *r,
                 unsigned stage,

@@ -13,7 +13,7 @@ static const double ROOM_CPUS = 1.25, ALONE = 1.1;
 static const double ROOM_TIME = 2;
 static const double WORTH_MEMORY = 0.8,
                     WORTH_TIME = 0.75; /* of what was asked, or less */
-static const double MIB = 1 << 20;
+static const double MIB = 1 << 20, LEAST_MEMORY = 128 << 20;
 
 struct receipt *receipt_make(unsigned n_ranks, unsigned n_stages, unsigned n_hosts)
 {
@@ -139,7 +139,8 @@ static void judge_use(struct receipt *r)
     double *v = r->v, gpus_time = 0, gpus_used = 0, used = 0, cpus_time = 0;
     for (unsigned i = 0; i < r->n_ranks; i++) {
         const double *w = r->ranks[i].v;
-        used += w[RECEIPT_RANK_TASKS] > 0 || w[RECEIPT_RANK_BUSY] > 0;
+        used += w[RECEIPT_RANK_TASKS] > 0 ||
+                w[RECEIPT_RANK_BUSY] > 0.01 * w[RECEIPT_RANK_WALL];
         gpus_time += w[RECEIPT_RANK_GPUS] * w[RECEIPT_RANK_WALL];
         cpus_time += w[RECEIPT_RANK_CPUS] * w[RECEIPT_RANK_WALL];
         gpus_used += w[RECEIPT_RANK_GPU_S] > 0 ? w[RECEIPT_RANK_GPUS] : 0;
@@ -290,6 +291,7 @@ static void judge_fit(struct receipt *r)
     if (v[RECEIPT_ASKED_GPUS] > 0 && v[RECEIPT_GPUS_USED] == 0)
         v[RECEIPT_FIT_GPUS] = 0;
     double memory = round_memory(ROOM_MEMORY * v[RECEIPT_RSS]);
+    memory = memory < LEAST_MEMORY ? LEAST_MEMORY : memory;
     if (memory <= WORTH_MEMORY * v[RECEIPT_ASKED_MEMORY])
         v[RECEIPT_FIT_MEMORY] = memory;
     double time = receipt_round_time(ROOM_TIME * v[RECEIPT_LONGEST_LAUNCH]);
@@ -353,43 +355,66 @@ static void word_request(struct receipt *r)
     r->sbatch = xstrdup(str_text(&sbatch));
 }
 
+/* "10 min", "2 h": limits are round. */
+static const char *limit(double s, char buf[32])
+{
+    if (s < 2 * 3600 && s >= 60)
+        (void)snprintf(buf, 32, "%.0f min", s / 60);
+    else
+        (void)snprintf(buf, 32, "%.4g %s", s < 60 ? s : s / 3600, s < 60 ? "s" : "h");
+    return buf;
+}
+
+/* "128 MiB", "1.5 GiB". */
+static const char *amount(double bytes, char buf[32])
+{
+    bool large = bytes >= 1024 * MIB;
+    (void)snprintf(
+        buf, 32, "%.4g %s", bytes / MIB / (large ? 1024 : 1), large ? "GiB" : "MiB");
+    return buf;
+}
+
 static void word_advice(struct receipt *r)
 {
     const double *v = r->v;
     AUTO_STR out = {0};
     char fit[32], asked[32];
     if (!isnan(v[RECEIPT_FIT_RANKS]))
-        str_printf(&out,
-                   "; %.0f rank%s of %.0f",
-                   v[RECEIPT_FIT_RANKS],
-                   v[RECEIPT_FIT_RANKS] == 1 ? "" : "s",
-                   v[RECEIPT_ASKED_RANKS]);
+        add_word(&out,
+                 ", ",
+                 "%.0f rank%s of %.0f",
+                 v[RECEIPT_FIT_RANKS],
+                 v[RECEIPT_FIT_RANKS] == 1 ? "" : "s",
+                 v[RECEIPT_ASKED_RANKS]);
     if (!isnan(v[RECEIPT_FIT_CPUS]))
-        str_printf(&out,
-                   "; %.0f of %.0f cores a rank",
-                   v[RECEIPT_FIT_CPUS],
-                   v[RECEIPT_ASKED_CPUS]);
+        add_word(&out,
+                 ", ",
+                 "%.0f core%s a rank of %.0f",
+                 v[RECEIPT_FIT_CPUS],
+                 v[RECEIPT_FIT_CPUS] == 1 ? "" : "s",
+                 v[RECEIPT_ASKED_CPUS]);
     if (!isnan(v[RECEIPT_FIT_GPUS]))
-        str_printf(&out, "; none of %.0f GPUs a rank", v[RECEIPT_ASKED_GPUS]);
+        add_word(&out, ", ", "no GPU a rank of %.0f", v[RECEIPT_ASKED_GPUS]);
     if (!isnan(v[RECEIPT_FIT_MEMORY]))
-        str_printf(&out,
-                   "; %s of %s of memory a rank",
-                   str_bytes((uint64_t)v[RECEIPT_FIT_MEMORY], fit),
-                   str_bytes((uint64_t)v[RECEIPT_ASKED_MEMORY], asked));
+        add_word(&out,
+                 ", ",
+                 "%s a rank of %s",
+                 amount(v[RECEIPT_FIT_MEMORY], fit),
+                 amount(v[RECEIPT_ASKED_MEMORY], asked));
     if (!isnan(v[RECEIPT_FIT_TIME]))
-        str_printf(&out,
-                   "; a time limit of %s, not %s",
-                   str_duration(v[RECEIPT_FIT_TIME], fit),
-                   str_duration(v[RECEIPT_ASKED_TIME], asked));
-    struct str text = {0};
+        add_word(&out,
+                 ", ",
+                 "%s of %s",
+                 limit(v[RECEIPT_FIT_TIME], fit),
+                 limit(v[RECEIPT_ASKED_TIME], asked));
     if (out.len > 0)
-        str_printf(&text, "would have sufficed: %s", out.text + 2);
+        str_add(&out, " would have sufficed");
     else
-        str_add(&text,
+        str_add(&out,
                 v[RECEIPT_LAUNCHES] == 0 ? "nothing is known of its use"
                 : v[RECEIPT_OVER] == 0   ? "not all of its tasks are over"
                                          : "the request fits");
-    r->advice = str_steal(&text);
+    r->advice = str_steal(&out);
 }
 
 void receipt_judge(struct receipt *r)

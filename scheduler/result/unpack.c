@@ -390,8 +390,8 @@ static int copy_ranks(struct unpack *u, struct gm_error *err)
 /* And what it used, all launches as one: when each was is not kept. */
 static int copy_uses(struct unpack *u, struct gm_error *err)
 {
-    const struct receipt *receipt = reader_receipt(u->r);
-    int rc = 0;
+    AUTO(receipt) receipt = NULL;
+    int rc = reader_receipt(u->r, &receipt, err);
     for (unsigned i = 0; rc == 0 && receipt != NULL && i < receipt->n_ranks; i++) {
         struct result_use use;
         if (receipt_use(receipt, i, &use))
