@@ -11,24 +11,25 @@
 #include "lanes.h"
 #include "pack.h"
 #include "product.h"
+#include "thin.h"
 #include "threads.h"
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALL     0x1p19 /* multiplications: from here on, packing A pays */
-#define THREADED  0x1p20 /* from here on, threads do: some 20 us of work */
-#define THIN_ROWS 4
-#define THIN_COLS ((size_t)512)
-#define THIN_STEP ((size_t)8)  /* rows of B that are read side by side */
-#define PANEL     ((size_t)64) /* columns */
-#define BLOCK_M   ((size_t)6 * PRODUCT_ROWS)
-#define BLOCK_N   ((size_t)768)
-#define STRIP     ((size_t)8 * PRODUCT_COLS) /* columns of B that are packed at once */
-#define DEPTH     ((size_t)PRODUCT_DEPTH)
-#define ROWS      ((size_t)PRODUCT_ROWS)
-#define COLS      ((size_t)PRODUCT_COLS)
+#define SMALL      0x1p19 /* multiplications: from here on, packing A pays */
+#define THREADED   0x1p20 /* from here on, threads do: some 20 us of work */
+#define THIN_LEAST 64     /* columns from which reading B as it lies pays */
+#define THIN_COLS  ((size_t)512)
+#define THIN_STEP  ((size_t)8)  /* rows of B that are read side by side */
+#define PANEL      ((size_t)64) /* columns */
+#define BLOCK_M    ((size_t)6 * PRODUCT_ROWS)
+#define BLOCK_N    ((size_t)768)
+#define STRIP      ((size_t)8 * PRODUCT_COLS) /* columns of B that are packed at once */
+#define DEPTH      ((size_t)PRODUCT_DEPTH)
+#define ROWS       ((size_t)PRODUCT_ROWS)
+#define COLS       ((size_t)PRODUCT_COLS)
 
 struct call {
     size_t m, n, k;
@@ -71,11 +72,11 @@ product_at(const struct call *x, size_t i, size_t j, size_t p, size_t n)
                             .into = x->add || p > 0 ? PRODUCT_ADD : PRODUCT_SET};
 }
 
-/* Columns j .. j + n, n at most THIN_COLS: B's rows are read THIN_STEP at a time. */
+/* Columns j .. j + n of a bf16 B, n at most THIN_COLS: THIN_STEP of its rows become
+ * floats at a time. */
 static void thin_strip(const struct call *x, size_t j, size_t n)
 {
     _Alignas(64) float sums[THIN_ROWS * THIN_COLS], wide[THIN_STEP * THIN_COLS];
-    bool packs = x->b.bf16 || n % PRODUCT_LANES != 0;
     size_t width = blocks_of(n, PRODUCT_LANES) * PRODUCT_LANES;
     for (size_t p = 0; p < x->k; p += DEPTH) {
         struct product s = product_at(x, 0, j, p, n);
@@ -87,10 +88,9 @@ static void thin_strip(const struct call *x, size_t j, size_t n)
         s.into = PRODUCT_SET;
         for (size_t q = 0; q < depth; q += THIN_STEP) {
             s.k = least(THIN_STEP, depth - q);
-            s.b = packs ? wide : (const float *)x->b.at + (p + q) * x->b.ld + j;
-            s.ldb = packs ? width : x->b.ld;
-            if (packs)
-                pack_panels(&x->b, p + q, s.k, j, n, width, wide);
+            s.b = wide;
+            s.ldb = width;
+            pack_panels(&x->b, p + q, s.k, j, n, width, wide);
             product_run(&s);
             s.a += s.k * s.a_step;
             s.into = PRODUCT_RESUME;
@@ -105,6 +105,23 @@ static void thin_strip(const struct call *x, size_t j, size_t n)
 
 static void thin(const struct call *x)
 {
+    if (!x->b.bf16) {
+        const struct product a = product_at(x, 0, 0, 0, 0);
+        const struct thin t = {.m = x->m,
+                               .n = x->n,
+                               .k = x->k,
+                               .a = a.a,
+                               .a_row = a.a_row,
+                               .a_step = a.a_step,
+                               .b = x->b.at,
+                               .ldb = x->b.ld,
+                               .turned = x->b.turned,
+                               .c = x->c,
+                               .ldc = x->ldc,
+                               .add = x->add};
+        thin_run(&t);
+        return;
+    }
     size_t strips = blocks_of(x->n, THIN_COLS);
 #pragma omp parallel for schedule(static) if (work(x) >= THREADED)
     for (size_t s = 0; s < strips; s++)
@@ -272,7 +289,8 @@ static void multiply(const struct call *x)
         return;
     }
     bool small = work(x) < SMALL;
-    if (x->m <= THIN_ROWS && !x->b.turned && !small)
+    bool few = x->m <= THIN_ROWS && x->n >= THIN_LEAST;
+    if (few && (!x->b.bf16 || (!x->b.turned && !small)))
         thin(x);
     else if (small || x->m < ROWS || !blocks(x))
         panels(x);

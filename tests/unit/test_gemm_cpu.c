@@ -79,6 +79,8 @@ struct shape {
 /* Thin, panels and blocks, each with edges; more than one block of 512 p's. */
 static const struct shape shapes[] = {{1, 600, 1100},
                                       {4, 540, 515},
+                                      {2, 97, 7},
+                                      {3, 79, 3},
                                       {7, 64, 65},
                                       {5, 200, 600},
                                       {64, 65, 64},
