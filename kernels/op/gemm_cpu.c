@@ -5,7 +5,9 @@
  *   thin     few rows of A: B is read once, in the order it lies in memory
  *   panels   small products: A as it lies, B packed a panel at a time where it must be
  *   blocks   the others: both packed, in blocks that fit the caches (Goto and van de
- *            Geijn, "Anatomy of high-performance matrix multiplication", TOMS 2008) */
+ *            Geijn, "Anatomy of high-performance matrix multiplication", TOMS 2008):
+ *            a panel of A stays in the first cache, while one of B after the other
+ *            passes from the second */
 #include "gemm.h"
 
 #include "lanes.h"
@@ -22,11 +24,10 @@
 #define THREADED   0x1p20 /* from here on, threads do: some 20 us of work */
 #define THIN_LEAST 64     /* columns from which reading B as it lies pays */
 #define THIN_COLS  ((size_t)512)
-#define THIN_STEP  ((size_t)8)  /* rows of B that are read side by side */
-#define PANEL      ((size_t)64) /* columns */
-#define BLOCK_M    ((size_t)6 * PRODUCT_ROWS)
-#define BLOCK_N    ((size_t)768)
-#define STRIP      ((size_t)8 * PRODUCT_COLS) /* columns of B that are packed at once */
+#define THIN_STEP  ((size_t)8)                  /* rows of B that are read side by side */
+#define PANEL      ((size_t)64)                 /* columns */
+#define BLOCK_M    ((size_t)172 * PRODUCT_ROWS) /* A: some 4 MB packed */
+#define BLOCK_N    ((size_t)8 * PRODUCT_COLS)   /* B: half a MB */
 #define DEPTH      ((size_t)PRODUCT_DEPTH)
 #define ROWS       ((size_t)PRODUCT_ROWS)
 #define COLS       ((size_t)PRODUCT_COLS)
@@ -159,115 +160,116 @@ static void panels(const struct call *x)
         packed_panel(x, t * PANEL, least(PANEL, x->n - t * PANEL));
 }
 
-/* What one pass over C shares: B packed in panels of COLS, for `depth` p's from p and n
- * columns from j; and each worker's room for a block of A. */
-struct pass {
-    size_t j, n, p, depth;
-    float *a, *b;
+/* Rows i .. i + m and columns j .. j + n of C, over `depth` p's from p. */
+struct block {
+    size_t i, m, j, n, p, depth;
+    float *a, *b; /* packed */
 };
 
-/* Rows i .. i + m, panels first .. first + count of the pass. */
-static void block(const struct call *x,
-                  const struct pass *pass,
-                  size_t i,
-                  size_t m,
-                  size_t first,
-                  size_t count,
-                  float *a)
+static void block(const struct call *x, const struct block *k, bool packs_a)
 {
-    pack_panels(&x->at, pass->p, pass->depth, i, m, ROWS, a);
-    for (size_t t = first; t < first + count; t++) {
-        size_t j = t * COLS;
-        for (size_t r = 0; r < m; r += ROWS) {
-            const struct product_tile tile = {
-                .k = pass->depth,
-                .rows = least(ROWS, m - r),
-                .cols = least(COLS, pass->n - j),
-                .a = a + r * pass->depth,
-                .b = pass->b + j * pass->depth,
-                .c = x->c + (i + r) * x->ldc + pass->j + j,
-                .ldc = x->ldc,
-                .into = x->add || pass->p > 0 ? PRODUCT_ADD : PRODUCT_SET};
+    pack_panels(&x->b, k->p, k->depth, k->j, k->n, COLS, k->b);
+    for (size_t r = 0; r < k->m; r += ROWS) {
+        struct product_tile tile = {.k = k->depth,
+                                    .rows = least(ROWS, k->m - r),
+                                    .a = k->a + r * k->depth,
+                                    .ldc = x->ldc,
+                                    .into =
+                                        x->add || k->p > 0 ? PRODUCT_ADD : PRODUCT_SET};
+        if (packs_a)
+            pack_panels(
+                &x->at, k->p, k->depth, k->i + r, tile.rows, ROWS, k->a + r * k->depth);
+        for (size_t t = 0; t < k->n; t += COLS) {
+            tile.cols = least(COLS, k->n - t);
+            tile.b = k->b + t * k->depth;
+            tile.c = x->c + (k->i + r) * x->ldc + k->j + t;
             product_tile(&tile);
         }
     }
 }
 
-/* How C is cut: evenly by whole tiles of rows, and by columns, too, where these do not
- * suffice. A worker has one part, and a buffer for its blocks of A. */
-struct cut {
-    size_t workers, rows, row_parts, col_parts;
-};
-
-static struct cut cut_for(size_t m, size_t workers)
+/* The length of equal parts of n, whole units, none above `most`. */
+static size_t even(size_t n, size_t most, size_t unit)
 {
-    struct cut cut = {.workers = workers};
-    cut.rows = blocks_of(blocks_of(m, ROWS), workers) * ROWS;
-    cut.row_parts = blocks_of(m, cut.rows);
-    cut.col_parts = workers / cut.row_parts;
-    return cut;
+    return blocks_of(blocks_of(n, blocks_of(n, most)), unit) * unit;
 }
 
-/* Rows i .. i + m, block by block. */
-static void part(const struct call *x,
-                 const struct pass *pass,
-                 size_t i,
-                 size_t m,
-                 size_t first,
-                 size_t count,
-                 float *a)
+/* Floats that `packed` wants for its blocks of A and of B. */
+static size_t room_for(size_t m, size_t n, size_t k)
 {
-    for (size_t r = 0; r < m; r += BLOCK_M)
-        block(x, pass, i + r, least(BLOCK_M, m - r), first, count, a);
+    return (even(m, BLOCK_M, ROWS) + even(n, BLOCK_N, COLS)) * least(k, DEPTH);
 }
 
-static void one_pass(const struct call *x, const struct cut *cut, const struct pass *pass)
+static void packed(const struct call *x, float *room)
 {
-    size_t n_panels = blocks_of(pass->n, COLS);
-    size_t group = blocks_of(n_panels, cut->col_parts);
-#pragma omp parallel if (cut->workers > 1)
-    {
-#pragma omp for schedule(static)
-        for (size_t j = 0; j < pass->n; j += STRIP)
-            pack_panels(&x->b,
-                        pass->p,
-                        pass->depth,
-                        pass->j + j,
-                        least(STRIP, pass->n - j),
-                        COLS,
-                        pass->b + j * pass->depth);
-#pragma omp for schedule(static)
-        for (size_t w = 0; w < cut->row_parts * cut->col_parts; w++) {
-            size_t i = w / cut->col_parts * cut->rows;
-            size_t first = least(w % cut->col_parts * group, n_panels);
-            part(x,
-                 pass,
-                 i,
-                 least(cut->rows, x->m - i),
-                 first,
-                 least(group, n_panels - first),
-                 pass->a + w * BLOCK_M * DEPTH);
+    size_t tall = even(x->m, BLOCK_M, ROWS), wide = even(x->n, BLOCK_N, COLS);
+    struct block k = {.b = room, .a = room + wide * least(x->k, DEPTH)};
+    for (k.p = 0; k.p < x->k; k.p += DEPTH) {
+        k.depth = least(DEPTH, x->k - k.p);
+        for (k.i = 0; k.i < x->m; k.i += tall) {
+            k.m = least(tall, x->m - k.i);
+            for (k.j = 0; k.j < x->n; k.j += wide) {
+                k.n = least(wide, x->n - k.j);
+                block(x, &k, k.j == 0);
+            }
         }
     }
+}
+
+/* C cut into a grid of equal parts, one a worker, who packs what it multiplies: workers
+ * do not wait for each other, and each has its block of B in its own cache. */
+struct grid {
+    size_t across, count; /* parts */
+    size_t rows, cols;    /* of a part */
+};
+
+/* The grid whose parts take least time: a tile takes as long as the packing of some 16
+ * rows or columns, which neighbours repeat. */
+static struct grid grid_for(size_t m, size_t n, size_t workers)
+{
+    struct grid best = {0};
+    size_t least_cost = SIZE_MAX, tall = blocks_of(m, ROWS), wide = blocks_of(n, COLS);
+    for (size_t down = 1; down <= workers; down++) {
+        size_t t = blocks_of(tall, down), w = blocks_of(wide, workers / down);
+        size_t cost = 16 * t * w + t * ROWS + w * COLS;
+        if (cost < least_cost) {
+            least_cost = cost;
+            best = (struct grid){
+                .across = blocks_of(wide, w), .rows = t * ROWS, .cols = w * COLS};
+            best.count = best.across * blocks_of(tall, t);
+        }
+    }
+    return best;
+}
+
+/* Rows i .. i + m and columns j .. j + n of C as a product of its own. */
+static struct call within(const struct call *x, size_t i, size_t m, size_t j, size_t n)
+{
+    struct call part = *x;
+    part.m = m;
+    part.n = n;
+    part.at.at = (const float *)x->at.at + i * (x->at.turned ? x->at.ld : 1);
+    part.b.at =
+        (const char *)x->b.at +
+        j * (x->b.turned ? x->b.ld : 1) * (x->b.bf16 ? sizeof(uint16_t) : sizeof(float));
+    part.c = x->c + i * x->ldc + j;
+    return part;
 }
 
 /* False when there is no memory for the packed operands. */
 static bool blocks(const struct call *x)
 {
-    bool threaded = work(x) >= THREADED;
-    const struct cut cut = cut_for(x->m, threaded ? threads_count() : 1);
-    size_t wide = least(BLOCK_N, blocks_of(x->n, COLS) * COLS);
-    float *room =
-        aligned_alloc(64, (wide + cut.workers * BLOCK_M) * DEPTH * sizeof(float));
+    const struct grid g = grid_for(x->m, x->n, work(x) >= THREADED ? threads_count() : 1);
+    size_t each = room_for(g.rows, g.cols, x->k);
+    float *room = aligned_alloc(64, blocks_of(g.count * each * sizeof(float), 64) * 64);
     if (room == NULL)
         return false;
-    struct pass pass = {.a = room, .b = room + cut.workers * BLOCK_M * DEPTH};
-    for (pass.j = 0; pass.j < x->n; pass.j += BLOCK_N) {
-        pass.n = least(BLOCK_N, x->n - pass.j);
-        for (pass.p = 0; pass.p < x->k; pass.p += DEPTH) {
-            pass.depth = least(DEPTH, x->k - pass.p);
-            one_pass(x, &cut, &pass);
-        }
+#pragma omp parallel for schedule(static) if (g.count > 1)
+    for (size_t w = 0; w < g.count; w++) {
+        size_t i = w / g.across * g.rows, j = w % g.across * g.cols;
+        const struct call part =
+            within(x, i, least(g.rows, x->m - i), j, least(g.cols, x->n - j));
+        packed(&part, room + w * each);
     }
     free(room);
     return true;

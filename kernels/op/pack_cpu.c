@@ -1,20 +1,21 @@
-/* Packing on the CPU: copies, or blocks of 4 x 4 that are turned in registers. */
+/* Packing on the CPU: copies, or blocks of 4 x 8 that are turned in registers. */
 #include "pack.h"
 
 #include "lanes.h"
 #include "product.h"
 
-typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
-typedef uint16_t four16 __attribute__((vector_size(8), aligned(2), may_alias));
-typedef uint32_t four32 __attribute__((vector_size(16)));
+/* The vectors below are passed between inlined functions alone: there is no call whose
+ * ABI could differ. */
+#pragma GCC diagnostic ignored "-Wpsabi"
 
-LANES_INLINE four load4(const void *at, size_t i, const bool bf16)
-{
-    if (!bf16)
-        return *(const four *)((const float *)at + i);
-    four16 half = *(const four16 *)((const uint16_t *)at + i);
-    return (four)(__builtin_convertvector(half, four32) << 16);
-}
+typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
+typedef float eight __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float sixteen __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint16_t eight16 __attribute__((vector_size(16), aligned(2), may_alias));
+typedef uint32_t eight32 __attribute__((vector_size(32)));
+
+/* p's that are turned at once: so many rows of a panel stay in the first cache. */
+#define CHUNK ((size_t)64)
 
 LANES_INLINE float load1(const void *at, size_t i, const bool bf16)
 {
@@ -26,34 +27,96 @@ LANES_INLINE float load1(const void *at, size_t i, const bool bf16)
     return value;
 }
 
-/* clang has this one as well; it wants the indices as constants. */
-#define mix(a, b, i0, i1, i2, i3) __builtin_shufflevector(a, b, i0, i1, i2, i3)
+LANES_INLINE eight load8(const void *at, size_t i, const bool bf16)
+{
+    if (!bf16)
+        return *(const eight *)((const float *)at + i);
+    eight16 half = *(const eight16 *)((const uint16_t *)at + i);
+    return (eight)(__builtin_convertvector(half, eight32) << 16);
+}
 
-/* Four columns from `at`, `ld` apart, become columns 0 .. 4 of [k][width]. */
+/* clang has this one as well; it wants the indices as constants. */
+#define MIX __builtin_shufflevector
+
+/* Rows 0 and 4 of a panel. */
+LANES_INLINE void store44(eight v, size_t width, float *to)
+{
+    *(four *)to = MIX(v, v, 0, 1, 2, 3);
+    *(four *)(to + 4 * width) = MIX(v, v, 4, 5, 6, 7);
+}
+
+/* Columns of `k` numbers, `ld` apart, become columns 0 .. 4 of [k][width]; zeros where
+ * there are fewer than four. */
 LANES_INLINE void turn4(const void *at,
                         size_t first,
                         size_t ld,
+                        size_t cols,
                         size_t k,
                         size_t width,
                         float *panel,
                         const bool bf16)
 {
+    const eight zero = {0};
     size_t p = 0;
-    for (; p + 4 <= k; p += 4, panel += 4 * width) {
-        four a = load4(at, first + p, bf16), b = load4(at, first + ld + p, bf16);
-        four c = load4(at, first + 2 * ld + p, bf16);
-        four d = load4(at, first + 3 * ld + p, bf16);
-        four ab0 = mix(a, b, 0, 4, 1, 5), ab2 = mix(a, b, 2, 6, 3, 7);
-        four cd0 = mix(c, d, 0, 4, 1, 5), cd2 = mix(c, d, 2, 6, 3, 7);
-        *(four *)panel = mix(ab0, cd0, 0, 1, 4, 5);
-        *(four *)(panel + width) = mix(ab0, cd0, 2, 3, 6, 7);
-        *(four *)(panel + 2 * width) = mix(ab2, cd2, 0, 1, 4, 5);
-        *(four *)(panel + 3 * width) = mix(ab2, cd2, 2, 3, 6, 7);
+    for (; p + 8 <= k; p += 8, panel += 8 * width) {
+        eight a = load8(at, first + p, bf16);
+        eight b = cols > 1 ? load8(at, first + ld + p, bf16) : zero;
+        eight c = cols > 2 ? load8(at, first + 2 * ld + p, bf16) : zero;
+        eight d = cols > 3 ? load8(at, first + 3 * ld + p, bf16) : zero;
+        eight ab0 = MIX(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+        eight ab2 = MIX(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+        eight cd0 = MIX(c, d, 0, 8, 1, 9, 4, 12, 5, 13);
+        eight cd2 = MIX(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+        store44(MIX(ab0, cd0, 0, 1, 8, 9, 4, 5, 12, 13), width, panel);
+        store44(MIX(ab0, cd0, 2, 3, 10, 11, 6, 7, 14, 15), width, panel + width);
+        store44(MIX(ab2, cd2, 0, 1, 8, 9, 4, 5, 12, 13), width, panel + 2 * width);
+        store44(MIX(ab2, cd2, 2, 3, 10, 11, 6, 7, 14, 15), width, panel + 3 * width);
     }
     for (; p < k; p++, panel += width) {
         for (size_t j = 0; j < 4; j++)
-            panel[j] = load1(at, first + j * ld + p, bf16);
+            panel[j] = j < cols ? load1(at, first + j * ld + p, bf16) : 0;
     }
+}
+
+LANES_INLINE void turn(const struct operand *o,
+                       size_t first,
+                       size_t k,
+                       size_t cols,
+                       size_t width,
+                       float *panel,
+                       const bool bf16)
+{
+    const four zero = {0};
+    size_t whole = (cols + 3) / 4 * 4;
+    for (size_t p = 0; p < k; p += CHUNK) {
+        size_t n = k - p < CHUNK ? k - p : CHUNK;
+        float *to = panel + p * width;
+        for (size_t j = 0; j < whole; j += 4)
+            turn4(o->at, first + j * o->ld + p, o->ld, cols - j, n, width, to + j, bf16);
+    }
+    for (size_t p = 0; p < k && whole < width; p++) {
+        for (size_t j = whole; j < width; j += 4)
+            *(four *)(panel + p * width + j) = zero;
+    }
+}
+
+/* The last columns of a row, fewer than eight; where there are eight before or among
+ * them, these are written again. */
+LANES_INLINE void tail(const struct operand *o,
+                       size_t from,
+                       size_t cols,
+                       size_t width,
+                       float *to,
+                       const bool bf16)
+{
+    const four zero = {0};
+    size_t j = cols / 8 * 8;
+    for (size_t v = j; v < width; v += 4)
+        *(four *)(to + v) = zero;
+    if (j > 0)
+        *(eight *)(to + cols - 8) = load8(o->at, from + cols - 8, bf16);
+    for (; j < cols && cols < 8; j++)
+        to[j] = load1(o->at, from + j, bf16);
 }
 
 LANES_INLINE void pack(const struct operand *o,
@@ -64,22 +127,15 @@ LANES_INLINE void pack(const struct operand *o,
                        float *panel,
                        const bool bf16)
 {
-    size_t j = 0, down = o->turned ? 1 : o->ld, across = o->turned ? o->ld : 1;
     if (o->turned) {
-        for (; j + 4 <= cols; j += 4)
-            turn4(o->at, first + j * o->ld, o->ld, k, width, panel + j, bf16);
-    } else {
-        j = cols / 4 * 4;
-        for (size_t p = 0; p < k; p++) {
-            for (size_t v = 0; v < j; v += 4)
-                *(four *)(panel + p * width + v) =
-                    load4(o->at, first + p * o->ld + v, bf16);
-        }
+        turn(o, first, k, cols, width, panel, bf16);
+        return;
     }
-    for (size_t p = 0; p < k && j < width; p++) {
-        for (size_t v = j; v < width; v++)
-            panel[p * width + v] =
-                v < cols ? load1(o->at, first + p * down + v * across, bf16) : 0;
+    for (size_t p = 0; p < k; p++, first += o->ld, panel += width) {
+        for (size_t j = 0; j + 8 <= cols; j += 8)
+            *(eight *)(panel + j) = load8(o->at, first + j, bf16);
+        if (cols % 8 != 0 || cols < width)
+            tail(o, first, cols, width, panel, bf16);
     }
 }
 
@@ -95,13 +151,18 @@ LANES_INLINE void copy(const struct operand *o,
         const float *from = (const float *)o->at + first + p * o->ld;
         float *to = panels + p * width;
         for (size_t t = 0; t < count; t++, from += width, to += k * width) {
-#pragma GCC unroll 8
-            for (size_t v = 0; v < width; v += 4)
-                *(four *)(to + v) = *(const four *)(from + v);
+            if (width == PRODUCT_ROWS) {
+                *(eight *)to = *(const eight *)from;
+                *(four *)(to + 8) = *(const four *)(from + 8);
+            } else {
+                *(sixteen *)to = *(const sixteen *)from;
+                *(sixteen *)(to + 16) = *(const sixteen *)(from + 16);
+            }
         }
     }
 }
 
+LANES_CLONES
 void pack_panels(const struct operand *o,
                  size_t p,
                  size_t k,

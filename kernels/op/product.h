@@ -37,7 +37,7 @@ struct product {
 void product_run(const struct product *s);
 
 /* One tile of packed operands: A[k][PRODUCT_ROWS], B[k][PRODUCT_COLS]; rows by cols of C
- * are written. */
+ * are written, of a sum that is SET or ADD. Memory after B is fetched: the next panel. */
 struct product_tile {
     size_t k, rows, cols;
     const float *a, *b;

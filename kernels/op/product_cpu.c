@@ -4,6 +4,7 @@
 #include "product.h"
 
 #include "lanes.h"
+#include <stdbool.h>
 #include <string.h>
 
 /* The vectors below are passed between inlined functions alone: there is no call whose
@@ -66,15 +67,19 @@ void product_run(const struct product *s)
     width().run(s);
 }
 
-/* At the edges of C a whole tile is computed aside; what was packed there are zeros. */
+/* At the edges of C a tile of whole vectors is computed aside; what was packed there are
+ * zeros. */
 void product_tile(const struct product_tile *t)
 {
-    if (t->rows == PRODUCT_ROWS && t->cols == PRODUCT_COLS) {
+    size_t rows = (t->rows + 3) / 4 * 4, cols = (t->cols + 15) / 16 * 16;
+    if (t->rows == rows && t->cols == cols) {
         width().full(t);
         return;
     }
     _Alignas(64) float whole[PRODUCT_ROWS * PRODUCT_COLS];
     struct product_tile aside = *t;
+    aside.rows = rows;
+    aside.cols = cols;
     aside.c = whole;
     aside.ldc = PRODUCT_COLS;
     aside.into = PRODUCT_SET;

@@ -114,25 +114,72 @@ TARGET static void NAME(run)(const struct product *s)
         NAME(band)(s, i, 1);
 }
 
+/* rows by vectors of C from packed operands, from row i and column j of the tile on. */
+LANES_INLINE void NAME(packed)(const struct product_tile *t,
+                               size_t i,
+                               size_t j,
+                               const unsigned rows,
+                               const unsigned vectors)
+{
+    const size_t lanes = BYTES / 4;
+    NAME(vec) acc[PRODUCT_ROWS][2] = {0}, row[2];
+    const float *a = t->a + i, *b = t->b + j;
+    const float *end = b + t->k * PRODUCT_COLS;
+    for (; b != end; a += PRODUCT_ROWS, b += PRODUCT_COLS) {
+#pragma GCC unroll 2
+        for (unsigned v = 0; v < vectors; v++) {
+            row[v] = *(const NAME(vec) *)(b + v * lanes);
+            if (v * BYTES % 64 == 0)
+                __builtin_prefetch(b + v * lanes + (size_t)8 * PRODUCT_COLS);
+        }
+#pragma GCC unroll 12
+        for (unsigned r = 0; r < rows; r++) {
+#pragma GCC unroll 2
+            for (unsigned v = 0; v < vectors; v++)
+                acc[r][v] = NAME(fma)(a[r], row[v], acc[r][v]);
+        }
+    }
+    const size_t ldc = t->ldc;
+    const bool add = t->into == PRODUCT_ADD;
+    float *c = t->c + i * ldc + j;
+#pragma GCC unroll 12
+    for (unsigned r = 0; r < rows; r++, c += ldc) {
+#pragma GCC unroll 2
+        for (unsigned v = 0; v < vectors; v++) {
+            NAME(vec) *to = (NAME(vec) *)(c + v * lanes);
+            if (add)
+                acc[r][v] = *to + acc[r][v];
+            *to = acc[r][v];
+        }
+    }
+}
+
+/* `rows` is 4, 8 or 12, `cols` a multiple of 16. */
+LANES_INLINE void
+NAME(rows)(const struct product_tile *t, const unsigned rows, const unsigned tall)
+{
+    const size_t lanes = BYTES / 4;
+    size_t j = 0;
+    for (; j + 2 * lanes <= t->cols; j += 2 * lanes) {
+        for (size_t i = 0; i < rows; i += tall)
+            NAME(packed)(t, i, j, tall, 2);
+    }
+    for (; j < t->cols; j += lanes) {
+        for (size_t i = 0; i < rows; i += tall)
+            NAME(packed)(t, i, j, tall, 1);
+    }
+}
+
 TARGET static void NAME(full)(const struct product_tile *t)
 {
-    const struct product s = {.m = PRODUCT_ROWS,
-                              .n = PRODUCT_COLS,
-                              .k = t->k,
-                              .a = t->a,
-                              .a_row = 1,
-                              .a_step = PRODUCT_ROWS,
-                              .b = t->b,
-                              .ldb = PRODUCT_COLS,
-                              .c = t->c,
-                              .ldc = t->ldc,
-                              .into = t->into};
-    for (size_t i = 0; i < PRODUCT_ROWS; i++) {
-        __builtin_prefetch(t->c + i * t->ldc, 1);
-        __builtin_prefetch(t->c + i * t->ldc + PRODUCT_COLS / 2, 1);
+    for (size_t i = 0; i < t->rows; i++) {
+        for (size_t j = 0; j < t->cols; j += 16)
+            __builtin_prefetch(t->c + i * t->ldc + j, 1);
     }
-    for (size_t j = 0; j < PRODUCT_COLS; j += (size_t)2 * BYTES / 4) {
-        for (size_t i = 0; i < PRODUCT_ROWS; i += TALL)
-            NAME(tile)(&s, i, j, TALL, 2);
-    }
+    if (t->rows == 12)
+        NAME(rows)(t, 12, TALL);
+    else if (t->rows == 8)
+        NAME(rows)(t, 8, TALL < 4 ? 2 : TALL > 8 ? 8 : 4);
+    else
+        NAME(rows)(t, 4, TALL < 4 ? 2 : 4);
 }

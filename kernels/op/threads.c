@@ -12,7 +12,7 @@ void threads_set(unsigned n)
 
 unsigned threads_count(void)
 {
-    return (unsigned)omp_get_max_threads();
+    return omp_in_parallel() ? 1 : (unsigned)omp_get_max_threads();
 }
 #else
 void threads_set(unsigned n)

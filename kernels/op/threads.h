@@ -5,7 +5,7 @@
 #define OP_THREADS_H
 
 /* How many threads operators that are called from this thread use from now on; a kernel's
- * open says it. 0 counts as 1. */
+ * open says it. 0 counts as 1. One of several threads that share a loop counts one. */
 void threads_set(unsigned n);
 unsigned threads_count(void);
 
