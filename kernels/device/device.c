@@ -1,8 +1,9 @@
 /* Devices by name, and what of the table a network needs. The list of needs below is the
  * only one: device_check and the tests read it. */
-#include "device_entry.h"
+#include "device.h"
 
 #include "base/dso.h"
+#include "device_entry.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,12 +8,28 @@
 #define KERNELS_OP_BLAS_H
 
 #include "gridmill/error.h"
-#include <cblas.h>
+
+/* What we use of its interface, as cblas.h has it (integers are int in a library without
+ * "64" in its name): so that it builds where only the library is, or comes later. */
+enum { BLAS_ROW_MAJOR = 101, BLAS_NO_TRANS = 111, BLAS_TRANS = 112 };
 
 struct blas {
-    __typeof__(cblas_dgemm) *dgemm;
-    __typeof__(openblas_set_num_threads) *set_num_threads;
-    __typeof__(openblas_get_config) *get_config;
+    void (*dgemm)(int order,
+                  int trans_a,
+                  int trans_b,
+                  int m,
+                  int n,
+                  int k,
+                  double alpha,
+                  const double *a,
+                  int lda,
+                  const double *b,
+                  int ldb,
+                  double beta,
+                  double *c,
+                  int ldc);
+    void (*set_num_threads)(int n);
+    char *(*get_config)(void);
 };
 
 /* The one copy of this process; NULL where it cannot be opened (err says why). Any

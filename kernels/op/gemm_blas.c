@@ -27,9 +27,9 @@ void gemm_f64(enum gemm_form form,
         gemm_ref_f64(form, m, n, k, a, b, c);
         return;
     }
-    blas->dgemm(CblasRowMajor,
-                form == GEMM_TN ? CblasTrans : CblasNoTrans,
-                form == GEMM_NT ? CblasTrans : CblasNoTrans,
+    blas->dgemm(BLAS_ROW_MAJOR,
+                form == GEMM_TN ? BLAS_TRANS : BLAS_NO_TRANS,
+                form == GEMM_NT ? BLAS_TRANS : BLAS_NO_TRANS,
                 (int)m,
                 (int)n,
                 (int)k,

@@ -14,6 +14,6 @@ const char *version_build(void)
 
 const char *const *version_libraries(void)
 {
-    static const char *const pairs[] = {GRIDMILL_LIBRARIES, NULL};
+    static const char *const pairs[] = {GRIDMILL_LIBRARIES NULL};
     return pairs;
 }

@@ -1,5 +1,15 @@
 # Every library by pkg-config, with the least version that was tried and the Debian package
 # to install. Each becomes an imported target PkgConfig::NAME.
+find_package(Threads REQUIRED)
+if(GRIDMILL_PARTS STREQUAL "kernels")
+  # Nothing more is needed; zlib is for tables that are compressed.
+  find_package(ZLIB QUIET)
+  if(ZLIB_FOUND)
+    add_library(PkgConfig::ZLIB ALIAS ZLIB::ZLIB)
+    set(GRIDMILL_ZLIB_VERSION ${ZLIB_VERSION_STRING})
+  endif()
+  return()
+endif()
 find_package(PkgConfig REQUIRED)
 
 function(gridmill_dependency target module version package)
@@ -29,4 +39,3 @@ gridmill_dependency(ZLIB zlib 1.2.11 zlib1g-dev)
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   gridmill_dependency(CRITERION criterion 2.4 libcriterion-dev)
 endif()
-find_package(Threads REQUIRED)
