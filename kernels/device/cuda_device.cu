@@ -3,6 +3,7 @@
 #include "cuda.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* cuBLAS wants 32 MiB on the newest GPUs, 4 MiB on others; a workspace of ours makes its
  * choice, and so its bits, independent of what ran before. */
@@ -177,22 +178,45 @@ static int count(int *ret, struct gm_error *err)
     return 0;
 }
 
-static int look(unsigned number, char ret_text[128], struct gm_error *err)
+/* "3", or "0000:3b:00.0". */
+static int find(const char *which, int *ret, struct gm_error *err)
 {
-    int n = 0, driver = 0, blas[3] = {0, 0, 0};
+    int n = 0, found = 0;
     int rc = count(&n, err);
     if (rc != 0)
         return rc;
-    if (number >= (unsigned)n)
+    if (strchr(which, ':') != NULL) {
+        if (cudaDeviceGetByPCIBusId(&found, which) != cudaSuccess) {
+            (void)cudaGetLastError();
+            return gm_fail(err,
+                           -ENODEV,
+                           "cuda: this process sees no GPU at %s, but %d elsewhere",
+                           which,
+                           n);
+        }
+    } else {
+        found = atoi(which); /* device.c looked at it */
+    }
+    if (found >= n)
         return gm_fail(err,
                        -ENODEV,
-                       "cuda: there is no GPU %u: this process sees %d, from 0 on",
-                       number,
+                       "cuda: there is no GPU %d: this process sees %d, from 0 on",
+                       found,
                        n);
+    *ret = found;
+    return 0;
+}
+
+static int look(const char *which, int *ret, char ret_text[128], struct gm_error *err)
+{
+    int driver = 0, blas[3] = {0, 0, 0};
+    int rc = find(which, ret, err);
+    if (rc != 0)
+        return rc;
     cudaDeviceProp p;
-    cudaError_t e = cudaGetDeviceProperties(&p, (int)number);
+    cudaError_t e = cudaGetDeviceProperties(&p, *ret);
     if (e != cudaSuccess)
-        return gm_fail(err, -ENODEV, "cuda: GPU %u: %s", number, cudaGetErrorString(e));
+        return gm_fail(err, -ENODEV, "cuda: GPU %s: %s", which, cudaGetErrorString(e));
     (void)cudaDriverGetVersion(&driver);
     (void)cublasGetProperty(MAJOR_VERSION, &blas[0]);
     (void)cublasGetProperty(MINOR_VERSION, &blas[1]);
@@ -280,7 +304,13 @@ static struct device_table make_table(void)
 
 static const struct device_table table = make_table();
 
-static int open_(unsigned number, struct device **ret, struct gm_error *err)
+static int probe(const char *which, char ret_text[128], struct gm_error *err)
+{
+    int number = 0;
+    return look(which, &number, ret_text, err);
+}
+
+static int open_(const char *which, struct device **ret, struct gm_error *err)
 {
     struct device *d = (struct device *)calloc(1, sizeof(*d));
     struct cuda *c = (struct cuda *)calloc(1, sizeof(*c));
@@ -291,8 +321,7 @@ static int open_(unsigned number, struct device **ret, struct gm_error *err)
     }
     d->op = &table;
     d->inside = c;
-    c->number = (int)number;
-    int rc = look(number, d->text, err);
+    int rc = look(which, &c->number, d->text, err);
     if (rc == 0 && !start(c))
         rc = gm_fail(err, c->code == -ENOMEM ? -ENOMEM : -ENODEV, "%s", c->text);
     if (rc == 0)
@@ -310,5 +339,5 @@ const struct device_entry gridmill_device = {DEVICE_ABI,
                                              sizeof(struct gm_error),
                                              0,
                                              "cuda",
-                                             look,
+                                             probe,
                                              open_};

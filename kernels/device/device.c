@@ -4,54 +4,65 @@
 
 #include "base/dso.h"
 #include "device_entry.h"
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NUMBER_MAX 4096
 
-enum kind { CPU, CUDA };
-
-/* "cuda:3" -> CUDA, 3. */
-static int
-read_name(const char *name, enum kind *ret, unsigned *ret_number, struct gm_error *err)
+/* "3" */
+static bool is_number(const char *text)
 {
-    unsigned long number = 0;
-    if (strcmp(name, "cpu") == 0) {
-        *ret = CPU;
-        return 0;
-    }
-    bool good = strncmp(name, "cuda", 4) == 0;
-    if (good && name[4] != '\0') {
-        char *end = NULL;
-        good = name[4] == ':' && isdigit((unsigned char)name[5]) && strlen(name) < 12;
-        number = good ? strtoul(name + 5, &end, 10) : 0;
-        good = good && *end == '\0' && number < NUMBER_MAX;
+    size_t digits = strspn(text, "0123456789");
+    return digits > 0 && digits < 8 && text[digits] == '\0' &&
+           strtoul(text, NULL, 10) < NUMBER_MAX;
+}
+
+/* "0000:3b:00.0": domain, bus, device, function. */
+static bool is_address(const char *text)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    size_t domain = strspn(text, hex);
+    const char *p = text + domain;
+    return domain >= 4 && domain <= 8 && p[0] == ':' && strspn(p + 1, hex) == 2 &&
+           p[3] == ':' && strspn(p + 4, hex) == 2 && p[6] == '.' && p[7] >= '0' &&
+           p[7] <= '7' && p[8] == '\0';
+}
+
+/* NULL in *ret_which: the cpu. Else what CUDA's object is asked for. */
+static int read_name(const char *name, const char **ret_which, struct gm_error *err)
+{
+    const char *which = NULL;
+    bool good = strcmp(name, "cpu") == 0;
+    if (strcmp(name, "cuda") == 0) {
+        which = "0";
+        good = true;
+    } else if (strncmp(name, "cuda:", 5) == 0) {
+        which = name + 5;
+        good = is_number(which) || is_address(which);
     }
     if (!good)
         return gm_fail(err,
                        -EINVAL,
-                       "'%.40s' is no device: there are cpu, cuda and cuda:N (the GPU "
-                       "number N of those that this process sees, from 0)",
+                       "'%.40s' is no device: there are cpu, cuda and cuda:N (N: a GPU's "
+                       "number among those that this process sees, from 0, or its PCI "
+                       "address)",
                        name);
-    *ret = CUDA;
-    *ret_number = (unsigned)number;
+    *ret_which = which;
     return 0;
 }
 
 int device_open(const char *name, struct device **ret, struct gm_error *err)
 {
-    enum kind kind = CPU;
-    unsigned number = 0;
-    int rc = read_name(name, &kind, &number, err);
-    if (rc != 0 || kind == CPU)
+    const char *which = NULL;
+    int rc = read_name(name, &which, err);
+    if (rc != 0 || which == NULL)
         return rc != 0 ? rc : device_cpu_open(ret, err);
     AUTO(dso) library = NULL;
     const struct device_entry *entry = NULL;
     rc = device_find_cuda(&library, &entry, err);
     struct device *d = NULL;
     if (rc == 0)
-        rc = entry->open(number, &d, err);
+        rc = entry->open(which, &d, err);
     if (rc != 0)
         return rc;
     d->library = steal(&library);
@@ -69,17 +80,16 @@ void device_close(struct device *d)
 
 int device_probe(const char *name, char ret_text[128], struct gm_error *err)
 {
-    enum kind kind = CPU;
-    unsigned number = 0;
-    int rc = read_name(name, &kind, &number, err);
-    if (rc == 0 && kind == CPU)
+    const char *which = NULL;
+    int rc = read_name(name, &which, err);
+    if (rc == 0 && which == NULL)
         (void)snprintf(ret_text, 128, "cpu");
-    if (rc != 0 || kind == CPU)
+    if (rc != 0 || which == NULL)
         return rc;
     AUTO(dso) library = NULL;
     const struct device_entry *entry = NULL;
     rc = device_find_cuda(&library, &entry, err);
-    return rc == 0 ? entry->probe(number, ret_text, err) : rc;
+    return rc == 0 ? entry->probe(which, ret_text, err) : rc;
 }
 
 #define SLOT(need, slot)                                                                 \

@@ -273,8 +273,9 @@ struct device_table {
 /* What a network needs of a device. */
 enum device_need { DEVICE_FOR_GEMM, DEVICE_FOR_MLP, DEVICE_FOR_TRANSFORMER };
 
-/* "cpu", "cuda" (the first GPU that this process sees) or "cuda:N". -ENODEV: not on this
- * machine, and the sentence says why (no driver, no gridmill_cuda.so, no GPU, ...);
+/* "cpu"; "cuda" (the first GPU that this process sees), "cuda:N" (number N of them) or
+ * "cuda:0000:3b:00.0" (the one at this PCI address, whatever the order). -ENODEV: not on
+ * this machine, and the sentence says why (no driver, no gridmill_cuda.so, no GPU, ...);
  * -EINVAL: no such name. */
 int device_open(const char *name, struct device **ret, struct gm_error *err);
 void device_close(struct device *d); /* takes NULL */

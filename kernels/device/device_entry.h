@@ -15,9 +15,10 @@ struct device_entry {
     uint32_t error_size;  /* sizeof(struct gm_error) */
     uint32_t reserved;
     const char *name; /* "cuda" */
-    /* Device `number` of those that this process sees: open's text, and no more. */
-    int (*probe)(unsigned number, char ret_text[128], struct gm_error *err);
-    int (*open)(unsigned number, struct device **ret, struct gm_error *err);
+    /* `which`: what stands behind "cuda:", "0" where nothing does. probe: open's text,
+     * and no more. */
+    int (*probe)(const char *which, char ret_text[128], struct gm_error *err);
+    int (*open)(const char *which, struct device **ret, struct gm_error *err);
 };
 
 /* "cpu": linked in. */

@@ -46,7 +46,11 @@ Test(device, names_that_are_none_are_refused)
                                         "cuda:4096",
                                         "cuda:99999999999999999999",
                                         "cuda0",
-                                        "cuda:0:1"};
+                                        "cuda:0:1",
+                                        "cuda:000:3b:00.0",
+                                        "cuda:0000:3b:00.8",
+                                        "cuda:0000:3b:00",
+                                        "cuda:0000:3b:00.0 "};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct gm_error err = {0};
         struct device *d = NULL;
@@ -132,4 +136,70 @@ Test(device, an_object_that_is_named_and_not_there_is_told)
     cr_expect_eq(device_open("cuda", &d, &err), -ENODEV);
     cr_expect(
         strncmp(err.text, "GRIDMILL_CUDA_SO: /proc/version: ", 33) == 0, "%s", err.text);
+}
+
+static int
+open_object(const char *path, const char *name, struct device **ret, struct gm_error *err)
+{
+    setenv("GRIDMILL_CUDA_SO", path, 1);
+    return device_open(name, ret, err);
+}
+
+/* The sentence ends with `end`, after the object's path. */
+static void expect_refusal(const char *path, const char *end)
+{
+    struct gm_error err = {0};
+    struct device *d = NULL;
+    cr_assert_eq(open_object(path, "cuda", &d, &err), -ENODEV);
+    cr_expect(strncmp(err.text, path, strlen(path)) == 0, "%s", err.text);
+    cr_expect_str_eq(err.text + strlen(path), end);
+    cr_expect_null(d);
+}
+
+Test(device, an_object_of_another_build_is_refused_with_both_numbers)
+{
+    char text[256];
+    expect_refusal(
+        FAKE_DEVICE_ABI,
+        ": its abi is 7 where this program's is 1: both must come from one build");
+    (void)snprintf(
+        text,
+        sizeof(text),
+        ": its entry's size is 8 where this program's is %zu: both must come from "
+        "one build",
+        sizeof(struct device_entry));
+    expect_refusal(FAKE_DEVICE_ENTRY, text);
+    (void)snprintf(
+        text,
+        sizeof(text),
+        ": its table's size is 64 where this program's is %zu: both must come from "
+        "one build",
+        sizeof(struct device_table));
+    expect_refusal(FAKE_DEVICE_TABLE, text);
+    expect_refusal(
+        FAKE_NVML,
+        ": has no symbol gridmill_device: it is no object of Gridmill's devices");
+}
+
+Test(device, an_object_is_opened_by_number_and_by_address)
+{
+    static const char *const names[] = {"cuda", "cuda:0", "cuda:0000:3b:00.0"};
+    struct gm_error err = {0};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        AUTO(device) d = NULL;
+        char text[128] = "";
+        cr_assert_eq(open_object(FAKE_DEVICE, names[i], &d, &err), 0, "%s", err.text);
+        cr_expect_str_eq(d->text, "a fake GPU");
+        cr_expect_eq(device_probe(names[i], text, &err), 0);
+        cr_expect_str_eq(text, "a fake GPU");
+        cr_expect_not(d->host);
+        cr_expect_eq(device_check(d, DEVICE_FOR_MLP, &err), 0, "%s", err.text);
+        cr_expect_eq(device_check(d, DEVICE_FOR_TRANSFORMER, &err), -ENOTSUP);
+        cr_expect_str_eq(
+            err.text,
+            "the device cuda has no embedding_forward, which a transformer needs");
+    }
+    struct device *d = NULL;
+    cr_expect_eq(open_object(FAKE_DEVICE, "cuda:1", &d, &err), -ENODEV);
+    cr_expect_str_eq(err.text, "cuda: there is no GPU 1");
 }
