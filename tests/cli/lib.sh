@@ -20,9 +20,11 @@ EXAMPLES=$GRIDMILL_SOURCE/jobspecs
 CORES=$(nproc)
 
 # What a test environment may leave behind and a launch would listen to.
-unset "${!SLURM_@}" "${!OMPI_@}" "${!PMIX_@}" "${!GRIDMILL_LAUNCH@}"
+unset "${!SLURM_@}" "${!OMPI_@}" "${!PMIX_@}" "${!GRIDMILL_LAUNCH@}" GRIDMILL_RECEIPTS
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/gridmill-test.XXXXXX")
+# What is probed of the machine is kept there, and is not the user's.
+export XDG_CACHE_HOME=$work.cache
 # For mpirun called here directly; gridmill decides this for itself. Its sockets stand in a folder of
 # the test's own: mpiruns that end remove a shared one while others begin.
 MPIRUN=(env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -34,7 +36,7 @@ _end()
     for what in "${at_end[@]}"; do
         $what
     done
-    rm -rf "$work" "$work.mpi"
+    rm -rf "$work" "$work.mpi" "$work.cache"
     exit "$rc"
 }
 trap _end EXIT
