@@ -5,7 +5,7 @@
 #   scripts/deps.sh          to build and run
 #   scripts/deps.sh --test   to run the tests too (Slurm, h5py, clang-format, ...)
 #   scripts/deps.sh --soak   to fuzz too (clang with libFuzzer)
-#   scripts/deps.sh --bench  to measure beside other programs too (Scotch, GNU parallel, Dask, mpi4py)
+#   scripts/deps.sh --bench  to measure beside other programs too (Scotch, GNU parallel, Dask, mpi4py, PyTorch)
 #   scripts/deps.sh --list   prints the packages and installs nothing (with --test, --soak or --bench: those too)
 set -euo pipefail
 
@@ -27,7 +27,7 @@ soak=(
 )
 bench=(
     parallel
-    python3-distributed python3-mpi4py
+    python3-distributed python3-mpi4py python3-torch
     scotch
 )
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char *lines_suite = "kernels";
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -32,7 +34,7 @@ void line(const char *name,
     AUTO_JSON j = {0};
     double value = quantile(s, 0.5), base = floor > 0 ? floor : peer;
     json_begin(&j, '{');
-    json_put_string(&j, "suite", "kernels");
+    json_put_string(&j, "suite", lines_suite);
     json_put_string(&j, "name", name);
     json_put_double(&j, "value", value);
     json_put_string(&j, "unit", unit);

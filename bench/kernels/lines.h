@@ -12,6 +12,8 @@ struct samples {
     size_t n;
 };
 
+extern const char *lines_suite; /* whose lines: "kernels" unless it is set */
+
 double quantile(const struct samples *s, double q);
 /* One line; floor or peer may be 0: null. */
 void line(const char *name,
