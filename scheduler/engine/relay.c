@@ -116,11 +116,14 @@ static void err_line(struct relay *r, const char *line, size_t len)
             say(r, line);
         return;
     }
+    bool goes_on =
+        r->in_words && strspn(line, " \t") == len; /* blank, behind its words */
+    r->in_words = r->in_block || is_launchers(line) || goes_on;
     if (strncmp(line, runner_name, sizeof(runner_name) - 1) == 0) {
         str_clear(&r->said);
         str_add(&r->said, line + sizeof(runner_name) - 1);
         say(r, line);
-    } else if (r->in_block || is_launchers(line)) {
+    } else if (r->in_words) {
         keep_words(r, line);
     } else {
         if (strncmp(line, srun_error, sizeof(srun_error) - 1) == 0)

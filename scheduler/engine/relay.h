@@ -14,6 +14,7 @@ struct relay {
     struct str out, err;                /* begun lines */
     struct str words;                   /* what the launcher said, the last of it */
     bool in_block;                      /* between the launcher's two lines of dashes */
+    bool in_words;                      /* the last line was the launcher's own */
     struct str said;             /* the last line of gridmill-runner, without its name */
     bool started, ended;         /* these events have come */
     double started_at, ended_at; /* clock_monotonic */

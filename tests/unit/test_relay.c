@@ -111,3 +111,14 @@ Test(relay, after_the_end_no_event_is_believed)
     cr_expect_str_eq(str_text(&heard), "");
     finish(&r);
 }
+
+Test(relay, a_blank_line_behind_the_launchers_words_is_the_launchers)
+{
+    static const char said[] = "[n0:12] osc_ucx.c:375  Error: no priority\n \n\n"
+                               "of a rank\n\n";
+    struct relay r = {.events = &events};
+    relay_err(&r, said, sizeof(said) - 1);
+    relay_flush(&r);
+    cr_assert_str_eq(heard.text, "said of a rank\nsaid \n");
+    finish(&r);
+}
