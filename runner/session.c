@@ -288,6 +288,8 @@ static int compute(struct session *s, struct gm_error *err)
 {
     const struct rank *r = s->req.rank;
     struct planning *p = s->req.planning;
+    char device[VISIBLE_DEVICE_ROOM];
+    visible_device(&r->gpus, p->plan, p->spec, (unsigned)r->world, device);
     struct worker_setup setup = {.spec = p->spec,
                                  .plan = p->plan,
                                  .rank = (unsigned)r->world,
@@ -302,7 +304,8 @@ static int compute(struct session *s, struct gm_error *err)
                                  .found = &p->found,
                                  .seat = {.size = sizeof(struct gm_seat),
                                           .n_threads = p->plan->ranks[r->world].threads,
-                                          .device = "cpu",
+                                          .n_gpus = s->seats[r->world].gpus,
+                                          .device = device,
                                           .cpus = p->plan->ranks[r->world].cpus}};
     int rc = worker_run(&setup, &s->use, err);
     bool hurried = rc < 0 || must_stop(s) != PULSE_GO;

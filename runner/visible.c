@@ -145,6 +145,30 @@ static bool asks_gpus(const struct resource *list, unsigned n)
     return false;
 }
 
+void visible_device(const struct visible *v,
+                    const struct plan *plan,
+                    const struct jobspec *spec,
+                    unsigned rank,
+                    char ret[VISIBLE_DEVICE_ROOM])
+{
+    const struct plan_rank *mine = &plan->ranks[rank];
+    bool asked = spec->gpus > 0 || asks_gpus(spec->resources, spec->n_resources);
+    AUTO(idset) planned = NULL;
+    int64_t first = -1;
+    if (mine->gpus[0] != '\0' && idset_parse(mine->gpus, &planned, NULL) == 0)
+        first = idset_next(planned, 0);
+    (void)snprintf(ret, VISIBLE_DEVICE_ROOM, asked || first >= 0 ? "cuda" : "cpu");
+    if (first < 0)
+        return; /* a foreign launcher's: what it shows is the rank's */
+    AUTO(restree) tree = host_of(plan, mine->host);
+    const struct topo_shape *s = tree != NULL ? restree_shape(tree, 0) : NULL;
+    if (s != NULL && (uint64_t)first < s->n_gpus && s->gpus != NULL &&
+        s->gpus[first].pci[0] != '\0')
+        (void)snprintf(ret, VISIBLE_DEVICE_ROOM, "cuda:%s", s->gpus[first].pci);
+    else if (v->variable == NULL)
+        (void)snprintf(ret, VISIBLE_DEVICE_ROOM, "cuda:%u", (unsigned)first);
+}
+
 bool visible_matters(const struct plan *plan, const struct jobspec *spec)
 {
     for (unsigned i = 0; i < plan->n_ranks; i++) {

@@ -24,6 +24,15 @@ bool visible_has(const struct visible *v,
                  unsigned rank,
                  struct str *sentence);
 
+/* The seat's device of rank `rank`, as kernels/device names them: "cpu" where it has no
+ * GPU, else its first one, by address where that is known. */
+#define VISIBLE_DEVICE_ROOM 40
+void visible_device(const struct visible *v,
+                    const struct plan *plan,
+                    const struct jobspec *spec,
+                    unsigned rank,
+                    char ret[VISIBLE_DEVICE_ROOM]);
+
 /* Do ranks use GPUs that the plan does not name (a foreign launcher's binding was kept)?
  * Equal on all ranks. */
 bool visible_matters(const struct plan *plan, const struct jobspec *spec);

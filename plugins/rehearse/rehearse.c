@@ -500,7 +500,7 @@ static void *run_rank(void *arg)
     const struct rehearse_task *t = r->group->task;
     const struct gm_seat seat = {.size = sizeof(seat),
                                  .n_threads = t->n_threads == 0 ? 1 : t->n_threads,
-                                 .device = "cpu",
+                                 .device = t->device == NULL ? "cpu" : t->device,
                                  .cpus = "0"};
     void *self = NULL;
     r->rc = t->kernel->open(&r->group->params, &seat, &self, &r->err);

@@ -19,6 +19,7 @@ struct rehearse_task {
     unsigned n_inputs;
     unsigned n_ranks;      /* 0 is 1 */
     unsigned n_threads;    /* of the seat; 0 is 1 */
+    const char *device;    /* the seat's; NULL is "cpu" */
     unsigned cancel_after; /* asks to stop after so many questions; 0: never */
     /* After so many steps each rank saves its state into *save, and all end as cancelled;
      * 0: never. From *load they go on: another group may. */

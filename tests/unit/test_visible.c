@@ -132,3 +132,27 @@ Test(visible, it_matters_where_gpus_are_asked_for_and_the_plan_names_none)
     ranks[1].gpus = "0";
     cr_expect_not(visible_matters(&plan, &asks));
 }
+
+Test(visible, a_seat_has_the_first_gpu_that_the_plan_gives_it)
+{
+    static const struct {
+        const char *variable, *planned, *device;
+        unsigned asked;
+    } rows[] = {
+        {NULL, "", "cpu", 0},
+        {"CUDA_VISIBLE_DEVICES", "", "cpu", 0},
+        {NULL, "901", "cuda:901", 1},
+        {NULL, "900-901", "cuda:900", 1},
+        {"CUDA_VISIBLE_DEVICES", "901", "cuda", 1}, /* which number that is, who knows */
+        {"CUDA_VISIBLE_DEVICES", "", "cuda", 1},    /* a foreign launcher's binding */
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct visible v = with(rows[i].variable, "901", false);
+        struct plan_rank rank = {.host = "a", .gpus = rows[i].planned};
+        struct plan plan = plan_of(&rank, 1);
+        struct jobspec spec = {.gpus = rows[i].asked};
+        char device[VISIBLE_DEVICE_ROOM] = "";
+        visible_device(&v, &plan, &spec, 0, device);
+        cr_expect_str_eq(device, rows[i].device, "%zu: %s", i, device);
+    }
+}

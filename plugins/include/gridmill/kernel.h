@@ -227,7 +227,7 @@ struct gm_seat {
     uint32_t size;
     uint32_t n_threads; /* threads a kernel may compute with: the rank's cores */
     uint32_t n_gpus;
-    const char *device; /* "cpu" */
+    const char *device; /* "cpu", or the first of its GPUs: "cuda:0000:3b:00.0", "cuda" */
     const char *cpus;   /* the rank's PUs as a list, "0-3,8" */
 };
 
