@@ -446,6 +446,20 @@ static int step(void *self, struct gm_error *err)
     return rc == 0 ? put_scores(s, err) : rc;
 }
 
+/* Products alone; each batch reads the weights. */
+static void work(void *self, struct gm_work *ret)
+{
+    const struct infer *s = self;
+    const struct mlp_shape *shape = &s->model->shape;
+    double rows = (double)s->n, batches = ceil(rows / BATCH), all = 0;
+    for (unsigned i = 0; i < shape->n_layers; i++)
+        all += (double)shape->widths[i] * shape->widths[i + 1];
+    ret->flops = 2 * all * rows;
+    ret->bytes =
+        4 * (rows * ((double)shape->widths[0] + (double)s->classes) + batches * all);
+    ret->gpu_s = s->device->host ? 0 : s->seconds;
+}
+
 static void close_(void *self)
 {
     struct infer *s = self;
@@ -469,4 +483,5 @@ const struct gm_kernel mlp_infer_kernel = {
     .begin = begin,
     .step = step,
     .end = end,
-    .close = close_};
+    .close = close_,
+    .work = work};

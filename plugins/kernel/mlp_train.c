@@ -6,6 +6,7 @@
 #include "kernels/io/table.h"
 #include "kernels/op/gemm.h"
 #include "trainer.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,8 @@ struct train {
     struct dataset_cache cache;
     const struct gm_sink *sink;
     struct trainer *trainer;
+    uint64_t samples0, epoch0; /* where this attempt began */
+    double seconds0;
 };
 
 static int open_(const struct gm_params *common,
@@ -285,6 +288,8 @@ static int begin(void *self,
         rc = split(task->params, data, &part, err);
     if (rc == 0)
         rc = trainer_make(&opt, data, part, task->comm, &s->trainer, err);
+    s->samples0 = s->epoch0 = 0;
+    s->seconds0 = 0;
     free(part);
     s->sink = sink;
     return rc;
@@ -346,8 +351,33 @@ static int save(void *self, const struct gm_saver *saver, struct gm_error *err)
 
 static int load(void *self, const struct gm_loader *loader, struct gm_error *err)
 {
+    struct train *s = self;
+    int rc = trainer_load(s->trainer, loader, err);
+    if (rc == 0) {
+        s->samples0 = s->trainer->samples;
+        s->epoch0 = s->trainer->epoch;
+        s->seconds0 = s->trainer->seconds;
+    }
+    return rc;
+}
+
+/* Products alone: forward, and backward twice as many, less the first layer's gradient by
+ * its inputs. A step reads the weights for both, writes and reads the gradient, and reads
+ * and writes what the optimizer keeps. */
+static void work(void *self, struct gm_work *ret)
+{
     const struct train *s = self;
-    return trainer_load(s->trainer, loader, err);
+    const struct trainer *t = s->trainer;
+    const uint32_t *widths = t->opt.shape.widths;
+    double rows = (double)(t->samples - s->samples0), all = 0;
+    double valid = (double)(t->epoch - s->epoch0) * (double)t->n_valid;
+    double steps = ceil(rows / (double)t->opt.batch);
+    for (unsigned i = 0; i < t->opt.shape.n_layers; i++)
+        all += (double)widths[i] * widths[i + 1];
+    ret->flops = rows * (6 * all - 2 * (double)widths[0] * widths[1]) + valid * 2 * all;
+    ret->bytes = 4 * ((rows + valid) * widths[0] +
+                      steps * all * (t->opt.is_adamw ? 10 : 8) + valid / 64 * all);
+    ret->gpu_s = t->opt.device->host ? 0 : t->seconds - s->seconds0;
 }
 
 static void close_(void *self)
@@ -375,4 +405,5 @@ const struct gm_kernel mlp_train_kernel = {
     .end = end,
     .save = save,
     .load = load,
-    .close = close_};
+    .close = close_,
+    .work = work};
