@@ -194,10 +194,13 @@ static size_t even(size_t n, size_t most, size_t unit)
     return blocks_of(blocks_of(n, blocks_of(n, most)), unit) * unit;
 }
 
-/* Floats that `packed` wants for its blocks of A and of B. */
+/* Floats that `packed` wants for its blocks of A and of B, of m rows and n columns or
+ * fewer: fewer may be cut into longer parts. */
 static size_t room_for(size_t m, size_t n, size_t k)
 {
-    return (even(m, BLOCK_M, ROWS) + even(n, BLOCK_N, COLS)) * least(k, DEPTH);
+    size_t tall = blocks_of(least(m, BLOCK_M), ROWS) * ROWS;
+    size_t wide = blocks_of(least(n, BLOCK_N), COLS) * COLS;
+    return (tall + wide) * least(k, DEPTH);
 }
 
 static void packed(const struct call *x, float *room)
