@@ -9,6 +9,7 @@
 enum { SEQUENCES = 2, TOKENS = 5, ROWS = SEQUENCES * TOKENS, WIDEST = 64 };
 
 struct truth {
+    unsigned char *bytes;
     const struct weights *w;
     struct weights_config c;
     double *all;   /* every tensor's elements, in order */
@@ -265,23 +266,25 @@ static double truth_loss(const struct truth *r,
     return all;
 }
 
-/* The tensors of flat parameters, by Hugging Face's names and layouts. */
-static struct weights *named(const struct transformer *t, const float *flat)
+/* The tensors of flat parameters, by Hugging Face's names and layouts; they lie in
+ * *ret_bytes. */
+static struct weights *
+named(const struct transformer *t, const float *flat, unsigned char **ret_bytes)
 {
     struct transformer other = *t;
-    unsigned char *bytes = NULL;
     size_t len = 0;
     struct weights *w = NULL;
     struct gm_error err;
     other.params = (float *)flat;
-    cr_assert_eq(transformer_format(&other, &bytes, &len, &err), 0, "%s", err.text);
-    cr_assert_eq(weights_parse("t", bytes, len, &w, &err), 0, "%s", err.text);
-    return w; /* the bytes are left to the end of the process */
+    cr_assert_eq(transformer_format(&other, ret_bytes, &len, &err), 0, "%s", err.text);
+    cr_assert_eq(weights_parse("t", *ret_bytes, len, &w, &err), 0, "%s", err.text);
+    return w;
 }
 
 static struct truth truth_of(const struct transformer *t)
 {
-    struct truth r = {.w = named(t, t->params), .c = t->config};
+    struct truth r = {.c = t->config};
+    r.w = named(t, t->params, &r.bytes);
     r.first = calloc(r.w->n_tensors, sizeof(*r.first));
     r.all = op_doubles(t->n_params);
     for (size_t i = 0; i < r.w->n_tensors; i++) {
@@ -297,6 +300,7 @@ static struct truth truth_of(const struct transformer *t)
 static void truth_free(struct truth *r)
 {
     weights_free((struct weights *)r->w);
+    free(r->bytes);
     free(r->first);
     free(r->all);
 }
@@ -309,7 +313,8 @@ static void check_gradient(struct truth *r,
                            const float *grad,
                            double scale)
 {
-    AUTO(weights) mine = named(t, grad);
+    AUTO_FREE(unsigned char) bytes = NULL;
+    AUTO(weights) mine = named(t, grad, &bytes);
     double losses[ROWS];
     for (size_t i = 0; i < r->w->n_tensors; i++) {
         size_t n = r->w->tensors[i].nbytes / sizeof(float);
