@@ -68,6 +68,9 @@ obey 0 'hash farm.h5$'
 expect 0 "$PYTHON" -B -c "$(python_block 1)"
 says '^64 of 64 done$'
 says '^tried again: 8$'
+expect 0 "$PYTHON" -B -c "$(python_block 4)"
+says "^.*(would have sufficed|the request fits)'? 0\\.[0-9]+$"
+says "^\\('tasks', 'counted'"
 expect 0 "$PYTHON" -B -c "$(python_block 2)"
 says '^64 '
 says '^\{"column":4\}$'
