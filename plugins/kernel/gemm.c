@@ -5,6 +5,7 @@
  * against float64, report. One product a step; nothing is allocated after begin. */
 #include "kernels/op/gemm.h"
 #include "gridmill/kernel.h"
+#include "kernels/device/device.h"
 #include "kernels/op/peak.h"
 #include "kernels/op/philox.h"
 #include "stopwatch.h"
@@ -41,9 +42,10 @@ static const struct gm_param_spec params[] = {
              .max = MAX_SIZE,
              .type = GM_PARAM_INT},
     [P_DTYPE] = {.name = "dtype",
-                 .help = "element type",
+                 .help = "element type; tf32 and bfloat16: a GPU rounds float32 to it "
+                         "before it multiplies",
                  .preset = "float32",
-                 .choices = "float32|float64",
+                 .choices = "float32|float64|tf32|bfloat16",
                  .type = GM_PARAM_CHOICE},
     [P_REPEAT] = {.name = "repeat",
                   .help = "timed products; the median counts",
@@ -97,6 +99,7 @@ static const struct gm_output_spec outputs[] = {
 enum phase { WARM_UP, MULTIPLY, REPORT, CHECK };
 
 struct gemm {
+    struct device *device;
     unsigned n_threads;
     double peak[2]; /* GFLOP/s of float32 and float64: the highest seen, 0 before */
     /* the task's */
@@ -106,6 +109,7 @@ struct gemm {
     size_t m, n, k, repeat, done;
     bool is_f64, check;
     void *a, *b, *c; /* floats or doubles */
+    void *on[3];     /* the same on a device with memory of its own, else NULL */
     double *times;
     double *sums; /* [2][n]: a row of C and of its |a b| in float64 */
 };
@@ -120,8 +124,19 @@ static int open_(const struct gm_params *common,
     if (g == NULL)
         return gm_fail(err, -ENOMEM, "gemm: out of memory");
     g->n_threads = seat->n_threads == 0 ? 1 : seat->n_threads;
-    *ret = g;
-    return 0;
+    int rc = device_open(seat->device, &g->device, err);
+    if (rc == 0)
+        *ret = g;
+    else
+        free(g);
+    return rc;
+}
+
+static void close_(void *self)
+{
+    struct gemm *g = self;
+    device_close(g->device);
+    free(g);
 }
 
 /* A matrix of n numbers from the stream; zeros for fill false. */
@@ -164,7 +179,47 @@ static void end(void *self, int outcome)
     free(g->times);
     free(g->sums);
     g->a = g->b = g->c = NULL;
+    for (unsigned i = 0; i < 3; i++) {
+        g->device->op->release(g->device, g->on[i]);
+        g->on[i] = NULL;
+    }
     g->times = g->sums = NULL;
+}
+
+/* What the device multiplies by `dtype`; doubles and rounded operands are one's alone. */
+static int set_math(struct gemm *g, const char *dtype, struct gm_error *err)
+{
+    bool tf32 = strcmp(dtype, "tf32") == 0, bf16 = strcmp(dtype, "bfloat16") == 0;
+    g->is_f64 = strcmp(dtype, "float64") == 0;
+    if (g->device->host && (tf32 || bf16))
+        return gm_fail(err,
+                       -EINVAL,
+                       "dtype: %s is computed by GPUs alone, and this rank has none "
+                       "(per-rank: {gpus: 1} gives it one)",
+                       dtype);
+    if (!g->device->host && g->is_f64)
+        return gm_fail(err,
+                       -EINVAL,
+                       "dtype: float64 is computed by the cpu alone, and this rank has a "
+                       "GPU (%s)",
+                       g->device->text);
+    g->device->math = tf32 ? DEVICE_TF32 : bf16 ? DEVICE_BF16 : DEVICE_F32;
+    return 0;
+}
+
+/* A and B to a device with memory of its own. */
+static int put_matrices(struct gemm *g, struct gm_error *err)
+{
+    struct device *d = g->device;
+    const void *from[3] = {g->a, g->b, g->c};
+    const size_t n[3] = {g->m * g->k, g->k * g->n, g->m * g->n};
+    for (unsigned i = 0; i < 3 && !d->host; i++) {
+        int rc = d->op->alloc(d, n[i] * sizeof(float), &g->on[i], err);
+        if (rc != 0)
+            return rc;
+        d->op->put(d, g->on[i], from[i], n[i] * sizeof(float));
+    }
+    return d->op->sync(d, err);
 }
 
 static int begin(void *self,
@@ -182,8 +237,10 @@ static int begin(void *self,
     g->m = size_or(p, P_M, g->n);
     g->k = size_or(p, P_K, g->n);
     g->repeat = (size_t)gm_param_int(p, P_REPEAT);
-    g->is_f64 = strcmp(gm_param_text(p, P_DTYPE), "float64") == 0;
     g->check = gm_param_bool(p, P_CHECK);
+    int rc = set_math(g, gm_param_text(p, P_DTYPE), err);
+    if (rc != 0)
+        return rc;
     uint64_t seed = (uint64_t)gm_param_int(p, P_SEED);
     g->a = matrix(g, seed, 0, g->m * g->k, true);
     g->b = matrix(g, seed, 1, g->k * g->n, true);
@@ -197,15 +254,23 @@ static int begin(void *self,
             err, -ENOMEM, "no memory for matrices of %zu x %zu x %zu", g->m, g->n, g->k);
     }
     gemm_set_threads(g->n_threads);
-    return 0;
+    rc = put_matrices(g, err);
+    if (rc != 0)
+        end(self, rc);
+    return rc;
 }
 
-static void multiply(const struct gemm *g)
+static int multiply(const struct gemm *g, struct gm_error *err)
 {
+    struct device *d = g->device;
+    const struct gemm_shape shape = {.form = GEMM_NN, .m = g->m, .n = g->n, .k = g->k};
     if (g->is_f64)
         gemm_f64(GEMM_NN, g->m, g->n, g->k, g->a, g->b, g->c);
+    else if (d->host)
+        d->op->gemm(d, &shape, g->a, g->b, g->c);
     else
-        gemm_f32(GEMM_NN, g->m, g->n, g->k, g->a, g->b, g->c);
+        d->op->gemm(d, &shape, g->on[0], g->on[1], g->on[2]);
+    return d->op->sync(d, err);
 }
 
 static int by_value(const void *a, const void *b)
@@ -227,7 +292,7 @@ static int probe_peak(struct gemm *g, struct gm_error *err)
 
 static int report(struct gemm *g, struct gm_error *err)
 {
-    int rc = probe_peak(g, err);
+    int rc = g->device->host ? probe_peak(g, err) : 0; /* a GPU's is not probed */
     if (rc != 0)
         return rc;
     qsort(g->times, g->repeat, sizeof(*g->times), by_value);
@@ -235,6 +300,8 @@ static int report(struct gemm *g, struct gm_error *err)
     double flops = 2.0 * (double)g->m * (double)g->n * (double)g->k;
     double gflops = flops / median * 1e-9, peak = g->peak[g->is_f64];
     rc = gm_put_f64(g->sink, O_GFLOPS, gflops, err);
+    if (!g->device->host)
+        return rc;
     if (rc == 0)
         rc = gm_put_f64(g->sink, O_PEAK_GFLOPS, peak, err);
     if (rc == 0)
@@ -269,11 +336,25 @@ static double row_error(const struct gemm *g, size_t row)
     return worst;
 }
 
-/* A product of k terms is off by k units in the last place at the very most. */
+/* A product of k terms is off by k units in the last place at the very most, and by what
+ * rounding both operands changes it: some GPUs cut TF32's mantissa off. */
+static double bound_of(const struct gemm *g)
+{
+    double rounding = g->device->math == DEVICE_TF32   ? 0x1p-9
+                      : g->device->math == DEVICE_BF16 ? 0x1p-8
+                                                       : 0;
+    return rounding + (double)g->k * (g->is_f64 ? 2 * DBL_EPSILON : (double)FLT_EPSILON);
+}
+
 static int check(struct gemm *g, struct gm_error *err)
 {
-    double worst = 0,
-           bound = (double)g->k * (g->is_f64 ? 2 * DBL_EPSILON : (double)FLT_EPSILON);
+    struct device *d = g->device;
+    double worst = 0, bound = bound_of(g);
+    if (!d->host)
+        d->op->get(d, g->c, g->on[2], g->m * g->n * sizeof(float));
+    int rc = d->op->sync(d, err);
+    if (rc != 0)
+        return rc;
     for (size_t i = 0; i < CHECK_ROWS; i++) {
         double error = row_error(g, (g->m - 1) * i / (CHECK_ROWS - 1));
         worst = error <= worst ? worst : error;
@@ -294,16 +375,17 @@ static int step(void *self, struct gm_error *err)
         return gm_fail(
             err, -ECANCELED, "stopped after %zu of %zu products", g->done, g->repeat);
     switch (g->phase) {
-    case WARM_UP:
-        multiply(g);
+    case WARM_UP: {
+        int rc = multiply(g, err);
         g->phase = MULTIPLY;
-        return 1;
+        return rc == 0 ? 1 : rc;
+    }
     case MULTIPLY: {
         double start = stopwatch_now();
-        multiply(g);
+        int rc = multiply(g, err);
         g->times[g->done++] = stopwatch_now() - start;
         g->phase = g->done < g->repeat ? MULTIPLY : REPORT;
-        return 1;
+        return rc == 0 ? 1 : rc;
     }
     case REPORT: {
         int rc = report(g, err);
@@ -350,7 +432,7 @@ const struct gm_kernel gemm_kernel = {.abi = GM_KERNEL_ABI,
                                       .n_params = sizeof(params) / sizeof(params[0]),
                                       .outputs = outputs,
                                       .n_outputs = sizeof(outputs) / sizeof(outputs[0]),
-                                      .traits = GM_BOUND_COMPUTE | GM_ON_CPU,
+                                      .traits = GM_BOUND_COMPUTE | GM_ON_CPU | GM_ON_CUDA,
                                       .probe = gemm_probe,
                                       .open = open_,
                                       .begin = begin,

@@ -125,14 +125,15 @@ int trainer_make(const struct trainer_options *opt,
         t->opt.micro_batch = t->opt.batch;
     if (rc == 0)
         rc = mlp_make(&opt->shape, &t->model, err);
-    if (rc == 0)
-        rc = make_scratch(t, err);
+    if (rc == 0) {
+        t->model->scale = opt->scale;
+        mlp_init(t->model, opt->seed);
+        rc = make_scratch(t, err); /* copies the parameters to the device */
+    }
     if (rc != 0) {
         trainer_free(t);
         return rc;
     }
-    t->model->scale = opt->scale;
-    mlp_init(t->model, opt->seed);
     gemm_set_threads(1);
     *ret = t;
     return 0;
