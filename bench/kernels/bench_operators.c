@@ -11,9 +11,12 @@
 #include "kernels/op/clip.h"
 #include "kernels/op/dropout.h"
 #include "kernels/op/embedding.h"
+#include "kernels/op/gemm.h"
 #include "kernels/op/layernorm.h"
+#include "kernels/op/reduce.h"
 #include "kernels/op/rmsnorm.h"
 #include "kernels/op/rotary.h"
+#include "kernels/op/sgd.h"
 #include "kernels/op/softmax.h"
 #include "kernels/op/swiglu.h"
 #include "kernels/op/threads.h"
@@ -22,13 +25,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HEAD = 64, ROWS = 256, N_ARRAYS = 7 };
+enum { HEAD = 64, ROWS = 256, PERIOD = 128, N_ARRAYS = 7 };
 
 /* One shape's arrays: x[] of m * n, v[] of n, s[] of m. */
 struct arrays {
     size_t m, n;
     float *x[N_ARRAYS], *v[4], *s[2], *work, *cos, *sin;
-    int32_t *id, *position;
+    int32_t *id, *position, *label;
 };
 
 static struct arrays make(size_t m, size_t n)
@@ -46,7 +49,8 @@ static struct arrays make(size_t m, size_t n)
     rotary_table(m, HEAD, 10000, a.cos, a.sin);
     a.id = calloc(m, sizeof(*a.id));
     a.position = calloc(m, sizeof(*a.position));
-    if (a.id == NULL || a.position == NULL)
+    a.label = calloc(m, sizeof(*a.label));
+    if (a.id == NULL || a.position == NULL || a.label == NULL)
         abort();
     for (size_t i = 0; i < m; i++) {
         a.id[i] = (int32_t)(i * i % ROWS);
@@ -68,6 +72,7 @@ static void release(struct arrays *a)
     free(a->sin);
     free(a->id);
     free(a->position);
+    free(a->label);
 }
 
 /* x[0] .. are inputs of numbers up to 1; an operator writes x[4] and up. */
@@ -81,6 +86,7 @@ static void release(struct arrays *a)
     }
 
 static const struct dropout drop = {.seed = 1, .stream = 2, .p = 0.1F};
+static const struct sgd descent = {.lr = 1e-4, .momentum = 0.9};
 static const struct adamw adam = {
     .lr = 1e-4, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .decay = 0.1};
 
@@ -96,6 +102,12 @@ static void turn(struct arrays *a, enum rotary_form form)
     rotary_forward(&r, a->m, a->n, a->position, a->x[4]);
 }
 
+static void turn_back(struct arrays *a)
+{
+    struct rotary r = rotary_of(a, ROTARY_INTERLEAVED);
+    rotary_backward(&r, a->m, a->n, a->position, a->x[4]);
+}
+
 /* The floor: the least that two arrays in and one out can take. */
 OPERATOR(add, embedding_forward(m, n, a->position, x[0], m, x[1], x[4]))
 OPERATOR(softmax, softmax_forward(m, n, x[0], x[4]))
@@ -104,6 +116,8 @@ OPERATOR(log_softmax, softmax_log_forward(m, n, x[0], x[4]))
 OPERATOR(log_softmax_b, softmax_log_backward(m, n, x[0], x[1], x[4]))
 OPERATOR(xent, (void)xent_tokens(m, n, x[0], a->id, 1e-3F, s[0], x[4]))
 OPERATOR(xent_loss, (void)xent_tokens(m, n, x[0], a->id, 1e-3F, s[0], NULL))
+OPERATOR(xent_rows, (void)xent_train(m, n, x[0], a->label, 1e-3F, x[4]))
+OPERATOR(scores, xent_infer(m, n, x[0], x[4], a->label))
 OPERATOR(layer, layernorm_forward(m, n, 1e-5F, x[0], v[0], v[1], x[4], s[0], s[1]))
 OPERATOR(
     layer_add,
@@ -112,7 +126,12 @@ OPERATOR(layer_b,
          layernorm_backward(
              m, n, x[0], v[0], s[0], s[1], x[1], x[2], x[4], v[2], v[3], a->work))
 OPERATOR(rms, rmsnorm_forward(m, n, 1e-5F, x[0], v[0], x[4], s[0]))
+OPERATOR(rms_add, rmsnorm_forward_add(m, n, 1e-5F, x[0], x[1], x[5], v[0], x[4], s[0]))
 OPERATOR(rms_b, rmsnorm_backward(m, n, x[0], v[0], s[0], x[1], x[2], x[4], v[2], a->work))
+OPERATOR(bias, bias_act_forward(ACT_NONE, m, n, x[5], v[0], x[5]))
+OPERATOR(bias_b, bias_act_backward(ACT_NONE, m, n, x[0], x[1], x[1], v[2]))
+OPERATOR(relu, bias_act_forward(ACT_RELU, m, n, x[5], v[0], x[5]))
+OPERATOR(relu_b, bias_act_backward(ACT_RELU, m, n, x[0], x[1], x[4], v[2]))
 OPERATOR(gelu, bias_act_forward(ACT_GELU, m, n, x[5], v[0], x[4]))
 OPERATOR(gelu_b, bias_act_backward(ACT_GELU, m, n, x[0], x[1], x[4], v[2]))
 OPERATOR(gelu_erf, bias_act_forward(ACT_GELU_ERF, m, n, x[5], v[0], x[4]))
@@ -122,9 +141,14 @@ OPERATOR(glu, swiglu_forward(m, n, n, x[0], x[1], x[4]))
 OPERATOR(glu_b, swiglu_backward(m, n, n, x[0], x[1], x[2], x[4], x[5]))
 OPERATOR(embed, embedding_forward(m, n, a->id, x[0], 0, NULL, x[4]))
 OPERATOR(embed_b, embedding_backward(m, n, a->id, x[0], x[5]))
+OPERATOR(place_b, embedding_backward_place(m, n, PERIOD, x[0], x[5]))
 OPERATOR(turn_pairs, turn(a, ROTARY_INTERLEAVED))
 OPERATOR(turn_halves, turn(a, ROTARY_HALVES))
 OPERATOR(dropout, dropout_apply(&drop, 0, m *n, x[0], NULL, x[4]))
+OPERATOR(dropout_add, dropout_apply(&drop, 0, m *n, x[0], x[1], x[4]))
+OPERATOR(to_bf16, gemm_to_bf16(m *n, x[0], (uint16_t *)(void *)x[4]))
+OPERATOR(sum, s[0][0] = (float)reduce_sum(m * n, x[0]))
+OPERATOR(sgd, sgd_step(&descent, m *n, x[4], x[5], x[0]))
 OPERATOR(norm, s[0][0] = (float)clip_norm(m * n, x[0]))
 OPERATOR(adamw, adamw_step(&adam, 9, m *n, x[4], x[5], x[6], x[0]))
 
@@ -139,11 +163,18 @@ static const struct case_of {
                  {"log-softmax backward", log_softmax_b, 3},
                  {"xent tokens, gradient", xent, 2},
                  {"xent tokens, loss", xent_loss, 1},
+                 {"xent rows, gradient", xent_rows, 2},
+                 {"probabilities and classes", scores, 2},
                  {"layernorm", layer, 2},
                  {"layernorm of a sum", layer_add, 4},
                  {"layernorm backward", layer_b, 4},
                  {"rmsnorm", rms, 2},
+                 {"rmsnorm of a sum", rms_add, 4},
                  {"rmsnorm backward", rms_b, 4},
+                 {"bias", bias, 2},
+                 {"bias backward", bias_b, 1},
+                 {"bias + ReLU", relu, 2},
+                 {"bias + ReLU backward", relu_b, 3},
                  {"bias + GELU tanh", gelu, 3},
                  {"bias + GELU tanh backward", gelu_b, 3},
                  {"bias + GELU erf", gelu_erf, 3},
@@ -153,9 +184,15 @@ static const struct case_of {
                  {"SwiGLU backward", glu_b, 5},
                  {"embedding", embed, 1},
                  {"embedding backward", embed_b, 1},
+                 {"positions backward", place_b, 1},
                  {"rotary, neighbours", turn_pairs, 2},
                  {"rotary, halves", turn_halves, 2},
+                 {"rotary backward", turn_back, 2},
                  {"dropout", dropout, 2},
+                 {"dropout of a branch", dropout_add, 3},
+                 {"to bf16", to_bf16, 1.5},
+                 {"sum", sum, 1},
+                 {"sgd", sgd, 5},
                  {"gradient norm", norm, 1},
                  {"adamw", adamw, 7}};
 
