@@ -398,6 +398,15 @@ static int step(void *self, struct gm_error *err)
     return check(g, err);
 }
 
+/* Products of doubles are OpenBLAS's, whose loops are chosen for the processor; which of
+ * the two it is may vary from task to task. */
+static const char *device_class(const struct gm_params *common)
+{
+    const char *dtype = gm_param_text(common, P_DTYPE);
+    bool f32 = dtype != NULL && strcmp(dtype, "float32") == 0;
+    return f32 ? NULL : gemm_backend(NULL);
+}
+
 static int cost(const struct gm_params *p, double *ret_flops, double *ret_bytes)
 {
     if (!gm_param_given(p, P_N) || !gm_param_given(p, P_REPEAT) ||
@@ -439,5 +448,6 @@ const struct gm_kernel gemm_kernel = {.abi = GM_KERNEL_ABI,
                                       .step = step,
                                       .end = end,
                                       .cost = cost,
-                                      .close = free,
+                                      .close = close_,
+                                      .device_class = device_class,
                                       .work = work};
