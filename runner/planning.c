@@ -7,10 +7,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/str.h"
+#include "class.h"
 #include "engine/engine.h"
 #include "engine/resume.h"
 #include "engine/seats.h"
 #include "gather.h"
+#include "result/hash.h"
 #include "spec/doc.h"
 #include "token.h"
 #include "verify.h"
@@ -35,6 +37,7 @@ load_spec(const struct planning_request *req, struct jobspec **ret, struct gm_er
     struct jobspec_options opt = {
         .look = engine_look, .sets = req->sets, .n_sets = req->n_sets};
     opt.kernels = engine_kernels(&opt.n_kernels);
+    opt.plugin_path = engine_plugin_path();
     AUTO_FREE(char) text = NULL;
     size_t len = 0;
     int rc = file_read(req->file, DOC_MAX_BYTES, &text, &len, err);
@@ -167,6 +170,29 @@ static int sources_unchanged(const struct plan *plan, struct gm_error *err)
     return rc;
 }
 
+/* What is opened here is what rank 0 has looked at. */
+static int plugins_same(const struct plan *plan, struct gm_error *err)
+{
+    char here[65] = "";
+    int rc = 0;
+    for (unsigned i = 0; i < plan->n_sources && rc == 0; i++) {
+        const struct jobspec_source *s = &plan->sources[i];
+        if (s->unit != JOBSPEC_KERNEL)
+            continue;
+        rc = hash_file(s->path, here, err);
+        if (rc == 0 && strcmp(here, s->sha256) != 0)
+            rc = gm_fail(err,
+                         -EINVAL,
+                         "%s: is another file than the one the job was planned with "
+                         "(SHA-256 %.12s here, %.12s there): install one build of it on "
+                         "all hosts",
+                         s->path,
+                         here,
+                         s->sha256);
+    }
+    return rc;
+}
+
 static int read_plan(const struct rank *r,
                      const char *text,
                      size_t len,
@@ -182,6 +208,9 @@ static int read_plan(const struct rank *r,
                        "the plan is for %u ranks, but %d were started",
                        p->plan->n_ranks,
                        r->n_ranks);
+    rc = plugins_same(p->plan, err);
+    if (rc < 0)
+        return rc;
     struct jobspec_faults faults = {0};
     struct jobspec_options opt = {.known = p->plan->sources,
                                   .n_known = p->plan->n_sources,
@@ -222,7 +251,7 @@ int planning_make(const struct rank *r,
     if (rc == 0)
         rc = rank_share_text(r, &text, &len, err);
     if (rc == 0)
-        rc = rank_agree(r, read_plan(r, text, len, &p, err), false, err);
+        rc = rank_agree(r, read_plan(r, text, len, &p, err), r->world > 0, err);
     if (rc < 0)
         planning_drop(&p);
     else
@@ -253,6 +282,8 @@ int planning_settle(const struct rank *r, struct planning *p, struct gm_error *e
 {
     int rc = verify_start(r, p->plan, p->spec, p->planned, &p->found, err);
     rc = rank_agree(r, rc, false, err);
+    if (rc == 0)
+        rc = class_agree(r, p->spec, &p->device, err);
     if (rc < 0)
         return rc;
     rc = rank_agree(r, r->world == 0 ? token_write(p->plan, err) : 0, true, err);
@@ -275,5 +306,6 @@ void planning_free(struct planning *p)
     folder_close(p->folder);
     idset_free(p->planned);
     str_free(&p->found);
+    str_free(&p->device);
     *p = (struct planning){0};
 }

@@ -25,6 +25,7 @@ struct planning {
     struct folder *folder; /* rank 0 under a foreign launcher: the lock is ours */
     struct idset *planned; /* this rank's cpus */
     struct str found;      /* what is not as planned here */
+    struct str device;     /* what this rank computes with (class.h) */
 };
 
 /* On every rank, or on none: the sentence of the lowest failing rank. Faults of a jobspec

@@ -180,7 +180,7 @@ static int open_results(struct session *s, struct gm_error *err)
                       err);
     if (rc < 0)
         return rc;
-    verify_record(r, p->planned, "", &p->found, s->writer);
+    verify_record(r, p->planned, "", &p->found, str_text(&p->device), s->writer);
     use_begin(r, p->plan, &s->use);
     writer_use(s->writer, &s->use);
     return token_check(p->plan, err); /* else a resume has sealed all but this shard */
@@ -302,6 +302,7 @@ static int compute(struct session *s, struct gm_error *err)
                                  .who = r,
                                  .planned = p->planned,
                                  .found = &p->found,
+                                 .device = str_text(&p->device),
                                  .seat = {.size = sizeof(struct gm_seat),
                                           .n_threads = p->plan->ranks[r->world].threads,
                                           .n_gpus = s->seats[r->world].gpus,

@@ -297,6 +297,7 @@ void verify_record(const struct rank *r,
                    const struct idset *planned,
                    const char *seen,
                    const struct str *found,
+                   const char *device,
                    struct writer *w)
 {
     AUTO_FREE(char) wanted = idset_format(planned);
@@ -305,7 +306,7 @@ void verify_record(const struct rank *r,
     writer_rank(
         w,
         &(struct result_rank){.host = r->host,
-                              .device = "cpu",
+                              .device = device,
                               .planned = wanted,
                               .inherited = inherited,
                               .seen = seen,

@@ -37,6 +37,7 @@ void verify_record(const struct rank *r,
                    const struct idset *planned,
                    const char *seen,
                    const struct str *found,
+                   const char *device,
                    struct writer *w);
 
 #endif

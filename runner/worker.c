@@ -32,7 +32,7 @@ void worker_look(void *ctx, const struct idset *child)
         (void)gm_fail(&w->binding, -EPERM, "%s", str_text(s->found));
         pulse_give_up(s->pulse);
     }
-    verify_record(s->who, s->planned, seen, s->found, s->writer);
+    verify_record(s->who, s->planned, seen, s->found, s->device, s->writer);
 }
 
 bool worker_may_retry(const struct jobspec_stage *stage,

@@ -29,7 +29,8 @@ struct worker_setup {
     struct gm_seat seat;
     const struct rank *who;
     const struct idset *planned;
-    struct str *found; /* what is not as planned; more may come */
+    struct str *found;  /* what is not as planned; more may come */
+    const char *device; /* what this rank computes with */
 };
 
 struct worker {

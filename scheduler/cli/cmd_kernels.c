@@ -4,6 +4,7 @@
 #include "command.h"
 #include "engine/engine.h"
 #include "say.h"
+#include "spec/plugin.h"
 #include <stdlib.h>
 
 struct word {
@@ -128,7 +129,12 @@ static void put_outputs(struct json *j, const struct gm_kernel *k)
     json_end(j, ']');
 }
 
-static void put_kernel(struct json *j, const struct gm_kernel *k, bool all)
+/* file NULL: linked in; note: what is to be said of its name, or NULL. */
+static void put_kernel(struct json *j,
+                       const struct gm_kernel *k,
+                       const char *file,
+                       const char *note,
+                       bool all)
 {
     struct gm_error err;
     const char *why = probe(k, &err);
@@ -148,6 +154,8 @@ static void put_kernel(struct json *j, const struct gm_kernel *k, bool all)
     json_put_bool(j, "checkpoints", gm_kernel_saves(k) != 0);
     json_put_bool(j, "works", why == NULL);
     json_put_string(j, "why_not", why);
+    json_put_string(j, "file", file);
+    json_put_string(j, "note", note);
     if (all) {
         put_params(j, k);
         put_outputs(j, k);
@@ -155,20 +163,79 @@ static void put_kernel(struct json *j, const struct gm_kernel *k, bool all)
     json_end(j, '}');
 }
 
-static void
-print_list(const struct cli *cli, const struct gm_kernel *const *kernels, unsigned n)
+static void put_unusable(struct json *j, const struct plugin_found *f)
+{
+    json_begin(j, '{');
+    json_put_string(j, "name", f->name[0] != '\0' ? f->name : NULL);
+    json_put_bool(j, "works", false);
+    json_put_string(j, "why_not", f->why);
+    json_put_string(j, "file", f->file);
+    json_end(j, '}');
+}
+
+static void put_list(const struct gm_kernel *const *kernels,
+                     unsigned n,
+                     const struct plugin_list *plugins)
+{
+    AUTO_JSON j = {.pretty = true};
+    json_begin(&j, '{');
+    json_put_string(&j, "schema", "gridmill.kernels/1");
+    json_key(&j, "kernels");
+    json_begin(&j, '[');
+    for (unsigned i = 0; i < n; i++)
+        put_kernel(&j, kernels[i], NULL, NULL, false);
+    for (size_t i = 0; i < plugins->n; i++) {
+        const struct plugin_found *f = &plugins->items[i];
+        if (f->kernel != NULL)
+            put_kernel(&j, f->kernel, f->file, f->why, false);
+        else
+            put_unusable(&j, f);
+    }
+    json_end(&j, ']');
+    json_end(&j, '}');
+    terminal_print(j.out.text);
+}
+
+static void draw_line(const struct gm_kernel *k, int width, struct str *out)
+{
+    struct gm_error err;
+    const char *why = probe(k, &err);
+    AUTO_STR on = {0};
+    add_words(k->traits, devices, N_OF(devices), ",", &on);
+    str_printf(out, "%-*s  %-8s  %s", width, k->name, str_text(&on), k->summary);
+    str_printf(out, "%s%s\n", why != NULL ? " - not here: " : "", why != NULL ? why : "");
+}
+
+/* The kernels of shared objects: file by file, and what cannot be used. */
+static void draw_plugins(const struct plugin_list *l, int width, struct str *out)
+{
+    const char *file = "";
+    for (size_t i = 0; i < l->n; i++) {
+        const struct plugin_found *f = &l->items[i];
+        if (f->kernel != NULL && strcmp(f->file, file) != 0)
+            str_printf(out, "\n%s\n", f->file);
+        file = f->kernel != NULL ? f->file : file;
+        if (f->kernel != NULL)
+            draw_line(f->kernel, width, out);
+        if (f->kernel != NULL && f->why != NULL)
+            str_printf(out, "  %s\n", f->why);
+    }
+    bool first = true;
+    for (size_t i = 0; i < l->n; i++) {
+        const struct plugin_found *f = &l->items[i];
+        if (f->kernel == NULL)
+            str_printf(out, "%s  %s\n", first ? "\nnot usable\n" : "", f->why);
+        first = first && f->kernel != NULL;
+    }
+}
+
+static void print_list(const struct cli *cli,
+                       const struct gm_kernel *const *kernels,
+                       unsigned n,
+                       const struct plugin_list *plugins)
 {
     if (cli->json) {
-        AUTO_JSON j = {.pretty = true};
-        json_begin(&j, '{');
-        json_put_string(&j, "schema", "gridmill.kernels/1");
-        json_key(&j, "kernels");
-        json_begin(&j, '[');
-        for (unsigned i = 0; i < n; i++)
-            put_kernel(&j, kernels[i], false);
-        json_end(&j, ']');
-        json_end(&j, '}');
-        terminal_print(j.out.text);
+        put_list(kernels, n, plugins);
         return;
     }
     AUTO_STR out = {0};
@@ -177,20 +244,13 @@ print_list(const struct cli *cli, const struct gm_kernel *const *kernels, unsign
         int len = (int)strlen(kernels[i]->name);
         width = len > width ? len : width;
     }
-    for (unsigned i = 0; i < n; i++) {
-        struct gm_error err;
-        const char *why = probe(kernels[i], &err);
-        AUTO_STR on = {0};
-        add_words(kernels[i]->traits, devices, N_OF(devices), ",", &on);
-        str_printf(&out,
-                   "%-*s  %-8s  %s",
-                   width,
-                   kernels[i]->name,
-                   str_text(&on),
-                   kernels[i]->summary);
-        str_printf(
-            &out, "%s%s\n", why != NULL ? " - not here: " : "", why != NULL ? why : "");
+    for (size_t i = 0; i < plugins->n; i++) {
+        int len = (int)strlen(plugins->items[i].name);
+        width = len > width ? len : width;
     }
+    for (unsigned i = 0; i < n; i++)
+        draw_line(kernels[i], width, &out);
+    draw_plugins(plugins, width, &out);
     str_add(&out, "\ngridmill kernels NAME has the parameters and outputs of one.\n");
     terminal_print(out.text);
 }
@@ -276,11 +336,12 @@ static void draw_outputs(const struct gm_kernel *k, struct str *out)
     }
 }
 
-static void print_one(const struct cli *cli, const struct gm_kernel *k)
+/* file NULL: linked in */
+static void print_one(const struct cli *cli, const struct gm_kernel *k, const char *file)
 {
     if (cli->json) {
         AUTO_JSON j = {.pretty = true};
-        put_kernel(&j, k, true);
+        put_kernel(&j, k, file, NULL, true);
         terminal_print(j.out.text);
         return;
     }
@@ -302,6 +363,8 @@ static void print_one(const struct cli *cli, const struct gm_kernel *k)
                                   : "not kept: no checkpoints",
                why == NULL ? "works" : "not on this machine: ",
                why == NULL ? "" : why);
+    if (file != NULL)
+        str_printf(&out, "  from      %s\n", file);
     if (k->n_params > 0)
         draw_params(k, &out);
     if (k->n_outputs > 0)
@@ -312,13 +375,16 @@ static void print_one(const struct cli *cli, const struct gm_kernel *k)
 static int unknown(const struct cli *cli,
                    const char *name,
                    const struct gm_kernel *const *kernels,
-                   unsigned n)
+                   unsigned n,
+                   const struct plugin_list *plugins)
 {
     struct gm_error err;
-    const char **names = xcalloc(n, sizeof(*names));
+    const char **names = xcalloc(n + plugins->n, sizeof(*names));
     for (unsigned i = 0; i < n; i++)
         names[i] = kernels[i]->name;
-    const char *near = str_nearest(name, names, n);
+    for (size_t i = 0; i < plugins->n; i++)
+        names[n + i] = plugins->items[i].name;
+    const char *near = str_nearest(name, names, n + plugins->n);
     free(names);
     if (near != NULL)
         (void)gm_fail(&err, -ENOENT, "%s: no such kernel, did you mean %s?", name, near);
@@ -328,28 +394,78 @@ static int unknown(const struct cli *cli,
     return say_failure(cli, ENGINE_USAGE, &err);
 }
 
+/* "./my.so#name": that one; "./my.so": all that it shows. */
+static int run_file(const struct cli *cli, const char *text)
+{
+    struct gm_error err = {0};
+    const char *hash = strrchr(text, '#');
+    AUTO_FREE(char) file = xstrdup(text);
+    if (hash != NULL)
+        file[hash - text] = '\0';
+    struct plugin_list *l = plugin_list_of(file);
+    const struct plugin_found *found = NULL;
+    int rc = 0;
+    if (l->n == 0)
+        rc = gm_fail(&err, -ENOENT, "%s shows no kernel", file);
+    else if (hash != NULL && plugin_list_find(l, hash + 1, &found, &err) != 0)
+        rc = err.text[0] != '\0'
+                 ? -ENOENT
+                 : gm_fail(&err, -ENOENT, "%s: no kernel '%s' in it", file, hash + 1);
+    else if (l->items[0].name[0] == '\0')
+        rc = gm_fail(&err, -ENOENT, "%s", l->items[0].why);
+    if (rc == 0 && found != NULL)
+        print_one(cli, found->kernel, found->file);
+    else if (rc == 0)
+        print_list(cli, NULL, 0, l);
+    plugin_list_free(l);
+    return rc == 0 ? ENGINE_DONE : say_failure(cli, ENGINE_USAGE, &err);
+}
+
+static int run_name(const struct cli *cli,
+                    const char *name,
+                    const struct gm_kernel *const *kernels,
+                    unsigned n,
+                    const struct plugin_list *plugins)
+{
+    struct gm_error err = {0};
+    const struct plugin_found *found = NULL;
+    for (unsigned i = 0; i < n; i++) {
+        if (strcmp(kernels[i]->name, name) == 0) {
+            print_one(cli, kernels[i], NULL);
+            return ENGINE_DONE;
+        }
+    }
+    int rc = plugin_list_find(plugins, name, &found, &err);
+    if (rc == -ENOENT)
+        return unknown(cli, name, kernels, n, plugins);
+    if (rc < 0)
+        return say_failure(cli, ENGINE_USAGE, &err);
+    print_one(cli, found->kernel, found->file);
+    return ENGINE_DONE;
+}
+
 static int run(const struct cli *cli)
 {
     unsigned n;
     const struct gm_kernel *const *kernels = engine_kernels(&n);
-    if (cli->args.n_words == 0) {
-        print_list(cli, kernels, n);
-        return ENGINE_DONE;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        if (strcmp(kernels[i]->name, cli->args.words[0]) == 0) {
-            print_one(cli, kernels[i]);
-            return ENGINE_DONE;
-        }
-    }
-    return unknown(cli, cli->args.words[0], kernels, n);
+    const char *name = cli->args.n_words > 0 ? cli->args.words[0] : NULL;
+    if (name != NULL && strpbrk(name, "/#") != NULL)
+        return run_file(cli, name);
+    struct plugin_list *plugins = plugin_list_make(engine_plugin_path(), kernels, n);
+    int code = ENGINE_DONE;
+    if (name != NULL)
+        code = run_name(cli, name, kernels, n, plugins);
+    else
+        print_list(cli, kernels, n, plugins);
+    plugin_list_free(plugins);
+    return code;
 }
 
 static const struct option_spec options[] = {OPTION_JSON};
 
 const struct command cmd_kernels = {
     .name = "kernels",
-    .usage = "[--json] [NAME]",
+    .usage = "[--json] [NAME | FILE.so | FILE.so#NAME]",
     .summary = "list the kernels, or explain one: parameters and outputs",
     .words = "@kernel",
     .options = options,

@@ -268,6 +268,7 @@ int job_read(const struct cli *cli,
     struct jobspec_options opt = {.look = engine_look, .look_ctx = looks};
     const char *made = NULL;
     opt.kernels = engine_kernels(&opt.n_kernels);
+    opt.plugin_path = engine_plugin_path();
     *ret = (struct job_file){.name = file != NULL ? file : "job"};
     int rc = read_options(cli, a, &opt, err);
     if (rc == 0 && file != NULL) {

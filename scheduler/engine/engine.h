@@ -79,6 +79,8 @@ void looks_free(struct looks *l); /* takes NULL */
 int engine_unchanged(const struct jobspec_source *s, struct gm_error *err);
 /* The kernels that are linked in. */
 const struct gm_kernel *const *engine_kernels(unsigned *ret_n);
+/* GRIDMILL_PLUGIN_PATH: folders of kernels that are not linked in; NULL: none. */
+const char *engine_plugin_path(void);
 
 /* The path of gridmill-runner, which stands beside this program in the build tree and
  * once installed (given: that one, if it is there); yours to free. */

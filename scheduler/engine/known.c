@@ -6,6 +6,7 @@
 #include "engine.h"
 #include "plugins/kernel/table.h"
 #include <limits.h>
+#include <stdlib.h>
 
 enum engine_exit engine_exit_for(int code)
 {
@@ -36,6 +37,11 @@ enum engine_exit engine_exit_for(int code)
 const struct gm_kernel *const *engine_kernels(unsigned *ret_n)
 {
     return plugin_kernels(ret_n);
+}
+
+const char *engine_plugin_path(void)
+{
+    return getenv("GRIDMILL_PLUGIN_PATH");
 }
 
 int engine_find_runner(const char *given, char **ret, struct gm_error *err)

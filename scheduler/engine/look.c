@@ -86,6 +86,8 @@ count(const char *path, uint32_t unit, uint64_t size, uint64_t *ret, struct gm_e
     switch (unit) {
     case 0:
         return named_as_table(path) ? table_look(path, size, ret, err) : 0;
+    case JOBSPEC_KERNEL:
+        return 0;
     case GM_LINES:
         return lines_count(path, ret, err);
     case GM_BYTES:

@@ -219,6 +219,7 @@ static int parse(const struct plan *plan,
                                   .document = plan->document,
                                   .dir = plan->dir};
     opt.kernels = engine_kernels(&opt.n_kernels);
+    opt.plugin_path = engine_plugin_path();
     return jobspec_parse(plan->file, plan->text, plan->text_len, &opt, ret, faults, err);
 }
 

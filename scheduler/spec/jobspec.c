@@ -187,6 +187,7 @@ static void read_root(const struct input *in, struct doc_node *root, struct jobs
     strmap_free(l.stage_index);
     strmap_free(l.source_index);
     strmap_free(l.known_index);
+    plugin_forget(&l);
 }
 
 /* A document that was not asked for makes more than one; how many there are is told at

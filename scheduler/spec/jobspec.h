@@ -45,12 +45,15 @@ struct jobspec_source {
     int64_t mtime_ns;
     char sha256[65];     /* of the file's bytes, hex */
     uint64_t rows;       /* in the unit asked for; 0 when nobody asked (a plain path) */
-    uint32_t unit;       /* enum gm_slice_unit, or 0 */
+    uint32_t unit;       /* enum gm_slice_unit, or 0, or JOBSPEC_KERNEL */
     const char *written; /* as the jobspec names it */
     /* GM_FILES: the files of a folder or pattern, absolute and sorted by name, `rows` of
      * them; size, mtime and digest are then of them all. Else NULL. */
     const char *const *files;
 };
+
+/* A source that is the shared object of a kernel. */
+#define JOBSPEC_KERNEL 1000u
 
 /* Fills all of *ret but path and written; what it points to is in `a`. unit 0: do not
  * count. -ENOENT, -EINVAL (truncated, ragged...), with the sentence in err. */
@@ -67,7 +70,8 @@ struct dso;
 struct jobspec_options {
     const struct gm_kernel *const *kernels;
     unsigned n_kernels;
-    jobspec_look_fn *look; /* NULL: sources are not looked at (n_shards stays 0) */
+    const char *plugin_path; /* folders "A:B" of kernels known by name, or NULL */
+    jobspec_look_fn *look;   /* NULL: sources are not looked at (n_shards stays 0) */
     void *look_ctx;
     const struct jobspec_source *known; /* from a plan: used instead of looking */
     unsigned n_known;

@@ -59,6 +59,7 @@ struct load {
     struct jobspec_fault *cannot; /* doubles as `sources` does */
     unsigned n_cannot;
     struct dso **dsos;
+    struct plugin_list *plugins; /* of options.plugin_path; NULL: not looked at yet */
     unsigned n_dsos;
     const struct view *view; /* a canonical document read as a short form; or NULL */
 };
@@ -214,11 +215,22 @@ uint64_t paths_index(const struct jobspec_stage *s,
                      const struct jobspec_template *t,
                      const uint64_t *axis_index);
 
-/* plugin.c: the kernel of "./FILE.so#NAME"; NULL: a fault (told). */
+/* plugin_stage.c: the kernel of "./FILE.so#NAME"; NULL: a fault (told). */
 const struct gm_kernel *plugin_kernel(struct load *l,
                                       const struct fault_path *at,
                                       const struct doc_node *node,
                                       const char *text);
+/* The kernel that is known by its name, from the plan's sources or the folders of
+ * options.plugin_path. *ret NULL and 0: a fault (told); < 0 with why not, which may be
+ * "".
+ */
+int plugin_named(struct load *l,
+                 const struct fault_path *at,
+                 const struct doc_node *node,
+                 const char *name,
+                 const struct gm_kernel **ret,
+                 struct gm_error *err);
+void plugin_forget(struct load *l);            /* what was looked at in folders */
 void plugin_close(const struct jobspec *spec); /* all of them */
 /* view.c: a canonical document as the short form that says the same. `job` NULL: it broke
  * Flux's rules, only the Gridmill part is shown; `part` NULL: it has none. */
@@ -243,6 +255,13 @@ const struct jobspec_source *sources_add(struct load *l,
                                          const struct doc_node *node,
                                          const char *written,
                                          uint32_t unit);
+/* The same of an absolute path, however it is written. */
+const struct jobspec_source *sources_add_at(struct load *l,
+                                            const struct fault_path *at,
+                                            const struct doc_node *node,
+                                            const char *path,
+                                            const char *written,
+                                            uint32_t unit);
 /* `written` counted from `dir`, an HDF5 dataset's name kept; in `a`. */
 const char *sources_absolute(struct arena *a, const char *dir, const char *written);
 

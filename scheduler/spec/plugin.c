@@ -1,8 +1,7 @@
-/* See load.h: kernels from shared objects. Invariant: a table is handed on only when all
- * that is read of it here, by the runner and for the results is there; its file is among
- * the job's sources, so that one that changed since is refused. */
+/* See plugin.h: the table of one kernel. Invariant: it is handed on only when all that is
+ * read of it here, by the runner and for the results is there. */
+#include "plugin.h"
 #include "base/dso.h"
-#include "load.h"
 
 /* A table grows at its end: one of the first version has this much. */
 enum { FIRST_SIZE = offsetof(struct gm_kernel, device_class) };
@@ -11,21 +10,6 @@ struct plugin {
     const char *file; /* as written, for sentences */
     const char *name;
 };
-
-/* Kept open as long as the job lives. */
-static void keep_open(struct load *l, struct dso *d)
-{
-    if ((l->n_dsos & (l->n_dsos - 1)) == 0) {
-        size_t room = l->n_dsos == 0 ? 1 : 2 * (size_t)l->n_dsos;
-        struct dso **all = arena_alloc(l->arena, room, sizeof(struct dso *));
-        if (l->n_dsos > 0)
-            memcpy(all, l->dsos, l->n_dsos * sizeof(struct dso *));
-        l->dsos = all;
-    }
-    l->dsos[l->n_dsos++] = d;
-    l->spec->dsos = l->dsos;
-    l->spec->n_dsos = l->n_dsos;
-}
 
 /* "my_sum_kernel" for "my.sum" */
 static const char *symbol_of(struct arena *a, const char *name)
@@ -139,62 +123,34 @@ static const struct gm_kernel *whole(struct arena *a, const struct gm_kernel *k)
     return copy;
 }
 
-static int open_kernel(struct load *l,
-                       const struct plugin *p,
-                       const char *path,
-                       const struct gm_kernel **ret,
-                       struct gm_error *err)
+int plugin_take(struct arena *a,
+                struct dso *d,
+                const char *file,
+                const char *name,
+                const struct gm_kernel **ret,
+                struct gm_error *err)
 {
-    AUTO(dso) d = NULL;
-    int rc = dso_open(path, &d, err);
-    if (rc != 0)
-        return rc;
-    const char *symbol = symbol_of(l->arena, p->name);
+    struct plugin p = {.file = file, .name = name};
+    const char *symbol = symbol_of(a, name);
     const struct gm_kernel *k = dso_symbol(d, symbol);
     if (k == NULL)
         return gm_fail(err,
                        -ENOENT,
                        "%s has no symbol '%.100s': a kernel '%.80s' is exported as "
                        "GM_EXPORT const struct gm_kernel %.100s",
-                       p->file,
+                       file,
                        symbol,
-                       p->name,
+                       name,
                        symbol);
-    rc = check_version(p, k, err);
+    int rc = check_version(&p, k, err);
     if (rc == 0)
-        rc = check_table(p, k, err);
-    if (rc != 0)
-        return rc;
-    keep_open(l, steal(&d));
-    *ret = whole(l->arena, k);
-    return 0;
+        rc = check_table(&p, k, err);
+    if (rc == 0)
+        *ret = whole(a, k);
+    return rc;
 }
 
-const struct gm_kernel *plugin_kernel(struct load *l,
-                                      const struct fault_path *at,
-                                      const struct doc_node *node,
-                                      const char *text)
+bool plugin_is_name(const char *text)
 {
-    const char *hash = strrchr(text, '#');
-    const struct gm_kernel *k = NULL;
-    struct gm_error err = {0};
-    if (hash == NULL || hash == text || !is_word(hash + 1, "-_.")) {
-        load_fault(
-            l, at, node, "'%.80s': a kernel from a file is written ./FILE.so#NAME", text);
-        return NULL;
-    }
-    struct plugin p = {.file = arena_copy(l->arena, text, (size_t)(hash - text)),
-                       .name = hash + 1};
-    const struct jobspec_source *file = sources_add(l, at, node, p.file, 0);
-    if (file == NULL)
-        return NULL;
-    if (open_kernel(l, &p, file->path, &k, &err) != 0)
-        load_fault(l, at, node, "%s", err.text);
-    return k;
-}
-
-void plugin_close(const struct jobspec *spec)
-{
-    for (unsigned i = spec->n_dsos; i-- > 0;)
-        dso_close(spec->dsos[i]);
+    return is_word(text, "-_.");
 }

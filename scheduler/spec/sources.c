@@ -86,6 +86,16 @@ const struct jobspec_source *sources_add(struct load *l,
                                          uint32_t unit)
 {
     const char *path = sources_absolute(l->arena, l->spec->dir, written);
+    return sources_add_at(l, at, node, path, written, unit);
+}
+
+const struct jobspec_source *sources_add_at(struct load *l,
+                                            const struct fault_path *at,
+                                            const struct doc_node *node,
+                                            const char *path,
+                                            const char *written,
+                                            uint32_t unit)
+{
     const char *key = index_key(l->arena, path, unit);
     size_t i;
     if (strmap_get(l->source_index, key, &i))

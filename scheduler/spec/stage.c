@@ -114,6 +114,28 @@ static void read_name(struct load *l,
     strmap_put(l->stage_index, h->s->name, (size_t)(h - l->heads));
 }
 
+/* A name that is not linked in: `hint` is what it may have been meant to be. */
+static void read_named(struct load *l,
+                       struct load_stage *h,
+                       const struct fault_path *at,
+                       const struct doc_node *node,
+                       const char *hint)
+{
+    struct gm_error err = {0};
+    int rc = plugin_named(l, at, node, node->as.text, &h->s->kernel, &err);
+    if (rc == -ENOENT)
+        load_fault(l,
+                   at,
+                   node,
+                   "unknown kernel '%.80s'%s%s%s",
+                   node->as.text,
+                   hint,
+                   err.text[0] != '\0' ? "; not looked at: " : "",
+                   err.text);
+    else if (rc < 0)
+        load_fault(l, at, node, "%s", err.text);
+}
+
 static void read_kernel(struct load *l,
                         struct load_stage *h,
                         const struct fault_path *at,
@@ -136,12 +158,7 @@ static void read_kernel(struct load *l,
             names[n++] = l->opt->kernels[i]->name;
     }
     if (h->s->kernel == NULL)
-        load_fault(l,
-                   at,
-                   node,
-                   "unknown kernel '%.80s'%s",
-                   text,
-                   load_hint(text, names, n, hint));
+        read_named(l, h, at, node, load_hint(text, names, n, hint));
 }
 
 static void read_group(struct load *l,

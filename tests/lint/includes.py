@@ -28,6 +28,7 @@ LEVELS = {
     "plugins/kernel": 4,
     "plugins/policy": 4,
     "plugins/slurm": 4,
+    "plugins/example": 4,
     "plugins/rehearse": 5,
     "scheduler/engine": 5,
     "scheduler/sim": 5,
@@ -43,6 +44,7 @@ LEVELS = {
 ONLY = {
     "kernels": {"plugins/include", "scheduler/base"},
     "plugins/kernel": {"plugins/include", "kernels"},
+    "plugins/example": {"plugins/include"},
     "plugins/policy": {"plugins/include"},
     "plugins/slurm": {"plugins/include"},
 }

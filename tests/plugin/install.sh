@@ -105,11 +105,11 @@ refused ./build/small.so#example.pi 'has 120 bytes, at least 128 are read'
 altered named 's/"example.pi"/"example.tau"/'
 refused ./build/named.so#example.pi "calls itself 'example.tau', not 'example.pi'"
 refused ./build/pi.so#example.heat "no symbol 'example_heat_kernel'"
-refused ./pi.c#example.pi 'pi.c: .*(invalid ELF header|no shared object)'
+refused ./pi.c#example.pi 'pi.c: is no shared object'
 refused ./build#example.pi 'build: is no regular file'
 refused ./build/none.so#example.pi 'none.so: No such file or directory'
 : >build/empty.so
-refused ./build/empty.so#example.pi 'empty.so: .*(file too short|no shared object)'
+refused ./build/empty.so#example.pi 'empty.so: is no shared object'
 head -c 9000 build/pi.so >build/cut.so # as an interrupted copy leaves it
 refused ./build/cut.so#example.pi 'cut.so: .*is cut short'
 cp "$GRIDMILL" build/program.so

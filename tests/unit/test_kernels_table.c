@@ -34,8 +34,16 @@ static void check_output(const struct gm_kernel *k, unsigned i)
 
 Test(kernels_table, holds_the_kernels_in_the_order_of_the_list)
 {
-    static const char *const want[] = {
-        "mlp.train", "mlp.infer", "lm.train", "lm.generate", "lm.score", "gemm", "stream", "latency", "sleep", "noop"};
+    static const char *const want[] = {"mlp.train",
+                                       "mlp.infer",
+                                       "lm.train",
+                                       "lm.generate",
+                                       "lm.score",
+                                       "gemm",
+                                       "stream",
+                                       "latency",
+                                       "sleep",
+                                       "noop"};
     unsigned n = 0;
     const struct gm_kernel *const *all = plugin_kernels(&n);
     cr_assert_eq(n, sizeof(want) / sizeof(want[0]));
