@@ -5,57 +5,67 @@
 
 #include "lanes.h"
 #include "philox.h"
+#include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #define BLOCKS 64
 #define SPAN   ((size_t)4 * BLOCKS) /* elements that as many blocks decide over */
 #define TILE   ((size_t)32 * SPAN)  /* elements that a thread takes at a time */
+#define ROUNDS 10                   /* of Philox */
+#define CHAINS 2                    /* vectors at once: a product takes its time */
 
-struct philox_lane {
-    uint32_t c0, c1, c2, c3, k0, k1;
-};
+/* The vectors below are passed between inlined functions alone: there is no call whose
+ * ABI could differ. */
+#pragma GCC diagnostic ignored "-Wpsabi"
 
-LANES_INLINE struct philox_lane philox_round(struct philox_lane p)
-{
-    uint64_t p0 = (uint64_t)PHILOX_M0 * p.c0, p1 = (uint64_t)PHILOX_M1 * p.c2;
-    return (struct philox_lane){.c0 = (uint32_t)(p1 >> 32) ^ p.c1 ^ p.k0,
-                                .c1 = PHILOX_M1 * p.c2,
-                                .c2 = (uint32_t)(p0 >> 32) ^ p.c3 ^ p.k1,
-                                .c3 = PHILOX_M0 * p.c0,
-                                .k0 = p.k0 + PHILOX_WEYL0,
-                                .k1 = p.k1 + PHILOX_WEYL1};
-}
+#define NAME(x) narrow_##x
+#define BYTES   16
+#define TARGET
+#ifdef __x86_64__
+#define MUL(a, b) (narrow_vec) _mm_mul_epu32((__m128i)(a), (__m128i)(b))
+#else
+#define MUL(a, b) (((a)&UINT32_MAX) * (b))
+#endif
+#include "dropout_width.h"
+#undef NAME
+#undef BYTES
+#undef TARGET
+#undef MUL
 
-/* All of a block's rounds in the body of one loop over blocks: it becomes vectors. */
-LANES_INLINE void
-blocks(const struct dropout *d, uint64_t first, uint32_t words[4][BLOCKS])
-{
-    for (uint32_t l = 0; l < BLOCKS; l++) {
-        struct philox_lane p = {.c0 = (uint32_t)first + l,
-                                .c1 = (uint32_t)(first >> 32),
-                                .c2 = (uint32_t)d->stream,
-                                .c3 = (uint32_t)(d->stream >> 32),
-                                .k0 = (uint32_t)d->seed,
-                                .k1 = (uint32_t)(d->seed >> 32)};
-        p = philox_round(philox_round(philox_round(philox_round(philox_round(p)))));
-        p = philox_round(philox_round(philox_round(philox_round(philox_round(p)))));
-        words[0][l] = p.c0;
-        words[1][l] = p.c1;
-        words[2][l] = p.c2;
-        words[3][l] = p.c3;
-    }
-}
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define DROPOUT_X86 1
+
+#define NAME(x)   avx2_##x
+#define BYTES     32
+#define TARGET    __attribute__((target("avx2")))
+#define MUL(a, b) (avx2_vec) _mm256_mul_epu32((__m256i)(a), (__m256i)(b))
+#include "dropout_width.h"
+#undef NAME
+#undef BYTES
+#undef TARGET
+#undef MUL
+
+#define NAME(x)   avx512_##x
+#define BYTES     64
+#define TARGET    __attribute__((target("avx512f")))
+#define MUL(a, b) (avx512_vec) _mm512_mul_epu32((__m512i)(a), (__m512i)(b))
+#include "dropout_width.h"
+#endif
 
 /* The random words of a span, in the order of its elements. */
-LANES_INLINE void draw(const struct dropout *d, uint64_t span, uint32_t ret[SPAN])
+typedef void draw_fn(const struct dropout *d, uint64_t span, uint32_t ret[SPAN]);
+
+static draw_fn *widest(void)
 {
-    uint32_t words[4][BLOCKS];
-    blocks(d, span * BLOCKS, words);
-    for (size_t g = 0; g < BLOCKS / LANES; g++) {
-        for (size_t w = 0; w < 4; w++) {
-            for (size_t l = 0; l < LANES; l++)
-                ret[(g * 4 + w) * LANES + l] = words[w][g * LANES + l];
-        }
-    }
+#ifdef DROPOUT_X86
+    if (__builtin_cpu_supports("avx512f"))
+        return avx512_draw;
+    if (__builtin_cpu_supports("avx2"))
+        return avx2_draw;
+#endif
+    return narrow_draw;
 }
 
 /* n elements whose random words are word[0] and on. */
@@ -81,6 +91,7 @@ LANES_INLINE void choose(const uint32_t *word,
 
 LANES_CLONES
 static void apply(const struct dropout *d,
+                  draw_fn *draw,
                   uint64_t first,
                   size_t n,
                   const float *x,
@@ -92,7 +103,7 @@ static void apply(const struct dropout *d,
     least += (double)least < bound;
     float scale = (float)(1 / (1 - (double)d->p));
     for (size_t i = 0; i < n;) {
-        uint32_t words[SPAN];
+        _Alignas(64) uint32_t words[SPAN];
         size_t from = (size_t)((first + i) % SPAN), room = n - i;
         size_t count = room < SPAN - from ? room : SPAN - from;
         draw(d, (first + i) / SPAN, words);
@@ -114,11 +125,13 @@ void dropout_apply(const struct dropout *d,
                    const float *add,
                    float *y)
 {
+    draw_fn *draw = widest();
     size_t tiles = (n + TILE - 1) / TILE;
 #pragma omp parallel for schedule(static) if (tiles > 3)
     for (size_t t = 0; t < tiles; t++) {
         size_t at = t * TILE, room = n - at;
         apply(d,
+              draw,
               first + at,
               room < TILE ? room : TILE,
               x + at,
