@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "capture.h"
 #include "command.h"
+#include "cuda.h"
 #include "engine/engine.h"
 #include "kernels/op/gemm.h"
 #include "spec/doc.h"
@@ -212,18 +213,19 @@ static void check_libraries(struct checkup *c)
 
 static void check_cuda(struct checkup *c)
 {
-    AUTO(dso) driver = NULL;
     AUTO(dso) nvml = NULL;
-    if (dso_open("libcuda.so.1", &driver, NULL) != 0) {
-        add(c, "cuda", OFF, NULL, "no driver (libcuda.so.1): GPU kernels are off");
+    char words[CUDA_WORDS];
+    if (!cuda_proved(words)) {
+        add(c, "cuda", OFF, built_against("cuda"), "%s", words);
         return;
     }
     bool watched = dso_open("libnvidia-ml.so.1", &nvml, NULL) == 0;
     add(c,
         "cuda",
         WORKS,
-        NULL,
-        "driver found%s",
+        built_against("cuda"),
+        "%s%s",
+        words,
         watched ? ", with NVML" : "; no NVML: GPU sensors read n/a");
 }
 

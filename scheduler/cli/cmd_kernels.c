@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "command.h"
+#include "cuda.h"
 #include "engine/engine.h"
 #include "say.h"
 #include "spec/plugin.h"
@@ -192,6 +193,7 @@ static void put_list(const struct gm_kernel *const *kernels,
             put_unusable(&j, f);
     }
     json_end(&j, ']');
+    cuda_put(&j);
     json_end(&j, '}');
     terminal_print(j.out.text);
 }
@@ -251,7 +253,10 @@ static void print_list(const struct cli *cli,
     for (unsigned i = 0; i < n; i++)
         draw_line(kernels[i], width, &out);
     draw_plugins(plugins, width, &out);
-    str_add(&out, "\ngridmill kernels NAME has the parameters and outputs of one.\n");
+    char words[CUDA_WORDS];
+    bool works = cuda_words(words);
+    str_printf(&out, "\ncuda %s%s\n", works ? "works: " : "is off: ", words);
+    str_add(&out, "gridmill kernels NAME has the parameters and outputs of one.\n");
     terminal_print(out.text);
 }
 
@@ -350,6 +355,11 @@ static void print_one(const struct cli *cli, const struct gm_kernel *k, const ch
     AUTO_STR out = {0};
     str_printf(&out, "%s - %s\n\n  on        ", k->name, k->summary);
     add_words(k->traits, devices, N_OF(devices), ", ", &out);
+    if ((k->traits & GM_ON_CUDA) != 0) {
+        char words[CUDA_WORDS];
+        bool works = cuda_words(words);
+        str_printf(&out, " (cuda %s%s)", works ? "works: " : "is off: ", words);
+    }
     str_add(&out, "\n  bound by  ");
     size_t before = out.len;
     add_words(k->traits, bounds, N_OF(bounds), ", ", &out);

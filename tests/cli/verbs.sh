@@ -75,6 +75,18 @@ for part in mpi pmix hdf5 openblas cuda slurm; do
 done
 json doctor
 
+# What of a GPU works, or why not: told by the list, by a kernel that could use one, by doctor.
+expect 0 "$GRIDMILL" kernels
+says '^cuda (works|is off): ..'
+expect 0 "$GRIDMILL" kernels gemm
+says '^  on +cpu, cuda \(cuda (works|is off): ..'
+export GRIDMILL_CUDA_SO=/nowhere/x.so
+expect 0 "$GRIDMILL" doctor
+says '^cuda +off .*GRIDMILL_CUDA_SO: /nowhere/x\.so: no such file$'
+expect 0 "$GRIDMILL" kernels --json
+grep -q '"why_not": "GRIDMILL_CUDA_SO: /nowhere/x.so: no such file"' out || fail "the list says nothing of CUDA"
+unset GRIDMILL_CUDA_SO
+
 expect 2 "$GRIDMILL"
 expect 2 "$GRIDMILL" rnu
 says 'run'
