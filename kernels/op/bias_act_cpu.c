@@ -3,23 +3,22 @@
 #include "bias_act.h"
 
 #include "lanes.h"
+#include "threads.h"
 #include <string.h>
 
 #define SERIAL  ((size_t)1 << 15) /* elements: some 20 us */
-#define COLUMNS ((size_t)256)     /* of a thread's tile in backward */
+#define COLUMNS ((size_t)64)      /* that a thread has at least in backward */
 
 #define GELU_C 0.7978845608F /* sqrt(2 / pi) */
 #define GELU_D 0.044715F
 
 /* e^2u for u = sqrt(2/pi) (x + 0.044715 x^3), u held within +-43 so that it
- * stays a number: (1 + tanh u) / 2 = e / (e + 1) and 1 - tanh^2 u = 4 e / (e + 1)^2
- * without cancellation. */
+ * stays a number (x has the NaN): (1 + tanh u) / 2 = e / (e + 1) and 1 - tanh^2 u = 4 e /
+ * (e + 1)^2 without cancellation. */
 LANES_INLINE float gelu_exp(float x)
 {
     float u = GELU_C * (x + GELU_D * x * x * x);
-    u = u > 43.0F ? 43.0F : u;
-    u = u < -43.0F ? -43.0F : u;
-    return lanes_exp(2.0F * u);
+    return lanes_exp_inside(2.0F * lanes_clamp(u, -43.0F, 43.0F));
 }
 
 LANES_CLONES
@@ -172,6 +171,11 @@ static void
 none_backward(size_t n, const float *z, const float *dy, float *dz, float *dbias)
 {
     (void)z;
+    if (dz == dy) { /* nothing to write */
+        for (size_t j = 0; j < n; j++)
+            dbias[j] += dy[j];
+        return;
+    }
 #pragma GCC ivdep
     for (size_t j = 0; j < n; j++) {
         float d = dy[j];
@@ -196,11 +200,13 @@ void bias_act_backward(enum act act,
         [ACT_GELU_ERF] = gelu_erf_backward,
         [ACT_SILU] = silu_backward};
     memset(dbias, 0, n * sizeof(*dbias));
-    size_t tiles = (n + COLUMNS - 1) / COLUMNS;
+    size_t tiles = (n + COLUMNS - 1) / COLUMNS, most = threads_count();
+    size_t parts = tiles < most ? tiles : most;
 #pragma omp parallel for schedule(static) if (m * n > SERIAL)
-    for (size_t t = 0; t < tiles; t++) {
-        size_t first = t * COLUMNS, room = n - first;
-        size_t width = room < COLUMNS ? room : COLUMNS;
+    for (size_t t = 0; t < parts; t++) {
+        size_t first = tiles * t / parts * COLUMNS;
+        size_t end = tiles * (t + 1) / parts * COLUMNS;
+        size_t width = (end < n ? end : n) - first;
         for (size_t i = 0; i < m; i++) {
             size_t at = i * n + first;
             rows[act](width, z + at, dy + at, dz + at, dbias + first);
