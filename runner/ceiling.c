@@ -68,11 +68,12 @@ char *ceiling_key(unsigned n_cpus)
     return str_steal(&key);
 }
 
-int ceiling_read(const char *file, const char *key, struct peak_rates *ret)
+int ceiling_read(const char *file, const char *key, struct ceiling *ret)
 {
     AUTO_FREE(char) text = NULL;
     size_t len = 0, head = strlen(FIRST), key_len = strlen(key);
-    struct peak_rates r = {0};
+    struct ceiling c = {0};
+    int read = 0;
     if (!file_exists(file))
         return -ENOENT;
     if (file_read(file, LONGEST, &text, &len, NULL) != 0 || len < head + key_len ||
@@ -80,6 +81,9 @@ int ceiling_read(const char *file, const char *key, struct peak_rates *ret)
         strncmp(text + head, key, key_len) != 0)
         return -ESTALE;
     char *at = text + head + key_len;
+    if (sscanf(at, "probes=%3u\n%n", &c.probes, &read) != 1 || read == 0 || c.probes == 0)
+        return -ESTALE;
+    at += read;
     for (unsigned i = 0; i < N_RATES; i++) {
         size_t n = strlen(names[i]);
         if (strncmp(at, names[i], n) != 0 || at[n] != '=')
@@ -90,24 +94,24 @@ int ceiling_read(const char *file, const char *key, struct peak_rates *ret)
         if (end == value || *end != '\n' || !isfinite(v) || v < 0 ||
             (v <= 0 && !may_be_0))
             return -ESTALE;
-        *rate(&r, i) = v;
+        *rate(&c.rates, i) = v;
         at = end + 1;
     }
     if (strcmp(at, LAST) != 0)
         return -ESTALE;
-    *ret = r;
+    *ret = c;
     return 0;
 }
 
 int ceiling_write(const char *file,
                   const char *key,
-                  const struct peak_rates *rates,
+                  const struct ceiling *c,
                   struct gm_error *err)
 {
-    struct peak_rates r = *rates;
+    struct peak_rates r = c->rates;
     AUTO_FREE(char) folder = file_dirname(file);
     AUTO_STR text = {0};
-    str_printf(&text, FIRST "%s", key);
+    str_printf(&text, FIRST "%sprobes=%u\n", key, c->probes);
     for (unsigned i = 0; i < N_RATES; i++)
         str_printf(&text, "%s=%.9g\n", names[i], *rate(&r, i));
     str_add(&text, LAST);
@@ -132,14 +136,20 @@ static char *file_of(const char *folder, const char *host, unsigned n)
     return str_steal(&path);
 }
 
-static int probe(const struct idset *cpus, struct peak_rates *ret, struct gm_error *err)
+/* The most of what was found before and now. */
+static int probe(const struct idset *cpus, struct ceiling *c, struct gm_error *err)
 {
-    unsigned n = (unsigned)idset_count(cpus), i = 0;
+    unsigned n = idset_count(cpus), i = 0;
+    struct peak_rates now;
     AUTO_FREE(int) list = xcalloc(n + 1u, sizeof(*list));
-    for (int64_t c = idset_next(cpus, 0); c >= 0 && i < n;
-         c = idset_next(cpus, (unsigned)c + 1))
-        list[i++] = (int)c;
-    return peak_probe(list, n, ret, err);
+    for (int64_t id = idset_next(cpus, 0); id >= 0 && i < n;
+         id = idset_next(cpus, (unsigned)id + 1))
+        list[i++] = (int)id;
+    int rc = peak_probe(list, n, &now, err);
+    for (unsigned k = 0; rc == 0 && k < N_RATES; k++)
+        *rate(&c->rates, k) = fmax(*rate(&c->rates, k), *rate(&now, k));
+    c->probes += rc == 0;
+    return rc;
 }
 
 int ceiling_find(const char *host,
@@ -148,16 +158,20 @@ int ceiling_find(const char *host,
                  struct peak_rates *ret,
                  struct gm_error *err)
 {
-    unsigned n = (unsigned)idset_count(cpus);
+    unsigned n = idset_count(cpus);
     AUTO_FREE(char) folder = ceiling_folder();
     AUTO_FREE(char) file = folder != NULL ? file_of(folder, host, n) : NULL;
     AUTO_FREE(char) key = ceiling_key(n);
-    if (file != NULL && ceiling_read(file, key, ret) == 0)
-        return 0;
-    if (!may_probe || n == 0)
-        return gm_fail(err, -ENODATA, "this host was not probed");
-    int rc = probe(cpus, ret, err);
-    if (rc == 0 && file != NULL)
-        (void)ceiling_write(file, key, ret, NULL); /* the next job probes again */
-    return rc;
+    struct ceiling c = {0};
+    if (file != NULL)
+        (void)ceiling_read(file, key, &c); /* or none */
+    if (may_probe && n > 0 && c.probes < CEILING_PROBES) {
+        int rc = probe(cpus, &c, err);
+        if (rc == 0 && file != NULL)
+            (void)ceiling_write(file, key, &c, NULL); /* the next job probes again */
+        if (rc < 0 && c.probes == 0)
+            return rc;
+    }
+    *ret = c.rates;
+    return c.probes > 0 ? 0 : gm_fail(err, -ENODATA, "this host was not probed");
 }

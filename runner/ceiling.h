@@ -14,15 +14,24 @@ char *ceiling_folder(void);
  * yours to free. */
 char *ceiling_key(unsigned n_cpus);
 
+/* A probe that others disturbed finds too little. So the first CEILING_PROBES jobs that
+ * may probe do, and the most that was found counts. */
+#define CEILING_PROBES 3u
+
+struct ceiling {
+    struct peak_rates rates;
+    unsigned probes; /* that they are the best of */
+};
+
 /* 0, or -ENOENT: no file; -ESTALE: it is of another machine or build, or damaged. */
-int ceiling_read(const char *file, const char *key, struct peak_rates *ret);
+int ceiling_read(const char *file, const char *key, struct ceiling *ret);
 /* The file is there whole or not at all. */
 int ceiling_write(const char *file,
                   const char *key,
-                  const struct peak_rates *rates,
+                  const struct ceiling *c,
                   struct gm_error *err);
 
-/* From the cache; where it has none, and `may_probe`, by a probe, which is kept.
+/* From the cache; where it has not enough, and `may_probe`, by a probe, which is kept.
  * -ENODATA: neither. */
 int ceiling_find(const char *host,
                  const struct idset *cpus,

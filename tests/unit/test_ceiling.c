@@ -11,12 +11,13 @@
 static char folder[] = "/tmp/gridmill-ceiling-XXXXXX";
 static struct str file;
 
-static const struct peak_rates rates = {.f32_one = 1.5e11,
-                                        .f32 = 3e11,
-                                        .f64_one = 7e10,
-                                        .f64 = 1.4e11,
-                                        .read_one = 1e10,
-                                        .read = 2e10};
+static const struct ceiling rates = {.probes = 2,
+                                     .rates = {.f32_one = 1.5e11,
+                                               .f32 = 3e11,
+                                               .f64_one = 7e10,
+                                               .f64 = 1.4e11,
+                                               .read_one = 1e10,
+                                               .read = 2e10}};
 
 static void enter(void)
 {
@@ -36,7 +37,7 @@ TestSuite(ceiling, .init = enter, .fini = leave);
 Test(ceiling, what_was_written_is_read)
 {
     struct gm_error err = {0};
-    struct peak_rates r = {0};
+    struct ceiling r = {0};
     AUTO_FREE(char) key = ceiling_key(2);
     cr_assert_eq(ceiling_read(file.text, key, &r), -ENOENT);
     cr_assert_eq(ceiling_write(file.text, key, &rates, &err), 0, "%s", err.text);
@@ -47,7 +48,7 @@ Test(ceiling, what_was_written_is_read)
 
 Test(ceiling, another_key_is_stale)
 {
-    struct peak_rates r = {0};
+    struct ceiling r = {0};
     AUTO_FREE(char) key = ceiling_key(2);
     AUTO_FREE(char) other = ceiling_key(3);
     cr_assert_eq(ceiling_write(file.text, key, &rates, NULL), 0);
@@ -58,7 +59,7 @@ Test(ceiling, another_key_is_stale)
 Test(ceiling, a_damaged_file_is_stale)
 {
     struct gm_error err = {0};
-    struct peak_rates r = {0};
+    struct ceiling r = {0};
     AUTO_FREE(char) key = ceiling_key(2);
     AUTO_FREE(char) text = NULL;
     size_t len = 0;
@@ -87,9 +88,9 @@ Test(ceiling, a_damaged_file_is_stale)
     cr_expect_eq(ceiling_read(file.text, key, &r), 0);
 }
 
-/* This machine, really: the first of a job probes, the next reads; a broken file is
- * probed anew. */
-Test(ceiling, it_is_probed_once)
+/* This machine, really: the most of three probes is kept, jobs after them only read; a
+ * broken file is as none. */
+Test(ceiling, it_is_probed_three_times)
 {
     struct gm_error err = {0};
     struct peak_rates first = {0}, next = {0};
@@ -110,6 +111,15 @@ Test(ceiling, it_is_probed_once)
     cr_expect(first.f32 >= first.f32_one && first.f32_one > 1e8, "%g", first.f32_one);
     cr_expect(first.f64 >= first.f64_one && first.f32 > first.f64, "%g", first.f64_one);
     cr_expect(first.read >= first.read_one && first.read > 1e8, "%g", first.read);
+    struct ceiling kept = {0};
+    AUTO_FREE(char) key = ceiling_key(1);
+    for (unsigned probes = 1; probes < CEILING_PROBES + 2; probes++) {
+        cr_assert_eq(ceiling_read(made.text, key, &kept), 0);
+        cr_expect_eq(kept.probes, probes < CEILING_PROBES ? probes : CEILING_PROBES);
+        cr_assert_eq(ceiling_find("h/../x", cpus, true, &next, &err), 0);
+        cr_expect(next.f32 >= 0.999999 * kept.rates.f32, "%g", next.f32);
+        cr_expect(next.read >= 0.999999 * kept.rates.read, "%g", next.read);
+    }
     cr_assert_eq(truncate(made.text, 20), 0);
     cr_expect_eq(ceiling_find("h/../x", cpus, false, &next, &err), -ENODATA);
 }
