@@ -23,6 +23,7 @@ struct lm_decoder {
     struct sampler *sampler;
     int32_t *ids; /* [rows][most]: what is fed */
     int32_t end, begin;
+    struct transformer_cost cost;
 };
 
 static int by_length(const void *a, const void *b)
@@ -211,6 +212,12 @@ int lm_decoder_step(struct lm_decoder *d, struct gm_error *err)
     int rc = transformer_next(d->network, d->cache, tokens, d->ids, &logits, err);
     if (rc != 0)
         return rc;
+    for (size_t i = 0; i < tokens; i++) {
+        struct transformer_cost c =
+            transformer_cost_next(&d->network->config, d->rows, d->at + i);
+        d->cost.flops += c.flops;
+        d->cost.bytes += i == 0 ? c.bytes : 0; /* the weights serve all of a call's */
+    }
     d->at += tokens;
     bool more = false;
     for (size_t i = 0; i < d->in_batch; i++) {
@@ -255,4 +262,9 @@ int lm_decoder_text(const struct lm_decoder *d,
 size_t lm_decoder_done(const struct lm_decoder *d)
 {
     return d->done;
+}
+
+struct transformer_cost lm_decoder_cost(const struct lm_decoder *d)
+{
+    return d->cost;
 }

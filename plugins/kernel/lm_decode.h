@@ -48,6 +48,8 @@ int lm_decoder_text(const struct lm_decoder *d,
                     struct gm_error *err);
 /* Of texts that are over. */
 size_t lm_decoder_done(const struct lm_decoder *d);
+/* Of all steps so far. */
+struct transformer_cost lm_decoder_cost(const struct lm_decoder *d);
 
 AUTO_TYPE(lm_decoder, lm_decoder_free)
 

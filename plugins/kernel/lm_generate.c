@@ -392,6 +392,14 @@ static int step(void *self, struct gm_error *err)
     return more != 0 ? more : put_texts(s, err);
 }
 
+static void work(void *self, struct gm_work *ret)
+{
+    const struct generate *s = self;
+    const struct transformer_cost c = lm_decoder_cost(s->decoder);
+    ret->flops = c.flops;
+    ret->bytes = c.bytes;
+}
+
 static void close_(void *self)
 {
     struct generate *s = self;
@@ -414,4 +422,5 @@ const struct gm_kernel lm_generate_kernel = {
     .begin = begin,
     .step = step,
     .end = end,
-    .close = close_};
+    .close = close_,
+    .work = work};

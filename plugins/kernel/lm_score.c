@@ -448,6 +448,18 @@ static int step(void *self, struct gm_error *err)
     return rc == 0 ? 1 : rc;
 }
 
+/* Forward alone: a third of a training step. */
+static void work(void *self, struct gm_work *ret)
+{
+    const struct score *s = self;
+    for (size_t i = 0; i < s->n_windows; i++) {
+        const struct transformer_cost c =
+            transformer_cost_train(&s->model.network->config, 1, s->windows[i].n);
+        ret->flops += c.flops / 3;
+        ret->bytes += c.bytes / 3 / (double)s->batch;
+    }
+}
+
 static void close_(void *self)
 {
     struct score *s = self;
@@ -470,4 +482,5 @@ const struct gm_kernel lm_score_kernel = {
     .begin = begin,
     .step = step,
     .end = end,
-    .close = close_};
+    .close = close_,
+    .work = work};

@@ -413,6 +413,18 @@ static int load(void *self, const struct gm_loader *loader, struct gm_error *err
     return lm_trainer_load(s->trainer, loader, err);
 }
 
+/* Of the steps that this attempt took. */
+static void work(void *self, struct gm_work *ret)
+{
+    const struct train *s = self;
+    const struct lm_trainer *t = s->trainer;
+    const struct transformer_cost c =
+        transformer_cost_train(&s->model->config, t->opt.batch, t->opt.context);
+    ret->flops = c.flops * (double)t->taken;
+    /* AdamW reads four arrays and writes three */
+    ret->bytes = (c.bytes + 28 * (double)s->model->n_params) * (double)t->taken;
+}
+
 static void close_(void *self)
 {
     struct train *s = self;
@@ -461,4 +473,5 @@ const struct gm_kernel lm_train_kernel = {
     .save = save,
     .load = load,
     .close = close_,
-    .width = width};
+    .width = width,
+    .work = work};

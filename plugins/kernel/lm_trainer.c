@@ -266,6 +266,7 @@ static int train_batch(struct lm_trainer *t, struct gm_error *err)
         return rc;
     t->loss = loss;
     t->step++;
+    t->taken++;
     t->step_seconds = stopwatch_now() - begun;
     t->seconds += t->step_seconds;
     return LM_TRAINER_STEP;

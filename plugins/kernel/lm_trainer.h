@@ -46,6 +46,7 @@ struct lm_trainer {
     struct lm_tokens text;
     struct transformer *model; /* borrowed */
     uint64_t step;             /* that are over */
+    uint64_t taken;            /* of them since begin or load */
     double loss;               /* mean over the tokens of the step before */
     double step_seconds;
     double seconds; /* in steps, of all */

@@ -1,4 +1,4 @@
-# The main job classifies handwriting: at least 0.96 of the test rows, as the median over five
+# The main job classifies handwriting: at least 0.97 of the test rows, as the median over five
 # ways to cut the rows, counted by h5py from the results.
 . "$(dirname "$0")/lib.sh"
 job=$(example digits)
@@ -18,5 +18,5 @@ for path in sys.argv[1:]:
     found.append(correct / rows)
 print("test accuracy:", ", ".join(f"{a:.4f}" for a in found))
 assert len(found) == 5 and len(set(found)) > 1, "five different cuts"
-assert statistics.median(found) >= 0.96, statistics.median(found)
+assert statistics.median(found) >= 0.97, statistics.median(found)
 END

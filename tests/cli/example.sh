@@ -100,6 +100,17 @@ assert (tries == [2 if i % 8 == 1 else 1 for i in range(1, 65)]).all(), tries
 assert len(f['attempts/task']) == 72 and (f['tasks/status'][...] == 1).all()" \
             "$file" "$EXAMPLES/data/digits.csv.gz"
         ;;
+    lm)
+        h5 "
+o = f['stages/train/outputs']
+assert 1.5 < o['final_loss'][0] < 3 and o['sample']['data'].shape[0] > 50
+assert f['series/train/loss/data'].shape == (150,)
+assert f['series/train/valid_step/data'][...].tolist() == [50, 100, 150]
+assert len(f['stages/write/outputs/prompt/data']) == 5
+o = f['stages/score/outputs']
+mean = o['nats'][...].sum() / o['tokens'][...].sum()
+assert 1.5 < mean < 3 and o['bytes'][...].sum() == 4836, mean" "$file"
+        ;;
     digits)
         says "accuracy"
         h5 "
