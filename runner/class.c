@@ -2,7 +2,9 @@
  * or none. */
 #include "class.h"
 #include "base/arena.h"
+#include "kernels/device/device.h"
 #include "spec/tasks.h"
+#include "visible.h"
 
 enum { ROOM = 2048 };
 
@@ -12,18 +14,25 @@ struct said {
     char words[ROOM]; /* a line a stage */
 };
 
-static bool any_speaks(const struct jobspec *spec)
+static bool any_speaks(const struct plan *plan, const struct jobspec *spec)
 {
-    bool any = false;
+    bool any = false, gpus = spec->gpus > 0;
+    for (unsigned i = 0; i < plan->n_ranks; i++)
+        gpus |= plan->ranks[i].gpus[0] != '\0';
     for (unsigned i = 0; i < spec->n_stages; i++) {
         const struct gm_kernel *k = spec->stages[i].kernel;
-        any |= k != NULL && k->device_class != NULL;
+        any |= k != NULL &&
+               (k->device_class != NULL || (gpus && (k->traits & GM_ON_CUDA) != 0));
     }
     return any;
 }
 
-static const char *words_of(const struct jobspec_stage *s, struct arena *a)
+/* gpu: what the rank's is, "" for none. */
+static const char *
+words_of(const struct jobspec_stage *s, const char *gpu, struct arena *a)
 {
+    if (s->kernel != NULL && (s->kernel->traits & GM_ON_CUDA) != 0 && gpu[0] != '\0')
+        return gpu;
     if (s->kernel == NULL || s->kernel->device_class == NULL)
         return "";
     struct gm_params common = tasks_common(s, a);
@@ -71,7 +80,21 @@ static int compare(const struct jobspec *spec,
                    first->host);
 }
 
+/* The model of this rank's GPU, and the libraries that compute on it. What cannot be
+ * opened is told by the kernel that wants it. */
+static void look_at_gpu(const struct rank *r,
+                        const struct plan *plan,
+                        const struct jobspec *spec,
+                        char ret[128])
+{
+    char device[VISIBLE_DEVICE_ROOM];
+    visible_device(&r->gpus, plan, spec, (unsigned)r->world, device);
+    if (strcmp(device, "cpu") == 0 || device_probe(device, ret, NULL) != 0)
+        ret[0] = '\0';
+}
+
 int class_agree(const struct rank *r,
+                const struct plan *plan,
                 const struct jobspec *spec,
                 struct str *words,
                 struct gm_error *err)
@@ -80,10 +103,12 @@ int class_agree(const struct rank *r,
     AUTO_STR lines = {0};
     struct said mine = {0}, first;
     str_add(words, "cpu");
-    if (!any_speaks(spec))
+    if (!any_speaks(plan, spec))
         return 0;
+    char gpu[128];
+    look_at_gpu(r, plan, spec, gpu);
     for (unsigned i = 0; i < spec->n_stages; i++) {
-        const char *said = words_of(&spec->stages[i], a);
+        const char *said = words_of(&spec->stages[i], gpu, a);
         str_printf(&lines, "%s\n", said);
         if (said[0] != '\0' && strstr(words->text, said) == NULL)
             str_printf(words, ", %s", said);

@@ -283,7 +283,7 @@ int planning_settle(const struct rank *r, struct planning *p, struct gm_error *e
     int rc = verify_start(r, p->plan, p->spec, p->planned, &p->found, err);
     rc = rank_agree(r, rc, false, err);
     if (rc == 0)
-        rc = class_agree(r, p->spec, &p->device, err);
+        rc = class_agree(r, p->plan, p->spec, &p->device, err);
     if (rc < 0)
         return rc;
     rc = rank_agree(r, r->world == 0 ? token_write(p->plan, err) : 0, true, err);
