@@ -43,7 +43,7 @@ static const struct gm_param_spec params[] = {
              .type = GM_PARAM_INT},
     [P_DTYPE] = {.name = "dtype",
                  .help = "element type; tf32 and bfloat16: a GPU rounds float32 to it "
-                         "before it multiplies",
+                         "before it multiplies; a CPU keeps B as bfloat16",
                  .preset = "float32",
                  .choices = "float32|float64|tf32|bfloat16",
                  .type = GM_PARAM_CHOICE},
@@ -109,6 +109,7 @@ struct gemm {
     size_t m, n, k, repeat, done;
     bool is_f64, check;
     void *a, *b, *c; /* floats or doubles */
+    uint16_t *half;  /* B as the CPU has it for bfloat16, else NULL */
     void *on[3];     /* the same on a device with memory of its own, else NULL */
     double *times;
     double *sums; /* [2][n]: a row of C and of its |a b| in float64 */
@@ -176,9 +177,11 @@ static void end(void *self, int outcome)
     free(g->a);
     free(g->b);
     free(g->c);
+    free(g->half);
     free(g->times);
     free(g->sums);
     g->a = g->b = g->c = NULL;
+    g->half = NULL;
     for (unsigned i = 0; i < 3; i++) {
         g->device->op->release(g->device, g->on[i]);
         g->on[i] = NULL;
@@ -186,17 +189,16 @@ static void end(void *self, int outcome)
     g->times = g->sums = NULL;
 }
 
-/* What the device multiplies by `dtype`; doubles and rounded operands are one's alone. */
+/* What the device multiplies by `dtype`; doubles and TF32 are one's alone. */
 static int set_math(struct gemm *g, const char *dtype, struct gm_error *err)
 {
     bool tf32 = strcmp(dtype, "tf32") == 0, bf16 = strcmp(dtype, "bfloat16") == 0;
     g->is_f64 = strcmp(dtype, "float64") == 0;
-    if (g->device->host && (tf32 || bf16))
+    if (g->device->host && tf32)
         return gm_fail(err,
                        -EINVAL,
-                       "dtype: %s is computed by GPUs alone, and this rank has none "
-                       "(per-rank: {gpus: 1} gives it one)",
-                       dtype);
+                       "dtype: tf32 is computed by GPUs alone, and this rank has none "
+                       "(per-rank: {gpus: 1} gives it one)");
     if (!g->device->host && g->is_f64)
         return gm_fail(err,
                        -EINVAL,
@@ -207,10 +209,16 @@ static int set_math(struct gemm *g, const char *dtype, struct gm_error *err)
     return 0;
 }
 
-/* A and B to a device with memory of its own. */
+/* A and B to a device with memory of its own; the CPU's B, to bfloat16. */
 static int put_matrices(struct gemm *g, struct gm_error *err)
 {
     struct device *d = g->device;
+    if (d->host && d->math == DEVICE_BF16) {
+        g->half = calloc(g->k * g->n, sizeof(*g->half));
+        if (g->half == NULL)
+            return gm_fail(err, -ENOMEM, "no memory for a B of %zu x %zu", g->k, g->n);
+        d->op->to_bf16(d, g->k * g->n, g->b, g->half);
+    }
     const void *from[3] = {g->a, g->b, g->c};
     const size_t n[3] = {g->m * g->k, g->k * g->n, g->m * g->n};
     for (unsigned i = 0; i < 3 && !d->host; i++) {
@@ -266,6 +274,8 @@ static int multiply(const struct gemm *g, struct gm_error *err)
     const struct gemm_shape shape = {.form = GEMM_NN, .m = g->m, .n = g->n, .k = g->k};
     if (g->is_f64)
         gemm_f64(GEMM_NN, g->m, g->n, g->k, g->a, g->b, g->c);
+    else if (g->half != NULL)
+        d->op->gemm_bf16(d, &shape, g->a, g->half, g->c);
     else if (d->host)
         d->op->gemm(d, &shape, g->a, g->b, g->c);
     else
@@ -403,8 +413,8 @@ static int step(void *self, struct gm_error *err)
 static const char *device_class(const struct gm_params *common)
 {
     const char *dtype = gm_param_text(common, P_DTYPE);
-    bool f32 = dtype != NULL && strcmp(dtype, "float32") == 0;
-    return f32 ? NULL : gemm_backend(NULL);
+    bool floats = dtype != NULL && strcmp(dtype, "float64") != 0;
+    return floats ? NULL : gemm_backend(NULL);
 }
 
 static int cost(const struct gm_params *p, double *ret_flops, double *ret_bytes)
@@ -416,9 +426,11 @@ static int cost(const struct gm_params *p, double *ret_flops, double *ret_bytes)
     double m = (double)size_or(p, P_M, n), k = (double)size_or(p, P_K, n),
            cols = (double)n;
     double products = (double)gm_param_int(p, P_REPEAT) + 1;
-    double element = strcmp(gm_param_text(p, P_DTYPE), "float64") == 0 ? 8 : 4;
+    const char *dtype = gm_param_text(p, P_DTYPE);
+    double element = strcmp(dtype, "float64") == 0 ? 8 : 4;
+    double of_b = strcmp(dtype, "bfloat16") == 0 ? 2 : element; /* as the CPU keeps it */
     *ret_flops = 2 * m * cols * k * products;
-    *ret_bytes = element * (m * k + k * cols + m * cols) * products;
+    *ret_bytes = (element * (m * k + m * cols) + of_b * k * cols) * products;
     return 0;
 }
 
@@ -430,7 +442,10 @@ static void work(void *self, struct gm_work *ret)
     double m = (double)g->m, n = (double)g->n, k = (double)g->k;
     double products = (double)g->repeat + 1;
     *(g->is_f64 ? &ret->flops64 : &ret->flops) = 2 * m * n * k * products;
-    ret->bytes = (g->is_f64 ? 8 : 4) * (m * k + k * n + m * n) * products;
+    double element = g->is_f64 ? 8 : 4, of_b = g->half != NULL ? 2 : element;
+    ret->bytes = (element * (m * k + m * n) + of_b * k * n) * products;
+    for (size_t i = 0; i < g->done && !g->device->host; i++)
+        ret->gpu_s += g->times[i];
 }
 
 const struct gm_kernel gemm_kernel = {.abi = GM_KERNEL_ABI,

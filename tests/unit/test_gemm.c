@@ -25,11 +25,12 @@ Test(gemm, rates_are_positive_and_the_error_is_that_of_rounding)
 {
     static const struct {
         const char *dtype, *n, *m, *k;
-        double most;
-    } cases[] = {{"float32", "65", "7", "130", 1e-6},
-                 {"float64", "65", "7", "130", 1e-15},
-                 {"float32", "1", "1", "1", 1e-7},
-                 {"float64", "256", "256", "256", 1e-15}};
+        double most, least;
+    } cases[] = {{"float32", "65", "7", "130", 1e-6, 1e-9},
+                 {"float64", "65", "7", "130", 1e-15, 0},
+                 {"float32", "1", "1", "1", 1e-7, 0},
+                 {"float64", "256", "256", "256", 1e-15, 0},
+                 {"bfloat16", "65", "7", "130", 0x1p-9, 1e-4}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct rehearse_arg args[] = {{"dtype", cases[i].dtype},
                                             {"n", cases[i].n},
@@ -46,6 +47,7 @@ Test(gemm, rates_are_positive_and_the_error_is_that_of_rounding)
                            value(out, "gflops") / value(out, "peak_gflops"),
                            1e-12);
         cr_expect_leq(value(out, "error"), cases[i].most);
+        cr_expect_geq(value(out, "error"), cases[i].least, "%s", cases[i].dtype);
         cr_expect_eq(
             value(out, "error"), value(again, "error"), "a computed output has its bits");
         rehearse_free(mlp_task_kernel("gemm"), out);
@@ -79,4 +81,7 @@ Test(gemm, its_cost_is_counted_from_the_parameters)
     cr_assert_eq(k->cost(&p, &flops, &bytes), 0);
     cr_expect_float_eq(flops, 2.0 * 3 * 10 * 10 * 5, 1e-9);
     cr_expect_float_eq(bytes, 8.0 * (30 + 100 + 30) * 5, 1e-9);
+    v[3].as.s = "bfloat16";
+    cr_assert_eq(k->cost(&p, &flops, &bytes), 0);
+    cr_expect_float_eq(bytes, (4.0 * (30 + 30) + 2.0 * 100) * 5, 1e-9);
 }
