@@ -195,7 +195,7 @@ static int find(const char *which, int *ret, struct gm_error *err)
                            n);
         }
     } else {
-        found = atoi(which); /* device.c looked at it */
+        found = (int)strtol(which, NULL, 10); /* device.c looked at it */
     }
     if (found >= n)
         return gm_fail(err,

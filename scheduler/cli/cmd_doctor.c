@@ -7,8 +7,8 @@
 #include "base/version.h"
 #include "capture.h"
 #include "command.h"
-#include "cuda.h"
 #include "engine/engine.h"
+#include "gpu.h"
 #include "kernels/op/gemm.h"
 #include "spec/doc.h"
 #include "spec/faults.h"
@@ -214,8 +214,8 @@ static void check_libraries(struct checkup *c)
 static void check_cuda(struct checkup *c)
 {
     AUTO(dso) nvml = NULL;
-    char words[CUDA_WORDS];
-    if (!cuda_proved(words)) {
+    char words[GPU_WORDS];
+    if (!gpu_proved(words)) {
         add(c, "cuda", OFF, built_against("cuda"), "%s", words);
         return;
     }

@@ -2,8 +2,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "command.h"
-#include "cuda.h"
 #include "engine/engine.h"
+#include "gpu.h"
 #include "say.h"
 #include "spec/plugin.h"
 #include <stdlib.h>
@@ -193,7 +193,7 @@ static void put_list(const struct gm_kernel *const *kernels,
             put_unusable(&j, f);
     }
     json_end(&j, ']');
-    cuda_put(&j);
+    gpu_put(&j);
     json_end(&j, '}');
     terminal_print(j.out.text);
 }
@@ -253,8 +253,8 @@ static void print_list(const struct cli *cli,
     for (unsigned i = 0; i < n; i++)
         draw_line(kernels[i], width, &out);
     draw_plugins(plugins, width, &out);
-    char words[CUDA_WORDS];
-    bool works = cuda_words(words);
+    char words[GPU_WORDS];
+    bool works = gpu_words(words);
     str_printf(&out, "\ncuda %s%s\n", works ? "works: " : "is off: ", words);
     str_add(&out, "gridmill kernels NAME has the parameters and outputs of one.\n");
     terminal_print(out.text);
@@ -356,8 +356,8 @@ static void print_one(const struct cli *cli, const struct gm_kernel *k, const ch
     str_printf(&out, "%s - %s\n\n  on        ", k->name, k->summary);
     add_words(k->traits, devices, N_OF(devices), ", ", &out);
     if ((k->traits & GM_ON_CUDA) != 0) {
-        char words[CUDA_WORDS];
-        bool works = cuda_words(words);
+        char words[GPU_WORDS];
+        bool works = gpu_words(words);
         str_printf(&out, " (cuda %s%s)", works ? "works: " : "is off: ", words);
     }
     str_add(&out, "\n  bound by  ");

@@ -1,19 +1,19 @@
-/* See cuda.h. */
-#include "cuda.h"
+/* See gpu.h. */
+#include "gpu.h"
 
 #include "kernels/device/device.h"
 #include <stdio.h>
 #include <string.h>
 
 /* Without the device's name in front: who tells it has said it. */
-static bool give(char ret[CUDA_WORDS], bool works, const char *words)
+static bool give(char ret[GPU_WORDS], bool works, const char *words)
 {
     bool named = strncmp(words, "cuda: ", 6) == 0;
-    (void)snprintf(ret, CUDA_WORDS, "%s", named ? words + 6 : words);
+    (void)snprintf(ret, GPU_WORDS, "%s", named ? words + 6 : words);
     return works;
 }
 
-bool cuda_words(char ret[CUDA_WORDS])
+bool gpu_words(char ret[GPU_WORDS])
 {
     struct gm_error err;
     char text[128];
@@ -39,7 +39,7 @@ static int multiply(struct device *d, float *ret, struct gm_error *err)
     return rc;
 }
 
-bool cuda_proved(char ret[CUDA_WORDS])
+bool gpu_proved(char ret[GPU_WORDS])
 {
     struct gm_error err;
     AUTO(device) d = NULL;
@@ -48,14 +48,14 @@ bool cuda_proved(char ret[CUDA_WORDS])
         return give(ret, false, err.text);
     if (product == 6)
         return give(ret, true, d->text);
-    (void)snprintf(ret, CUDA_WORDS, "%s: 2 x 3 gave %g", d->text, (double)product);
+    (void)snprintf(ret, GPU_WORDS, "%s: 2 x 3 gave %g", d->text, (double)product);
     return false;
 }
 
-void cuda_put(struct json *j)
+void gpu_put(struct json *j)
 {
-    char words[CUDA_WORDS];
-    bool works = cuda_words(words);
+    char words[GPU_WORDS];
+    bool works = gpu_words(words);
     json_key(j, "cuda");
     json_begin(j, '{');
     json_put_bool(j, "works", works);
