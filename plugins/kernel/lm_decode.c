@@ -3,7 +3,6 @@
  * shorter one draws. So nothing is padded; batches are made of prompts of like length. */
 #include "lm_decode.h"
 
-#include "base/memory.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +89,9 @@ int lm_decoder_make(const struct transformer *t,
 {
     const size_t vocab =
         tokenizer_vocab(k) < t->config.vocab ? tokenizer_vocab(k) : t->config.vocab;
-    AUTO(lm_decoder) d = xcalloc(1, sizeof(*d));
+    AUTO(lm_decoder) d = calloc(1, sizeof(*d));
+    if (d == NULL)
+        return gm_fail(err, -ENOMEM, "out of memory");
     d->network = t;
     d->tokenizer = k;
     d->how = *how;
@@ -98,7 +99,9 @@ int lm_decoder_make(const struct transformer *t,
     d->texts = texts;
     d->n = n;
     d->rows = how->batch < n ? how->batch : n;
-    d->order = xcalloc(n + 1, sizeof(struct lm_text *));
+    d->order = calloc(n + 1, sizeof(struct lm_text *));
+    if (d->order == NULL)
+        return gm_fail(err, -ENOMEM, "no memory for %zu prompts", n);
     d->begin = tokenizer_begin(k);
     d->end = tokenizer_end(k);
     int rc = sampler_make(&how->sampler, vocab, &d->sampler, err);

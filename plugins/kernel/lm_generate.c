@@ -4,7 +4,6 @@
  * What a prompt is given does not depend on the cut into shards, the ranks or the batch:
  * a token is drawn by (seed, number of the prompt, position), and its scores have the
  * same bits in any batch. */
-#include "base/memory.h"
 #include "gridmill/kernel.h"
 #include "kernels/io/lines.h"
 #include "kernels/io/text.h"
@@ -164,8 +163,9 @@ static int open_(const struct gm_params *common,
                  struct gm_error *err)
 {
     (void)common;
-    struct generate *s = xcalloc(1, sizeof(*s));
-    int rc = device_open("cpu", &s->device, err);
+    struct generate *s = calloc(1, sizeof(*s));
+    int rc = s == NULL ? gm_fail(err, -ENOMEM, "out of memory")
+                       : device_open("cpu", &s->device, err);
     if (rc != 0) {
         free(s);
         return rc;
@@ -334,10 +334,12 @@ static int collect(const struct generate *s, struct written *w, struct gm_error 
     size_t total = 0;
     for (size_t i = 0; i < s->n; i++)
         total += s->texts[i].n;
-    w->number = xcalloc(s->n + 1, sizeof(*w->number));
-    w->bytes = xcalloc(s->n + 1, sizeof(*w->bytes));
-    w->tokens = xcalloc(s->n + 1, sizeof(*w->tokens));
-    w->ids = xcalloc(total + 1, sizeof(*w->ids));
+    w->number = calloc(s->n + 1, sizeof(*w->number));
+    w->bytes = calloc(s->n + 1, sizeof(*w->bytes));
+    w->tokens = calloc(s->n + 1, sizeof(*w->tokens));
+    w->ids = calloc(total + 1, sizeof(*w->ids));
+    if (w->number == NULL || w->bytes == NULL || w->tokens == NULL || w->ids == NULL)
+        return gm_fail(err, -ENOMEM, "no memory for the texts of %zu prompts", s->n);
     for (size_t i = 0; i < s->n; i++) {
         const struct lm_text *t = &s->texts[i];
         size_t before = w->text.len;

@@ -6,7 +6,6 @@
  * is scored where the tokenizer has an id to begin with, else it is only read. A
  * document's score does not depend on what stands beside it: lines have the same for any
  * cut. */
-#include "base/memory.h"
 #include "gridmill/kernel.h"
 #include "kernels/io/lines.h"
 #include "kernels/io/text.h"
@@ -183,8 +182,9 @@ static int open_(const struct gm_params *common,
                  struct gm_error *err)
 {
     (void)common;
-    struct score *s = xcalloc(1, sizeof(*s));
-    int rc = device_open("cpu", &s->device, err);
+    struct score *s = calloc(1, sizeof(*s));
+    int rc = s == NULL ? gm_fail(err, -ENOMEM, "out of memory")
+                       : device_open("cpu", &s->device, err);
     if (rc != 0) {
         free(s);
         return rc;
@@ -231,7 +231,7 @@ read_text(const struct gm_task *task, char **ret, size_t *ret_len, struct gm_err
 }
 
 /* The windows of a document whose n ids begin at `from`. */
-static void cut(struct score *s, size_t from, size_t n)
+static int cut(struct score *s, size_t from, size_t n, struct gm_error *err)
 {
     size_t scored = 0, want = n > 0 ? n - 1 : 0;
     for (size_t at = 0; scored < want; at += s->stride) {
@@ -240,11 +240,16 @@ static void cut(struct score *s, size_t from, size_t n)
         w.skip = scored - at;
         scored = at + w.n;
         if (s->n_windows == s->room) {
-            s->room = s->room == 0 ? 64 : 2 * s->room;
-            s->windows = xrealloc(s->windows, s->room, sizeof(*s->windows));
+            size_t room = s->room == 0 ? 64 : 2 * s->room;
+            struct window *grown = realloc(s->windows, room * sizeof(*grown));
+            if (grown == NULL)
+                return gm_fail(err, -ENOMEM, "no memory for %zu windows", room);
+            s->room = room;
+            s->windows = grown;
         }
         s->windows[s->n_windows++] = w;
     }
+    return 0;
 }
 
 static int
@@ -261,11 +266,11 @@ add_document(struct score *s, const char *text, size_t len, struct gm_error *err
         return gm_fail(err, -ENOMEM, "no memory for %zu tokens", s->n_ids + n);
     s->ids = all;
     memcpy(all + s->n_ids, ids, n * sizeof(*ids));
-    cut(s, s->n_ids, n);
+    rc = cut(s, s->n_ids, n, err);
     s->n_ids += n;
     s->bytes += len;
     s->documents++;
-    return 0;
+    return rc;
 }
 
 static int add_lines(struct score *s, const char *text, size_t len, struct gm_error *err)

@@ -3,7 +3,6 @@
  */
 #include "lm_text.h"
 
-#include "base/memory.h"
 #include "kernels/io/text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -132,9 +131,9 @@ int lm_model_open(struct lm_model *m,
     int rc = lm_weights(task, param, &m->weights, err);
     if (rc == 0)
         rc = transformer_load(m->weights, device, &m->network, err);
-    if (rc == 0)
-        m->name = xstrdup(name);
-    else
+    if (rc == 0 && (m->name = strdup(name)) == NULL)
+        rc = gm_fail(err, -ENOMEM, "out of memory");
+    if (rc != 0)
         lm_model_close(m);
     return rc;
 }

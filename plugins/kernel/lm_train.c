@@ -2,7 +2,6 @@
  * The declaration is lm_train_table.c, the training itself lm_trainer.c. */
 #include "lm_train.h"
 
-#include "base/memory.h"
 #include "kernels/io/text.h"
 #include "kernels/op/threads.h"
 #include "lm_decode.h"
@@ -37,8 +36,9 @@ static int open_(const struct gm_params *common,
                  struct gm_error *err)
 {
     (void)common;
-    struct train *s = xcalloc(1, sizeof(*s));
-    int rc = device_open("cpu", &s->device, err);
+    struct train *s = calloc(1, sizeof(*s));
+    int rc = s == NULL ? gm_fail(err, -ENOMEM, "out of memory")
+                       : device_open("cpu", &s->device, err);
     if (rc != 0) {
         free(s);
         return rc;
@@ -174,7 +174,12 @@ static int make_tokens(struct train *s,
     if (rc != 0)
         return rc;
     if (other != NULL) {
-        s->ids = xrealloc(s->ids, n + more + 1, sizeof(*s->ids));
+        int32_t *both = realloc(s->ids, (n + more + 1) * sizeof(*both));
+        if (both == NULL) {
+            free(held);
+            return gm_fail(err, -ENOMEM, "no memory for %zu tokens", n + more);
+        }
+        s->ids = both;
         memcpy(s->ids + n, held, more * sizeof(*held));
         free(held);
         *ret = (struct lm_tokens){.ids = s->ids, .n_train = n, .n = n + more};

@@ -2,7 +2,6 @@
  * weights, for any number of ranks and threads. */
 #include "lm_trainer.h"
 
-#include "base/memory.h"
 #include "kernels/op/clip.h"
 #include "kernels/op/philox.h"
 #include "stopwatch.h"
@@ -70,14 +69,17 @@ static int check(const struct lm_trainer_options *o,
     return 0;
 }
 
-static void copy_groups(struct lm_trainer *t)
+static int copy_groups(struct lm_trainer *t, struct gm_error *err)
 {
     struct lm_trainer_scratch *s = t->scratch;
-    s->groups = xcalloc(t->model->n_groups + 1, sizeof(*s->groups));
+    s->groups = calloc(t->model->n_groups + 1, sizeof(*s->groups));
+    if (s->groups == NULL)
+        return gm_fail(err, -ENOMEM, "out of memory");
     for (size_t i = 0; i < t->model->n_groups; i++) {
         s->groups[i] = t->model->groups[i];
         s->groups[i].decay *= t->opt.adamw.decay;
     }
+    return 0;
 }
 
 /* Windows of an epoch: one fewer than fit, so that they can begin anywhere in a window.
@@ -90,7 +92,9 @@ static size_t count_windows(const struct lm_trainer *t)
 
 static int make_scratch(struct lm_trainer *t, struct gm_error *err)
 {
-    struct lm_trainer_scratch *s = t->scratch = xcalloc(1, sizeof(*s));
+    struct lm_trainer_scratch *s = t->scratch = calloc(1, sizeof(*s));
+    if (s == NULL)
+        return gm_fail(err, -ENOMEM, "out of memory");
     struct device *d = t->model->device;
     const size_t n = t->model->n_params, bytes = n * sizeof(float);
     size_t leaf;
@@ -110,8 +114,9 @@ static int make_scratch(struct lm_trainer *t, struct gm_error *err)
                        n,
                        t->opt.micro_batch,
                        t->opt.context);
-    copy_groups(t);
-    int rc = d->op->alloc(d, bytes, (void **)&s->first, err);
+    int rc = copy_groups(t, err);
+    if (rc == 0)
+        rc = d->op->alloc(d, bytes, (void **)&s->first, err);
     if (rc == 0)
         rc = d->op->alloc(d, bytes, (void **)&s->second, err);
     if (rc == 0)
@@ -127,7 +132,9 @@ int lm_trainer_make(const struct lm_trainer_options *opt,
                     struct lm_trainer **ret,
                     struct gm_error *err)
 {
-    AUTO(lm_trainer) t = xcalloc(1, sizeof(*t));
+    AUTO(lm_trainer) t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return gm_fail(err, -ENOMEM, "out of memory");
     t->opt = *opt;
     t->comm = comm;
     t->text = *text;
