@@ -164,12 +164,18 @@ static int open_results(struct session *s, struct gm_error *err)
 {
     const struct rank *r = s->req.rank;
     const struct planning *p = s->req.planning;
+    struct alloc_given given;
+    alloc_read_given(&given);
     struct result_job head = {.plan = p->plan,
                               .spec = p->spec,
                               .start = p->plan->launch > 0 && p->plan->began > 0
                                            ? p->plan->began
                                            : clock_unix(),
-                              .versions = version_libraries()};
+                              .versions = version_libraries(),
+                              .given_cpus = given.cpus,
+                              .given_gpus = given.gpus,
+                              .given_memory = given.memory,
+                              .given_time = given.time};
     int rc = r->world == 0 ? load_past(s, err) : 0;
     if (rc < 0)
         return rc;

@@ -65,7 +65,10 @@ char *receipts_line(const struct summary *s, const struct receipts_who *who)
     put_word(&out, "id", s->id);
     put_word(&out, "name", s->name);
     put_word(&out, "outcome", summary_outcome(s));
-    put_number(&out, "gpus", r->v[RECEIPT_ASKED_GPUS] * r->v[RECEIPT_ASKED_RANKS]);
+    put_number(&out,
+               "gpus",
+               fmax(r->v[RECEIPT_GIVEN_GPUS],
+                    r->v[RECEIPT_ASKED_GPUS] * r->v[RECEIPT_ASKED_RANKS]));
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         put_number(&out, numbers[i].key, r->v[numbers[i].which]);
     put_number(&out, "flops", r->v[RECEIPT_FLOPS] + r->v[RECEIPT_FLOPS64]);

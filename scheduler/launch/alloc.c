@@ -4,6 +4,7 @@
 #include "base/hostlist.h"
 #include "base/memory.h"
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -164,6 +165,65 @@ static int add_counts(struct alloc_hosts *h, struct gm_error *err)
             h->items[i].slots = counts[i];
     }
     return rc;
+}
+
+static double at_least_0(const char *name)
+{
+    long long n = number(name);
+    return n > 0 ? (double)n : 0;
+}
+
+/* "4(x2),3": added up. */
+static double sum_counts(const char *name)
+{
+    const char *p = getenv(name);
+    double sum = 0;
+    while (p != NULL && isdigit((unsigned char)*p)) {
+        char *end;
+        double count = (double)strtoul(p, &end, 10), times = 1;
+        if (strncmp(end, "(x", 2) == 0) {
+            times = (double)strtoul(end + 2, &end, 10);
+            if (*end++ != ')')
+                return 0;
+        }
+        sum += count * times;
+        if (*end == '\0')
+            return sum;
+        p = *end == ',' ? end + 1 : NULL;
+    }
+    return 0;
+}
+
+/* "2", "a100:2", "a100:2,v100:1". */
+static double sum_types(const char *name)
+{
+    const char *p = getenv(name);
+    double sum = 0;
+    while (p != NULL && *p != '\0') {
+        size_t n = strcspn(p, ",");
+        const char *colon = memchr(p, ':', n), *digits = colon != NULL ? colon + 1 : p;
+        if (!isdigit((unsigned char)*digits))
+            return 0;
+        sum += (double)strtoul(digits, NULL, 10);
+        p += n + (p[n] == ',');
+    }
+    return sum;
+}
+
+void alloc_read_given(struct alloc_given *ret)
+{
+    static const double mib = 1 << 20;
+    double nodes = at_least_0("SLURM_JOB_NUM_NODES");
+    double end = at_least_0("SLURM_JOB_END_TIME"),
+           start = at_least_0("SLURM_JOB_START_TIME");
+    *ret = (struct alloc_given){.cpus = sum_counts("SLURM_JOB_CPUS_PER_NODE"),
+                                .gpus = sum_types("SLURM_GPUS")};
+    if (ret->gpus <= 0)
+        ret->gpus = nodes * at_least_0("SLURM_GPUS_ON_NODE");
+    ret->memory = mib * nodes * at_least_0("SLURM_MEM_PER_NODE");
+    if (ret->memory <= 0)
+        ret->memory = mib * ret->cpus * at_least_0("SLURM_MEM_PER_CPU");
+    ret->time = start > 0 && end > start ? end - start : 0;
 }
 
 static int

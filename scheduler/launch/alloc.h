@@ -33,6 +33,16 @@ struct alloc {
 
 void alloc_read(struct alloc *ret);
 
+/* What a batch system gave the job that this process is part of, whatever of it the job
+ * then asked for, by Slurm's words to a batch script and to what it starts. A word that
+ * cannot be read is as none. */
+struct alloc_given { /* 0: not told */
+    double cpus, gpus;
+    double memory; /* byte, on all hosts */
+    double time;   /* s, of the whole allocation */
+};
+void alloc_read_given(struct alloc_given *ret);
+
 /* The hosts that we were given, in the launcher's order, with the ranks each may take. */
 struct alloc_host {
     char *name;

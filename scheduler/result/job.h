@@ -13,6 +13,8 @@ struct result_job {
     /* "openmpi" -> "4.1.4": pairs, ends with NULL */
     const char *const *versions;
     double start; /* unix s */
+    /* Of the batch job that it runs in, if any; 0: not told. */
+    double given_cpus, given_gpus, given_memory, given_time;
 };
 
 int job_write(const struct result_job *job, struct gm_error *err);

@@ -288,7 +288,7 @@ static void judge_fit(struct receipt *r)
     if (v[RECEIPT_SEATED] == 0)
         v[RECEIPT_FIT_RANKS] = less(receipt_least_ranks(r), v[RECEIPT_ASKED_RANKS]);
     v[RECEIPT_FIT_CPUS] = less(fit_cpus(r), v[RECEIPT_ASKED_CPUS]);
-    if (v[RECEIPT_ASKED_GPUS] > 0 && v[RECEIPT_GPUS_USED] == 0)
+    if (v[RECEIPT_ASKED_GPUS] + v[RECEIPT_GIVEN_GPUS] > 0 && v[RECEIPT_GPUS_USED] == 0)
         v[RECEIPT_FIT_GPUS] = 0;
     double memory = round_memory(ROOM_MEMORY * v[RECEIPT_RSS]);
     memory = memory < LEAST_MEMORY ? LEAST_MEMORY : memory;
@@ -297,6 +297,23 @@ static void judge_fit(struct receipt *r)
     double time = receipt_round_time(ROOM_TIME * v[RECEIPT_LONGEST_LAUNCH]);
     if (v[RECEIPT_LONGEST_LAUNCH] > 0 && time <= WORTH_TIME * v[RECEIPT_ASKED_TIME])
         v[RECEIPT_FIT_TIME] = time;
+}
+
+static double
+fit_or_asked(const struct receipt *r, enum receipt_number fit, enum receipt_number asked)
+{
+    return isnan(r->v[fit]) ? r->v[asked] : r->v[fit];
+}
+
+/* The batch job had CPUs that no rank would have needed. */
+static bool has_spare_cpus(const struct receipt *r)
+{
+    const double *v = r->v;
+    double ranks = fit_or_asked(r, RECEIPT_FIT_RANKS, RECEIPT_ASKED_RANKS);
+    double cpus = fit_or_asked(r, RECEIPT_FIT_CPUS, RECEIPT_ASKED_CPUS);
+    double all = v[RECEIPT_ASKED_RANKS] * v[RECEIPT_ASKED_CPUS];
+    return v[RECEIPT_OVER] > 0 && all > 0 &&
+           v[RECEIPT_GIVEN_CPUS] > ceil(v[RECEIPT_HELD_CPUS] * ranks * cpus / all);
 }
 
 GM_PRINTF(3, 4)
@@ -327,17 +344,23 @@ static void word_request(struct receipt *r)
     AUTO_STR sbatch = {0};
     AUTO_STR rank = {0};
     double cpus = v[RECEIPT_ASKED_CPUS] > 0 ? v[RECEIPT_ASKED_CPUS] : 1;
-    if (!isnan(v[RECEIPT_FIT_RANKS])) {
+    bool spare = has_spare_cpus(r);
+    if (!isnan(v[RECEIPT_FIT_RANKS]))
         add_word(&jobspec, ", ", "ranks: %.0f", v[RECEIPT_FIT_RANKS]);
-        add_word(&sbatch, " ", "-n %.0f", v[RECEIPT_FIT_RANKS]);
-    }
+    if (!isnan(v[RECEIPT_FIT_RANKS]) || spare)
+        add_word(&sbatch,
+                 " ",
+                 "-n %.0f",
+                 fit_or_asked(r, RECEIPT_FIT_RANKS, RECEIPT_ASKED_RANKS));
     if (!isnan(v[RECEIPT_FIT_CPUS])) {
         cpus = v[RECEIPT_FIT_CPUS];
         add_word(&rank, ", ", "cores: %.0f", cpus);
-        add_word(&sbatch, " ", "-c %.0f", cpus);
     }
+    if (!isnan(v[RECEIPT_FIT_CPUS]) || spare)
+        add_word(&sbatch, " ", "-c %.0f", cpus);
     if (!isnan(v[RECEIPT_FIT_GPUS])) {
-        add_word(&rank, ", ", "gpus: %.0f", v[RECEIPT_FIT_GPUS]);
+        if (v[RECEIPT_ASKED_GPUS] > 0)
+            add_word(&rank, ", ", "gpus: %.0f", v[RECEIPT_FIT_GPUS]);
         add_word(&sbatch, " ", "--gres=none");
     }
     if (!isnan(v[RECEIPT_FIT_MEMORY])) {
@@ -393,8 +416,17 @@ static void word_advice(struct receipt *r)
                  v[RECEIPT_FIT_CPUS],
                  v[RECEIPT_FIT_CPUS] == 1 ? "" : "s",
                  v[RECEIPT_ASKED_CPUS]);
+    if (has_spare_cpus(r))
+        add_word(&out,
+                 ", ",
+                 "fewer than the %.0f CPUs of the allocation",
+                 v[RECEIPT_GIVEN_CPUS]);
     if (!isnan(v[RECEIPT_FIT_GPUS]))
-        add_word(&out, ", ", "no GPU a rank of %.0f", v[RECEIPT_ASKED_GPUS]);
+        add_word(
+            &out,
+            ", ",
+            "no GPU of %.0f",
+            fmax(v[RECEIPT_GIVEN_GPUS], v[RECEIPT_ASKED_GPUS] * v[RECEIPT_ASKED_RANKS]));
     if (!isnan(v[RECEIPT_FIT_MEMORY]))
         add_word(&out,
                  ", ",

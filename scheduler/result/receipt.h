@@ -80,8 +80,11 @@ enum receipt_number {
     RECEIPT_ASKED_GPUS,
     RECEIPT_ASKED_MEMORY, /* byte, of a rank; 0: nothing */
     RECEIPT_ASKED_TIME,   /* s; 0: nothing */
-    RECEIPT_SEATED,       /* 1: a rank a task, by the job's form */
-    RECEIPT_FLOPS,        /* derived, from here on */
+    RECEIPT_HELD_CPUS,    /* PUs of all ranks, ... */
+    RECEIPT_GIVEN_CPUS,   /* and of the batch job; 0: not told */
+    RECEIPT_GIVEN_GPUS,
+    RECEIPT_SEATED, /* 1: a rank a task, by the job's form */
+    RECEIPT_FLOPS,  /* derived, from here on */
     RECEIPT_FLOPS64,
     RECEIPT_BYTES,
     RECEIPT_GPU_FLOPS,

@@ -175,6 +175,9 @@ static void add_request(struct gathering *g, bool over)
     v[RECEIPT_ASKED_GPUS] = ask->gpus;
     v[RECEIPT_ASKED_MEMORY] = ask->memory;
     v[RECEIPT_ASKED_TIME] = ask->time;
+    v[RECEIPT_HELD_CPUS] = ask->held;
+    v[RECEIPT_GIVEN_CPUS] = ask->given_cpus;
+    v[RECEIPT_GIVEN_GPUS] = ask->given_gpus;
     v[RECEIPT_SEATED] = ask->seated;
     for (unsigned i = 0; i < g->n_launches; i++) {
         const struct launch *l = &g->launches[i];

@@ -4,6 +4,7 @@
 #include "base/idset.h"
 #include "base/memory.h"
 #include "column.h"
+#include <string.h>
 
 static double gpus_of(const struct plan_rank *r)
 {
@@ -16,10 +17,39 @@ static double gpus_of(const struct plan_rank *r)
 /* Of the job; else of the allocation that it is in, as much as was left at its start. */
 static double time_of(const struct result_job *j)
 {
-    if (j->spec->time > 0)
-        return j->spec->time;
+    if (j->spec->time > 0 || j->given_time > 0)
+        return j->spec->time > 0 ? j->spec->time : j->given_time;
     double left = j->plan->end > 0 ? j->plan->end + j->spec->grace - clock_unix() : 0;
     return left > 0 ? left : 0;
+}
+
+static double memory_of(const struct result_job *j)
+{
+    unsigned n = j->plan->n_ranks;
+    return j->spec->memory > 0 || n == 0 ? (double)j->spec->memory : j->given_memory / n;
+}
+
+static bool is_first_on(const struct plan *p, unsigned rank)
+{
+    return rank == 0 || strcmp(p->ranks[rank].host, p->ranks[rank - 1].host) != 0;
+}
+
+/* PUs of all ranks, those that several share once. Ranks of a host follow each other in
+ * all but rare mappings, where too many are counted at worst. */
+static double held_by(const struct plan *p)
+{
+    AUTO(idset) here = idset_make();
+    double sum = 0;
+    for (unsigned i = 0; i < p->n_ranks; i++) {
+        AUTO(idset) own = NULL;
+        if (is_first_on(p, i)) {
+            sum += idset_count(here);
+            idset_clear(here);
+        }
+        if (p->ranks[i].cpus != NULL && idset_parse(p->ranks[i].cpus, &own, NULL) == 0)
+            idset_unite(here, own);
+    }
+    return sum + idset_count(here);
 }
 
 static bool counts_gpus(const struct gm_kernel *k)
@@ -69,7 +99,10 @@ int request_put(hid_t job, const struct result_job *j, struct gm_error *err)
     int rc = h5_group(job, "request", "what the job was given", &at, err);
     rc = rc == 0 ? h5_put_f64(at, "cpus", cpus, err) : rc;
     rc = rc == 0 ? h5_put_f64(at, "gpus", gpus, err) : rc;
-    rc = rc == 0 ? h5_put_f64(at, "memory", (double)j->spec->memory, err) : rc;
+    rc = rc == 0 ? h5_put_f64(at, "held_cpus", held_by(p), err) : rc;
+    rc = rc == 0 ? h5_put_f64(at, "given_cpus", j->given_cpus, err) : rc;
+    rc = rc == 0 ? h5_put_f64(at, "given_gpus", j->given_gpus, err) : rc;
+    rc = rc == 0 ? h5_put_f64(at, "memory", memory_of(j), err) : rc;
     rc = rc == 0 ? h5_put_f64(at, "time", time_of(j), err) : rc;
     rc = rc == 0 ? h5_put_f64(at, "seated", p->seated != NULL, err) : rc;
     return rc == 0 ? put_stages(at, j->spec, cpus, err) : rc;
@@ -102,6 +135,9 @@ int request_load(hid_t job,
     int rc = h5_open_group(job, "request", &at, err);
     rc = rc == 0 ? h5_get_f64(at, "cpus", &r.cpus, err) : rc;
     rc = rc == 0 ? h5_get_f64(at, "gpus", &r.gpus, err) : rc;
+    rc = rc == 0 ? h5_get_f64(at, "held_cpus", &r.held, err) : rc;
+    rc = rc == 0 ? h5_get_f64(at, "given_cpus", &r.given_cpus, err) : rc;
+    rc = rc == 0 ? h5_get_f64(at, "given_gpus", &r.given_gpus, err) : rc;
     rc = rc == 0 ? h5_get_f64(at, "memory", &r.memory, err) : rc;
     rc = rc == 0 ? h5_get_f64(at, "time", &r.time, err) : rc;
     rc = rc == 0 ? h5_get_f64(at, "seated", &r.seated, err) : rc;

@@ -196,6 +196,15 @@ ask foreign.h5 <<'END'
 assert d["asked_ranks"] == 2 and d["launches"] == 1 and all(x["tasks"] > 0 for x in d["ranks"])
 END
 
+echo "-- in a batch job that had more than its ranks took"
+expect 0 env SLURM_JOB_ID=77 SLURM_JOB_NODELIST="$(hostname)" SLURM_JOB_NUM_NODES=1 SLURM_JOB_CPUS_PER_NODE=64 \
+    SLURM_GPUS=h200:4 SLURM_JOB_START_TIME=1000 SLURM_JOB_END_TIME=8200 "${MPIRUN[@]}" -n 2 "$RUNNER" --force foreign.yaml
+ask foreign.h5 <<'END'
+assert d["given_cpus"] == 64 and d["given_gpus"] == 4 and d["asked_time"] == 7200 and d["fit_gpus"] == 0, d
+assert "-n " in d["sbatch"] and "--gres=none" in d["sbatch"] and d["sbatch"].endswith("-t 1"), d["sbatch"]
+assert "fewer than the 64 CPUs of the allocation" in d["advice"] and "no GPU of 4" in d["advice"], d["advice"]
+END
+
 echo "-- a line a job"
 "$PYTHON" - "$(id -u)" "$(id -un)" <<'END' || fail "lines"
 import os, re, sys
@@ -207,11 +216,13 @@ jobs = [dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line)) for line in lines]
 assert all(j["receipt"] == "1" and j["end"] == "1" and j["user"] == sys.argv[2] for j in jobs)
 got = [(j["name"], j["outcome"]) for j in jobs]
 assert got == [("nap", "done"), ("work", "done"), ("short", "done"), ("short", "done"), ("group", "done"),
-               ("group", "done"), ("two", "incomplete"), ("two", "done"), ("foreign", "done")], got
+               ("group", "done"), ("two", "incomplete"), ("two", "done"), ("foreign", "done"),
+               ("foreign", "done")], got
 nap, work, two = jobs[0], jobs[1], jobs[7]
 assert nap["suggest"] == '"-n 2 --mem-per-cpu=128M -t 1"' and nap["fit_ranks"] == "2" and nap["of_peak"] == "n/a"
 assert float(work["of_peak"]) > 0 and work["flops"] == str(4 * 2 * 256 * 256 * 192 * 21) and work["suggest"] == '""'
 assert two["launches"] == "2" and nap["gpus"] == "0" and nap["jobid"] == "n/a"
+assert jobs[9]["jobid"] == "77" and jobs[9]["gpus"] == "4"
 END
 
 echo "-- what is wrong with the folder is told, and fails no job"
@@ -219,4 +230,4 @@ GRIDMILL_RECEIPTS=$PWD/nowhere expect 0 "$GRIDMILL" run --force short.yaml
 says 'note: the receipt was not noted: .*/nowhere/uid-[0-9]+.txt: No such file or directory'
 GRIDMILL_RECEIPTS=$PWD/nowhere expect 0 "${MPIRUN[@]}" -n 1 "$RUNNER" --force foreign.yaml
 says 'the receipt was not noted: .*/nowhere/'
-[ "$(wc -l <lines/*.txt)" -eq 9 ] || fail "$(wc -l <lines/*.txt) lines"
+[ "$(wc -l <lines/*.txt)" -eq 10 ] || fail "$(wc -l <lines/*.txt) lines"

@@ -488,3 +488,48 @@ Test(alloc, short_and_full_names_are_one_host_addresses_are_themselves)
     cr_expect(alloc_same_host("192.0.2.1", "192.0.2.1"));
     cr_expect_not(alloc_same_host("192.0.2.1", "192"));
 }
+
+Test(alloc, what_slurm_gave_is_added_up)
+{
+    static const struct {
+        const char *const env[14];
+        struct alloc_given want;
+    } cases[] = {
+        {{NULL}, {.cpus = 0}},
+        {{"SLURM_JOB_CPUS_PER_NODE",
+          "8(x3),4",
+          "SLURM_JOB_NUM_NODES",
+          "4",
+          "SLURM_GPUS_ON_NODE",
+          "2",
+          "SLURM_MEM_PER_NODE",
+          "1024",
+          "SLURM_JOB_START_TIME",
+          "1000",
+          "SLURM_JOB_END_TIME",
+          "4600"},
+         {.cpus = 28, .gpus = 8, .memory = 4294967296, .time = 3600}},
+        {{"SLURM_JOB_CPUS_PER_NODE",
+          "6",
+          "SLURM_GPUS",
+          "a100:2,v100:1",
+          "SLURM_MEM_PER_CPU",
+          "512"},
+         {.cpus = 6, .gpus = 3, .memory = 3221225472}},
+        {{"SLURM_JOB_CPUS_PER_NODE",
+          "6(x",
+          "SLURM_GPUS",
+          "many",
+          "SLURM_MEM_PER_CPU",
+          "-1",
+          "SLURM_JOB_END_TIME",
+          "5"},
+         {.cpus = 0}},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct alloc_given given;
+        set_environment(cases[i].env);
+        alloc_read_given(&given);
+        cr_expect_arr_eq(&given, &cases[i].want, sizeof(given), "case %zu", i);
+    }
+}

@@ -191,6 +191,26 @@ Test(receipt, time_is_what_people_write)
     advises(r, "", "");
 }
 
+Test(receipt, what_a_batch_job_had_beside)
+{
+    AUTO(receipt) r = make(4, 1);
+    set_stage(r, 0, 400, 1, 1, 1000, 1100);
+    r->v[RECEIPT_HELD_CPUS] = 8; /* two PUs a core, as Slurm counts them */
+    r->v[RECEIPT_GIVEN_CPUS] = 8;
+    advises(r, "", "");
+    r->v[RECEIPT_GIVEN_CPUS] = 16;
+    receipt_judge(r);
+    cr_expect_str_eq(r->jobspec, "", "the job asked for no more");
+    cr_expect_str_eq(r->sbatch, "-n 4 -c 1");
+    cr_expect_str_eq(r->advice,
+                     "fewer than the 16 CPUs of the allocation would have sufficed");
+    r->v[RECEIPT_GIVEN_CPUS] = 8;
+    r->v[RECEIPT_GIVEN_GPUS] = 2;
+    receipt_judge(r);
+    cr_expect_str_eq(r->sbatch, "--gres=none");
+    cr_expect_str_eq(r->advice, "no GPU of 2 would have sufficed");
+}
+
 Test(receipt, all_in_one)
 {
     AUTO(receipt) r = make(8, 1);
