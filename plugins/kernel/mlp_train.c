@@ -361,6 +361,16 @@ static int load(void *self, const struct gm_loader *loader, struct gm_error *err
     return rc;
 }
 
+/* A step has as many leaves as micro-batches: a rank beyond them has none. */
+static uint64_t width(const struct gm_params *common)
+{
+    if (!gm_param_given(common, P_BATCH) || !gm_param_given(common, P_MICRO_BATCH))
+        return 0;
+    uint64_t batch = (uint64_t)gm_param_int(common, P_BATCH),
+             micro = (uint64_t)gm_param_int(common, P_MICRO_BATCH);
+    return batch / micro + (batch % micro != 0);
+}
+
 /* Products alone: forward, and backward twice as many, less the first layer's gradient by
  * its inputs. A step reads the weights for both, writes and reads the gradient, and reads
  * and writes what the optimizer keeps. */
@@ -406,4 +416,5 @@ const struct gm_kernel mlp_train_kernel = {
     .save = save,
     .load = load,
     .close = close_,
+    .width = width,
     .work = work};

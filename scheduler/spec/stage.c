@@ -2,6 +2,7 @@
  * heads pass every stage has a name that is its own, and a kernel or a command unless
  * bad_kernel. */
 #include "load.h"
+#include "tasks.h"
 
 enum pass { HEAD = 1, SHAPE, CUT, LINK };
 enum who { ANY, KERNEL, COMMAND };
@@ -434,6 +435,28 @@ static void check_results(struct load *l, struct load_stage *h)
     }
 }
 
+/* Ranks that a task's arguments leave without work are told, as far as they are known:
+ * the job is right all the same. */
+static void check_width(struct load *l, const struct load_stage *h)
+{
+    const struct gm_kernel *k = h->s->kernel;
+    const struct doc_node *node = doc_get(h->map, "group");
+    unsigned group = h->s->group > 0 ? h->s->group : l->spec->ranks;
+    struct fault_path here = {.up = h->at, .key = "group"};
+    if (k == NULL || k->width == NULL || group < 2 || l->faults->n_errors > 0)
+        return;
+    struct gm_params common = tasks_common(h->s, l->arena);
+    uint64_t width = k->width(&common);
+    if (width > 0 && width < group)
+        load_warn(l,
+                  &here,
+                  node != NULL ? node : h->map,
+                  "the arguments give %llu of a task's %u ranks work: %llu will idle",
+                  (unsigned long long)width,
+                  group,
+                  (unsigned long long)(group - width));
+}
+
 void stage_links(struct load *l)
 {
     for (unsigned i = 0; i < l->n_stages; i++) {
@@ -442,6 +465,7 @@ void stage_links(struct load *l)
         run_pass(l, h, LINK);
         if (h->s->kernel != NULL && !h->bad_kernel && h->s->args == NULL)
             args_read(l, h, &args_at, NULL);
+        check_width(l, h);
         check_results(l, h);
         h->s->needs = h->needs;
         h->s->n_needs = h->n_needs;

@@ -12,6 +12,15 @@ tasks:
 results: train.h5
 END
 
+# Ranks that a step has no part for idle, and are said to; an axis may have work for all.
+expect 0 "$GRIDMILL" check train.yaml --set ranks=7
+says "train.yaml.*tasks\[0\].group: warning: the arguments give 4 of a task's 7 ranks work: 3 will idle"
+expect 0 "$GRIDMILL" check train.yaml --set ranks=7 --set tasks.train.args.micro-batch=4
+says_not 'will idle'
+expect 0 "$GRIDMILL" check train.yaml --set ranks=7 --set 'tasks.train.matrix.batch=[8, 64]' \
+    --set 'tasks.train.args.batch=${batch}'
+says_not 'will idle'
+
 "$GRIDMILL" run train.yaml -q >out 2>err &
 pid=$!
 for _ in $(seq 100); do
