@@ -24,8 +24,9 @@ static const struct timespec quiet = {.tv_nsec = 60000000}; /* until no thread s
 static unsigned n_threads = 1;
 static double peak;
 
-/* The products of a tiny GPT's step (1024 tokens, d 256), forward and backward; square
- * ones; and those of decoding, which are reads of B. */
+/* The products of a tiny GPT's step (1024 tokens, d 256), forward and backward; of a
+ * perceptron's on batches and on micro-batches; square ones and odd ones; and those of
+ * decoding, which are reads of B. */
 static const struct gemm_shape products[] = {
     {.form = GEMM_NN, .m = 1024, .n = 768, .k = 256},
     {.form = GEMM_NT, .m = 1024, .n = 256, .k = 768},
@@ -33,6 +34,12 @@ static const struct gemm_shape products[] = {
     {.form = GEMM_NN, .m = 1024, .n = 1024, .k = 256},
     {.form = GEMM_NN, .m = 1024, .n = 256, .k = 1024},
     {.form = GEMM_NN, .m = 256, .n = 512, .k = 784},
+    {.form = GEMM_NN, .m = 64, .n = 512, .k = 784},
+    {.form = GEMM_NT, .m = 64, .n = 784, .k = 512},
+    {.form = GEMM_TN, .m = 784, .n = 512, .k = 64},
+    {.form = GEMM_NN, .m = 8, .n = 512, .k = 784},
+    {.form = GEMM_NN, .m = 256, .n = 256, .k = 256},
+    {.form = GEMM_NN, .m = 1000, .n = 1003, .k = 777},
     {.form = GEMM_NN, .m = 1024, .n = 1024, .k = 1024},
     {.form = GEMM_NN, .m = 2048, .n = 2048, .k = 2048},
     {.form = GEMM_NN, .m = 1, .n = 768, .k = 288},
