@@ -40,6 +40,14 @@ assert o['tokens'][...].sum() == o['document_tokens']['data'][...].sum()
 assert abs(o['nats'][...].sum() - o['document_nats']['data'][...].sum()) < 1e-6" \
     "$work/lm-3.h5" "$work/cut.h5"
 
+# What the guide says of the model in the results.
+cp lm-1.h5 lm.h5
+awk '/^```python$/ { on = 1; next } /^```$/ { on = 0 } on' "$GRIDMILL_SOURCE/docs/guide/language-models.md" >guide.py
+expect 0 "$PYTHON" -B guide.py
+says '^\[[0-9.]+\]$'
+printf 'kernel: lm.generate\nargs: {model: model.safetensors, prompt: And}\nresults: again.h5\n' >again.yaml
+expect 0 "$GRIDMILL" run again.yaml -q --oversubscribe
+
 [ -n "${GRIDMILL_TEST_DATA-}" ] || {
     echo "not run: a known model, without GRIDMILL_TEST_DATA"
     exit 0
