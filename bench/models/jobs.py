@@ -20,6 +20,13 @@ def write_rows(path, rows, cols, classes):
             row.tofile(f)
 
 
+def write_text(path, n):
+    """Random letters and lines."""
+    drawn = random.Random(2)
+    with open(path, "w", encoding="ascii") as f:
+        f.write("".join(drawn.choice("abcdefghij klmnop\n") for _ in range(n)))
+
+
 class Job:
     """`value` of an output's summary -> milliseconds, by `ms`."""
 

@@ -68,12 +68,17 @@ class Models:
             program.end()
         return found
 
-    def beside(self, ours, peer):
-        """Numbers of ours and of the peer (or None), in turns; both end."""
-        programs = [ours] if peer is None else [ours, peer]
+    def all_beside(self, programs, peer):
+        """Numbers of each program and, last, of the peer unless it is None; in turns; all end."""
+        programs = programs + ([] if peer is None else [peer])
         told = turns.rounds(programs, self.rounds, self.seconds)
         for program in programs:
             program.end()
+        return told
+
+    def beside(self, ours, peer):
+        """Numbers of ours and of the peer (or None)."""
+        told = self.all_beside([ours], peer)
         return told[0], told[1] if peer is not None else None
 
 
@@ -85,23 +90,54 @@ def pair(name, unit, samples, floor, floor_how, peer, peer_how):
     yield harness.line("models", f"{name}, floor", unit, samples, floor, floor_how)
 
 
+def job_shapes(cores):
+    """Ranks and the cores of each."""
+    return ((1, cores), (cores, 1)) if cores > 1 else ((1, 1),)
+
+
 def threads_of(n):
     return f"{n} thread{'s' if n > 1 else ''}"
 
 
-def gpt(m, threads):
-    sgemm, read = m.rates(threads, 4 << 20 if m.quick else 64 << 20)
+def shipped_micro_batch(batch, tokens):
+    """lm.train's preset: sequences of 512 tokens."""
+    return min(batch, max(1, 512 // tokens))
+
+
+def gpt_job(m, folder, batch, tokens, ranks, cores):
+    text = os.path.join(folder, "text")
+    if not os.path.exists(text):
+        jobs.write_text(text, 5_000 if m.quick else 50_000)
+    return jobs.Job(
+        m.build, folder, f"gpt{batch}x{tokens}x{ranks}x{cores}", f"""ranks: {ranks}
+per-rank: {{cores: {cores}}}
+kernel: lm.train
+group: all
+args: {{data: {text}, tokenizer: byte, layers: 4, dim: 256, heads: 4, context: {tokens},
+  batch: {batch}, steps: {2 if m.quick else 30}, sample-tokens: 0, valid-every: 0}}""",
+        "tokens_per_s", lambda rate: 1e3 * batch * tokens / rate)
+
+
+def gpt(m, folder, cores):
+    """The step alone and as lm.train in a job: on one rank and on as many as cores."""
+    sgemm, read = m.rates(cores, 4 << 20 if m.quick else 64 << 20)
     for batch, tokens in ((2, 16),) if m.quick else ((8, 128), (4, 64)):
-        micro = batch
+        micro = shipped_micro_batch(batch, tokens)
         flops, nbytes = map(float, m.told("cost", "gpt", batch, tokens).split())
-        peer, how = m.torch_of("gpt", (batch, tokens), threads)
-        ours, theirs = m.beside(m.ours("gpt", batch, tokens, micro, threads), peer)
-        yield from pair(
-            f"gpt step B{batch} T{tokens}, {threads_of(threads)}", "ms", ours,
-            flops / sgemm * 1e-6 + nbytes / read * 1e-6,
-            f"{flops * 1e-9:.3g} GFLOP at cblas_sgemm's {sgemm:.0f} GFLOP/s, {nbytes * 1e-6:.3g} MB "
-            f"of state at {read:.3g} GB/s; micro-batch {micro}, fixed order (there is no free one)",
-            theirs, f"{how}; micro-batch {micro}, fixed order")
+        peer, how = m.torch_of("gpt", (batch, tokens), cores)
+        found = [(threads_of(cores), m.ours("gpt", batch, tokens, micro, cores))]
+        for ranks, threads in job_shapes(cores):
+            found.append((f"lm.train as a job, {ranks} x {threads_of(threads)}",
+                          gpt_job(m, folder, batch, tokens, ranks, threads)))
+        told = m.all_beside([program for _, program in found], peer)
+        for (which, _), samples in zip(found, told):
+            yield from pair(
+                f"gpt step B{batch} T{tokens}, {which}", "ms", samples,
+                flops / sgemm * 1e-6 + nbytes / read * 1e-6,
+                f"{flops * 1e-9:.3g} GFLOP at cblas_sgemm's {sgemm:.0f} GFLOP/s, "
+                f"{nbytes * 1e-6:.3g} MB of state at {read:.3g} GB/s; micro-batch {micro}, fixed "
+                "order (there is no free one)",
+                told[-1] if peer is not None else None, f"{how}; micro-batch {micro}, fixed order")
 
 
 def train_job(m, folder, batch, micro, ranks, cores):
@@ -122,14 +158,10 @@ def train(m, folder, cores):
     peer, peer_how = m.torch_of("train", (batch,), cores)
     found = [(f"micro-batch {micro}, {threads_of(cores)}", m.ours("train", batch, micro, cores))
              for micro in (MICRO_BATCHES[1:2] if m.quick else MICRO_BATCHES)]
-    shapes = ((1, cores), (cores, 1)) if cores > 1 else ((1, 1),)
-    for ranks, threads in shapes:
+    for ranks, threads in job_shapes(cores):
         found.append((f"micro-batch {JOB_MICRO_BATCH}, a job, {ranks} x {threads_of(threads)}",
                       train_job(m, folder, batch, JOB_MICRO_BATCH, ranks, threads)))
-    programs = [program for _, program in found] + ([peer] if peer is not None else [])
-    told = turns.rounds(programs, m.rounds, m.seconds)
-    for program in programs:
-        program.end()
+    told = m.all_beside([program for _, program in found], peer)
     for (how, _), samples in zip(found, told):
         yield from pair(
             f"mlp.train b{batch} {how}", "ms", samples, batch * TRAIN_FLOPS / sgemm * 1e-6,
@@ -200,8 +232,9 @@ def decode(m, folder):
 
 
 def profile(m, threads):
-    words = ("2", "16", "2", threads, "1") if m.quick else ("8", "128", "8", threads, "15")
-    return harness.json_lines([m.program, "profile", *map(str, words)])
+    batch, tokens, steps = (2, 16, 1) if m.quick else (8, 128, 15)
+    return harness.json_lines([m.program, "profile", str(batch), str(tokens),
+                               str(shipped_micro_batch(batch, tokens)), str(threads), str(steps)])
 
 
 def run(build, root, quick=False):
@@ -210,7 +243,7 @@ def run(build, root, quick=False):
     folder = tempfile.mkdtemp(prefix="gridmill-bench.", dir="/dev/shm")
     try:
         for threads in (2,) if quick else (2, 1):
-            yield from gpt(m, threads)
+            yield from gpt(m, folder, threads)
             yield from profile(m, threads)
             yield from train(m, folder, threads)
             yield from infer(m, threads)

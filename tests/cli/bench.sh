@@ -14,7 +14,9 @@ import json, math, sys
 
 lines = [json.loads(text) for text in open(sys.argv[1], encoding="utf-8")]
 names = [line["name"] for line in lines]
-for start in ("gpt step B2 T16, 2 threads", "mlp.train b64 micro-batch 64, 2 threads",
+for start in ("gpt step B2 T16, 2 threads", "gpt step B2 T16, lm.train as a job, 1 x 2 threads",
+              "gpt step B2 T16, lm.train as a job, 2 x 1 thread",
+              "mlp.train b64 micro-batch 64, 2 threads",
               "mlp.train b64 micro-batch 64, a job, 1 x 2 threads",
               "mlp.train b64 micro-batch 64, a job, 2 x 1 thread", "mlp scores b32, 2 threads",
               "logits after 8 tokens", "decode 0.3 MB a token, 1 thread",
