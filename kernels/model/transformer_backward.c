@@ -223,7 +223,8 @@ int transformer_gradient(const struct transformer *t,
         transformer_batch_put(t, w, sequences, tokens, ids, labels);
     bool drops = transformer_gpt2(t) && dropout != NULL && dropout->p > 0;
     b.dropout = drops ? dropout : NULL;
-    const struct pass p = {.t = t, .w = w, .b = &b, .grad = grad};
+    struct pass p = {.t = t, .w = w, .b = &b};
+    p.grad = grad;
     transformer_forward(t, w, &b);
     head_back(&p, scale);
     const struct transformer_norm last = {

@@ -56,8 +56,8 @@ static int alloc_buffers(const struct transformer *t,
     c->mean = cut(&next, rows, 1);
     c->rstd = cut(&next, rows, 1);
     c->logits = cut(&next, c->sequences, vocab);
-    c->ids = (int32_t *)cut(&next, rows, 1);
-    c->positions = (int32_t *)cut(&next, rows, 1);
+    c->ids = (void *)cut(&next, rows, 1);
+    c->positions = (void *)cut(&next, rows, 1);
     c->host_ids = calloc(rows, sizeof(*c->host_ids));
     c->host_positions = calloc(rows, sizeof(*c->host_positions));
     if (!c->device->host)

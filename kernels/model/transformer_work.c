@@ -76,9 +76,9 @@ cut_all(const struct transformer *t, struct transformer_work *w, struct cutter *
     w->rstd = cut(c, rows, 1);
     w->logits = cut(c, w->chunk, t->config.vocab);
     w->losses = cut(c, rows, 1);
-    w->ids = (int32_t *)cut(c, rows, 1);
-    w->labels = (int32_t *)cut(c, rows, 1);
-    w->positions = (int32_t *)cut(c, rows, 1);
+    w->ids = (void *)cut(c, rows, 1);
+    w->labels = (void *)cut(c, rows, 1);
+    w->positions = (void *)cut(c, rows, 1);
     w->scores = (void *)cut(c, chunks, sizeof(*w->scores) / sizeof(float));
     if (!w->gradient)
         return;

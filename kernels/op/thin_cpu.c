@@ -25,6 +25,25 @@ static inline void thin_store(
         c[v] = add ? c[v] + sums[v] : sums[v];
 }
 
+/* Columns v .. n that fill no vector, `depth` p's from q on. */
+static inline __attribute__((always_inline)) void thin_plain_rest(const struct thin *s,
+                                                                  size_t q,
+                                                                  size_t depth,
+                                                                  size_t j,
+                                                                  size_t v,
+                                                                  size_t n,
+                                                                  float *sums)
+{
+    for (size_t p = q; p < q + depth && v < n; p++) {
+        const float *b = s->b + p * s->ldb + j;
+        for (size_t r = 0; r < s->m; r++) {
+            float a = s->a[p * s->a_step + r * s->a_row];
+            for (size_t c = v; c < n; c++)
+                sums[r * STRIP + c] = __builtin_fmaf(a, b[c], sums[r * STRIP + c]);
+        }
+    }
+}
+
 /* Chains of a turned B that go on one by one: p's from q to end. */
 static inline __attribute__((always_inline)) void thin_turned_rest(
     const struct thin *s, size_t j, size_t n, size_t q, size_t end, float *sums)
@@ -43,7 +62,7 @@ typedef float fused4 __attribute__((vector_size(16)));
 
 LANES_INLINE fused4 narrow_fused(float x, fused4 b, fused4 c)
 {
-    fused4 r;
+    fused4 r = {0};
     for (unsigned l = 0; l < 4; l++)
         r[l] = __builtin_fmaf(x, b[l], c[l]);
     return r;

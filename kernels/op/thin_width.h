@@ -10,7 +10,7 @@
  * No guard: each inclusion is another width. */
 typedef float NAME(vec) __attribute__((vector_size(BYTES), aligned(4), may_alias));
 
-#define LANES_OF (BYTES / 4)
+#define LANES_OF ((size_t)BYTES / 4)
 
 LANES_INLINE TARGET NAME(vec) NAME(fma)(float x, NAME(vec) b, NAME(vec) c)
 {
@@ -67,15 +67,7 @@ NAME(plain)(const struct thin *s, size_t j, size_t n, const unsigned rows)
                 NAME(plain_tile)(s, a, b + v, rows, 4, depth, sums + v);
             for (; v + LANES_OF <= n; v += LANES_OF)
                 NAME(plain_tile)(s, a, b + v, rows, 1, depth, sums + v);
-            for (size_t t = 0; t < depth; t++) {
-                for (size_t r = 0; r < rows; r++) {
-                    for (size_t c = v; c < n; c++)
-                        sums[r * STRIP + c] =
-                            __builtin_fmaf(a[t * s->a_step + r * s->a_row],
-                                           b[t * s->ldb + c],
-                                           sums[r * STRIP + c]);
-                }
-            }
+            thin_plain_rest(s, q, depth, j, v, n, sums);
         }
         for (size_t r = 0; r < rows; r++)
             thin_store(s, p, r, j, n, sums + r * STRIP);
@@ -125,7 +117,7 @@ LANES_INLINE TARGET void NAME(turned_tile)(const struct thin *s,
     const char *ahead = (const char *)(s->b + (j + vectors * LANES_OF) * s->ldb + p);
     for (; q + 4 <= end; q += 4) {
         const float *a = s->a + q * s->a_step;
-        for (unsigned l = 0; l < 4 * vectors * BYTES; l += 64, ahead += 64)
+        for (size_t l = 0; l < 16 * LANES_OF * vectors; l += 64, ahead += 64)
             __builtin_prefetch(ahead, 0, 2);
 #pragma GCC unroll 2
         for (unsigned v = 0; v < vectors; v++) {
@@ -149,28 +141,38 @@ LANES_INLINE TARGET void NAME(turned_tile)(const struct thin *s,
     thin_turned_rest(s, j, vectors * LANES_OF, q, end, sums);
 }
 
+/* Columns j .. j + n: two vectors of them, one, or what fills none. */
+LANES_INLINE TARGET void
+NAME(turned_columns)(const struct thin *s, size_t j, size_t n, const unsigned rows)
+{
+    _Alignas(64) float sums[THIN_ROWS * STRIP];
+    for (size_t p = 0; p < s->k; p += DEPTH) {
+        size_t end = s->k - p < DEPTH ? s->k : p + DEPTH;
+        if (n == 2 * LANES_OF) {
+            NAME(turned_tile)(s, j, p, end, rows, 2, sums);
+        } else if (n == LANES_OF) {
+            NAME(turned_tile)(s, j, p, end, rows, 1, sums);
+        } else {
+            memset(sums, 0, sizeof(sums));
+            thin_turned_rest(s, j, n, p, end, sums);
+        }
+        for (size_t r = 0; r < rows; r++)
+            thin_store(s, p, r, j, n, sums + r * STRIP);
+    }
+}
+
 LANES_INLINE TARGET void
 NAME(turned)(const struct thin *s, size_t j, size_t n, const unsigned rows)
 {
-    _Alignas(64) float sums[THIN_ROWS * STRIP];
-    for (size_t v = 0; v < n;) {
-        unsigned vectors = v + 2 * LANES_OF <= n ? 2 : v + LANES_OF <= n ? 1 : 0;
-        size_t wide = vectors > 0 ? vectors * LANES_OF : n - v;
-        for (size_t p = 0; p < s->k; p += DEPTH) {
-            size_t end = s->k - p < DEPTH ? s->k : p + DEPTH;
-            if (vectors == 2) {
-                NAME(turned_tile)(s, j + v, p, end, rows, 2, sums);
-            } else if (vectors == 1) {
-                NAME(turned_tile)(s, j + v, p, end, rows, 1, sums);
-            } else {
-                memset(sums, 0, sizeof(sums));
-                thin_turned_rest(s, j + v, wide, p, end, sums);
-            }
-            for (size_t r = 0; r < rows; r++)
-                thin_store(s, p, r, j + v, wide, sums + r * STRIP);
-        }
-        v += wide;
+    size_t v = 0;
+    for (; v + 2 * LANES_OF <= n; v += 2 * LANES_OF)
+        NAME(turned_columns)(s, j + v, 2 * LANES_OF, rows);
+    if (v + LANES_OF <= n) {
+        NAME(turned_columns)(s, j + v, LANES_OF, rows);
+        v += LANES_OF;
     }
+    if (v < n)
+        NAME(turned_columns)(s, j + v, n - v, rows);
 }
 
 /* Columns j .. j + n. */
