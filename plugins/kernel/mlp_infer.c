@@ -9,6 +9,7 @@
 #include "kernels/io/table.h"
 #include "kernels/model/mlp.h"
 #include "kernels/op/gemm.h"
+#include "kernels/op/threads.h"
 #include "stopwatch.h"
 #include <math.h>
 #include <stdlib.h>
@@ -157,6 +158,7 @@ static int open_(const struct gm_params *common,
     struct infer *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return gm_fail(err, -ENOMEM, "mlp.infer: out of memory");
+    threads_set(seat->n_threads);
     int rc = device_open(seat->device, &s->device, err);
     if (rc == 0)
         *ret = s;
@@ -364,7 +366,6 @@ static int begin(void *self,
     struct infer *s = self;
     s->comm = task->comm;
     s->sink = sink;
-    gemm_set_threads(1);
     int rc = prepare(s, task, err);
     if (rc != 0)
         end(s, rc);

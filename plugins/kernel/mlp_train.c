@@ -5,6 +5,7 @@
 #include "kernels/io/split.h"
 #include "kernels/io/table.h"
 #include "kernels/op/gemm.h"
+#include "kernels/op/threads.h"
 #include "trainer.h"
 #include <math.h>
 #include <stdlib.h>
@@ -197,6 +198,7 @@ static int open_(const struct gm_params *common,
     struct train *s = calloc(1, sizeof(*s));
     if (s == NULL)
         return gm_fail(err, -ENOMEM, "mlp.train: out of memory");
+    threads_set(seat->n_threads);
     int rc = device_open(seat->device, &s->device, err);
     if (rc == 0)
         *ret = s;

@@ -4,7 +4,6 @@
 #include "trainer.h"
 
 #include "kernels/io/split.h"
-#include "kernels/op/gemm.h"
 #include "kernels/op/philox.h"
 #include "stopwatch.h"
 #include <inttypes.h>
@@ -134,7 +133,6 @@ int trainer_make(const struct trainer_options *opt,
         trainer_free(t);
         return rc;
     }
-    gemm_set_threads(1);
     *ret = t;
     return 0;
 }

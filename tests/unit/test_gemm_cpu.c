@@ -89,7 +89,7 @@ static const struct shape shapes[] = {{1, 600, 1100},
                                       {150, 97, 100},
                                       {80, 33, 514},
                                       {61, 1060, 40},
-                                      {2070, 33, 20}};
+                                      {2070, 17, 10}};
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
 /* What gemm.h says of an element, word by word. */
