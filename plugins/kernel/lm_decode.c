@@ -54,7 +54,7 @@ static int order_texts(struct lm_decoder *d, struct gm_error *err)
     /* the last token that is made is not fed */
     d->most =
         d->how.max_tokens > context - longest ? context : longest + d->how.max_tokens - 1;
-    qsort(d->order, d->n, sizeof(*d->order), by_length);
+    qsort(d->order, d->n, sizeof(struct lm_text *), by_length);
     return 0;
 }
 
