@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <math.h>
-#include <omp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,9 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 struct header {
     int32_t dim, hidden, layers, heads, kv_heads, vocab, context;
@@ -255,7 +257,9 @@ int main(int argc, char **argv)
     static struct peer p;
     if (argc == 4 && strcmp(argv[1], "speed") == 0) {
         make(&p, argv[2]);
+#ifdef _OPENMP
         omp_set_num_threads((int)strtol(argv[3], NULL, 10));
+#endif
         (void)text(&p);
         return turns_serve(text, &p);
     }
