@@ -78,6 +78,13 @@ Test(receipt, eight_ranks_and_three_tasks_are_three_ranks)
     cr_expect_str_eq(r->advice, "3 ranks of 8 would have sufficed");
 }
 
+Test(receipt, tasks_go_in_waves)
+{
+    AUTO(receipt) r = make(8, 1);
+    set_stage(r, 0, 9, 50, 1, 1000, 1100); /* two waves, as on 5 */
+    advises(r, "ranks: 5", "-n 5");
+}
+
 Test(receipt, a_long_task_hides_the_short_ones)
 {
     AUTO(receipt) r = make(8, 1);
