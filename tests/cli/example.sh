@@ -23,7 +23,7 @@ case $name in
         h5 "
 o = f['stages/gemm/outputs'] if 'gemm' in f['stages'] else f['stages'][list(f['stages'])[0]]['outputs']
 rate = next(o[k] for k in o if 'flops' in k)
-assert rate.shape == (4,) and (rate[...] > 0).all(), rate[...]" "$file"
+assert rate.shape == (6,) and (rate[...] > 0).all(), rate[...]" "$file"
         ;;
     stream)
         h5 "

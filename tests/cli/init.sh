@@ -9,6 +9,8 @@ starter_of() # KERNEL: how its blanks are filled with real data, one PATH=VALUE 
         mlp.train) printf '%s\n' "args.data=$data" 'args.layers=[64, 8, 10]' args.epochs=1 ;;
         mlp.infer) printf '%s\n' args.model=model.safetensors "shards.of=$data" shards.rows=900 ;;
         gemm) printf '%s\n' args.n=32 args.repeat=2 ;;
+        stream) printf '%s\n' args.mib=1 args.repeat=1 ;;
+        latency) printf '%s\n' ranks=2 group=2 oversubscribe=true 'args.sizes=[8]' args.repeat=4 ;;
         sleep) printf '%s\n' args.seconds=0 ;;
         noop) printf '%s\n' args.width=8 ;;
         *) fail "kernel $1: say here how its starter is filled in" ;;
