@@ -73,14 +73,15 @@ static const struct gm_param_spec params[] = {
                   .preset = "0",
                   .max = 1 << 20,
                   .type = GM_PARAM_INT},
-    [P_STRIDE] = {.name = "stride",
-                  .help = "from one window's beginning to the next one's: a token has "
-                          "window - stride tokens before it at least, but in the first; "
-                          "0: window, the quickest",
-                  .unit = "tokens",
-                  .preset = "0",
-                  .max = 1 << 20,
-                  .type = GM_PARAM_INT},
+    [P_STRIDE] =
+        {.name = "stride",
+         .help =
+             "from one window's beginning to the next one's; 0: the window. Below it, "
+             "a token has window - stride tokens before it at least",
+         .unit = "tokens",
+         .preset = "0",
+         .max = 1 << 20,
+         .type = GM_PARAM_INT},
     [P_BATCH] = {.name = "batch",
                  .help = "windows that are worked on side by side; changes no score",
                  .preset = "8",

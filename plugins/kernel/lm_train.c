@@ -463,9 +463,7 @@ const struct gm_kernel lm_train_kernel = {
     .abi = GM_KERNEL_ABI,
     .size = sizeof(struct gm_kernel),
     .name = "lm.train",
-    .summary =
-        "train a language model (GPT-2 or Llama) on a text, data-parallel over its "
-        "ranks",
+    .summary = "train a language model on a text, data-parallel over its ranks",
     .params = lm_train_params,
     .n_params = LM_N_PARAMS,
     .outputs = lm_train_outputs,

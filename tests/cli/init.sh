@@ -8,6 +8,12 @@ starter_of() # KERNEL: how its blanks are filled with real data, one PATH=VALUE 
     case $1 in
         mlp.train) printf '%s\n' "args.data=$data" 'args.layers=[64, 8, 10]' args.epochs=1 ;;
         mlp.infer) printf '%s\n' args.model=model.safetensors "shards.of=$data" shards.rows=900 ;;
+        lm.train) printf '%s\n' "args.data=$EXAMPLES/data/sonnets.txt" args.steps=1 args.batch=1 \
+            args.layers=1 args.dim=16 args.sample-tokens=0 ;;
+        lm.generate) printf '%s\n' args.model=lm.safetensors args.max-tokens=4 \
+            "shards={of: $EXAMPLES/data/prompts.txt, lines: 2}" ;;
+        lm.score) printf '%s\n' args.model=lm.safetensors \
+            "shards={of: $EXAMPLES/data/prompts.txt, lines: 2}" ;;
         gemm) printf '%s\n' args.n=32 args.repeat=2 ;;
         stream) printf '%s\n' args.mib=1 args.repeat=1 ;;
         latency) printf '%s\n' ranks=2 group=2 oversubscribe=true 'args.sizes=[8]' args.repeat=4 ;;
@@ -73,6 +79,10 @@ for kernel in $kernels; do
     if [ "$kernel" = mlp.train ]; then
         h5 'model = f["/stages/main/outputs/model"]
 open("model.safetensors", "wb").write(bytes(model["data"][...]))' mlp-train.h5
+    fi
+    if [ "$kernel" = lm.train ]; then
+        h5 'model = f["/stages/main/outputs/model"]
+open("lm.safetensors", "wb").write(bytes(model["data"][...]))' lm-train.h5
     fi
 done
 
