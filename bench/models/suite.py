@@ -21,8 +21,8 @@ SGEMM = 2048
 SHAPE, SMALL = (288, 768, 6, 6, 32000, 256), (48, 128, 2, 4, 512, 32)
 WEIGHTS = 784 * 512 + 512 * 512 + 512 * 10  # of the MLP
 TRAIN_FLOPS = 2 * (3 * WEIGHTS - 784 * 512)  # of a row: no gradient of the inputs
-MICRO_BATCHES = (8, 64, 256)  # 8 is mlp.train's preset, 64 what numerics.md says for this size
-JOB_MICRO_BATCH = 64
+MICRO_BATCHES = (8, 64, 256)
+JOB_MICRO_BATCH = 64  # what mlp.train takes by itself for this size
 
 
 class Models:

@@ -92,11 +92,13 @@ static const struct gm_param_spec params[] = {
                  .type = GM_PARAM_INT},
     [P_MICRO_BATCH] =
         {.name = "micro-batch",
-         .help = "rows of the shards that a step is cut into: the unit of work of a "
-                 "rank; the weights' bits depend on it, not on the ranks",
+         .help =
+             "rows of the shards that a step is cut into: the unit of work of a "
+             "rank; the weights' bits depend on it, not on the ranks; 0: 8, and 64 for "
+             "a network of more than 100,000 weights",
          .unit = "rows",
-         .preset = "8",
-         .min = 1,
+         .preset = "0",
+         .min = 0,
          .max = 1 << 24,
          .type = GM_PARAM_INT},
     [P_OPTIMIZER] = {.name = "optimizer",
@@ -207,6 +209,19 @@ static int open_(const struct gm_params *common,
     return rc;
 }
 
+/* Where it is left to us: networks that fit a core's cache are as fast with few rows, and
+ * more ranks find work; others want longer products. */
+static uint64_t micro_batch(const struct gm_params *p)
+{
+    const struct gm_value *layers = gm_param(p, P_LAYERS);
+    double weights = 0;
+    if (gm_param_int(p, P_MICRO_BATCH) > 0)
+        return (uint64_t)gm_param_int(p, P_MICRO_BATCH);
+    for (unsigned i = 1; i < layers->n; i++)
+        weights += (double)layers->as.ints[i - 1] * (double)layers->as.ints[i];
+    return weights > 100e3 ? 64 : 8;
+}
+
 static int
 options(const struct gm_params *p, struct trainer_options *ret, struct gm_error *err)
 {
@@ -223,7 +238,7 @@ options(const struct gm_params *p, struct trainer_options *ret, struct gm_error 
                   .decay = decay},
         .epochs = (uint64_t)gm_param_int(p, P_EPOCHS),
         .batch = (uint64_t)gm_param_int(p, P_BATCH),
-        .micro_batch = (uint64_t)gm_param_int(p, P_MICRO_BATCH),
+        .micro_batch = micro_batch(p),
         .seed = (uint64_t)gm_param_int(p, P_INIT_SEED),
         .scale = gm_param_float(p, P_SCALE)};
     return mlp_shape_make(
@@ -366,10 +381,10 @@ static int load(void *self, const struct gm_loader *loader, struct gm_error *err
 /* A step has as many leaves as micro-batches: a rank beyond them has none. */
 static uint64_t width(const struct gm_params *common)
 {
-    if (!gm_param_given(common, P_BATCH) || !gm_param_given(common, P_MICRO_BATCH))
+    if (!gm_param_given(common, P_BATCH) || !gm_param_given(common, P_MICRO_BATCH) ||
+        !gm_param_given(common, P_LAYERS))
         return 0;
-    uint64_t batch = (uint64_t)gm_param_int(common, P_BATCH),
-             micro = (uint64_t)gm_param_int(common, P_MICRO_BATCH);
+    uint64_t batch = (uint64_t)gm_param_int(common, P_BATCH), micro = micro_batch(common);
     return batch / micro + (batch % micro != 0);
 }
 

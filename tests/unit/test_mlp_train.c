@@ -135,6 +135,47 @@ Test(mlp_train, saved_after_any_step_it_goes_on_with_the_same_bits_on_any_ranks)
 }
 
 /* The comparison above can fail: these change the bits and must be seen. */
+/* 9 x 300 x 5 is below 100,000 weights, 9 x 10,000 x 5 above. */
+Test(mlp_train, micro_batches_are_as_long_as_the_network_wants)
+{
+    static const struct {
+        const char *layers, *chosen, *other;
+    } cases[] = {{"[9, 300, 5]", "8", "64"}, {"[9, 10000, 5]", "64", "8"}};
+    for (size_t i = 0; i < 2; i++) {
+        const char *const *set =
+            MORE("layers", cases[i].layers, "batch", "128", "epochs", "1");
+        struct trained own = train(1, 0, set);
+        struct trained same_one = train(1,
+                                        0,
+                                        MORE("layers",
+                                             cases[i].layers,
+                                             "batch",
+                                             "128",
+                                             "epochs",
+                                             "1",
+                                             "micro-batch",
+                                             cases[i].chosen));
+        struct trained other = train(1,
+                                     0,
+                                     MORE("layers",
+                                          cases[i].layers,
+                                          "batch",
+                                          "128",
+                                          "epochs",
+                                          "1",
+                                          "micro-batch",
+                                          cases[i].other));
+        cr_assert_eq(own.rc, 0, "%s", own.err.text);
+        cr_assert_eq(same_one.rc, 0, "%s", same_one.err.text);
+        cr_assert_eq(other.rc, 0, "%s", other.err.text);
+        cr_expect(same(&own, &same_one, "model"), "case %zu", i);
+        cr_expect_not(same(&own, &other, "model"), "case %zu", i);
+        rehearse_free(own.kernel, own.outputs);
+        rehearse_free(same_one.kernel, same_one.outputs);
+        rehearse_free(other.kernel, other.outputs);
+    }
+}
+
 Test(mlp_train, another_micro_batch_seed_or_rate_gives_other_bits)
 {
     static const char *const changes[][3] = {{"micro-batch", "4", NULL},
