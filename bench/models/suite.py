@@ -31,7 +31,7 @@ class Models:
         self.program = os.path.join(build, "bin", "bench_models")
         self.peer_decode = os.path.join(build, "bin", "bench_peer_decode")
         self.quick = quick
-        self.rounds, self.seconds = (1, 0.02) if quick else (9, 1.0)
+        self.rounds, self.seconds = (1, 0.02) if quick else (9, 0.6)
         self.torch = torch_peer.version()
         if self.torch is None:
             print("models: PyTorch is not installed (scripts/deps.sh --bench): its lines have no "
@@ -204,14 +204,14 @@ def check_logits(m, folder, weights):
 def tuned_peer(m, weights, threads):
     """The peer with the better way to wait for its threads."""
     found = []
-    for wait in ("passive",) if m.quick else ("passive", "active"):
+    for wait in ("passive",) if m.quick else ("passive", "brief"):
         program = turns.Program([m.peer_decode, "speed", weights, str(threads)],
-                                dict(os.environ, OMP_WAIT_POLICY=wait))
+                                turns.waiting(wait))
         found.append((min(program.turn(m.seconds) for _ in range(2)), wait, program))
     found.sort(key=lambda one: one[0])
     for _, _, slower in found[1:]:
         slower.end()
-    return found[0][2], f"OMP_WAIT_POLICY={found[0][1]}"
+    return found[0][2], f"waiting {found[0][1]}"
 
 
 def decode(m, folder):

@@ -19,8 +19,8 @@ def version():
 
 
 def start(what, numbers, threads, blas, wait, code):
-    env = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(blas),
-               OMP_WAIT_POLICY=wait)
+    env = dict(turns.waiting(wait), OMP_NUM_THREADS=str(threads),
+               OPENBLAS_NUM_THREADS=str(blas))
     argv = [PYTHON, PROGRAM, what, *map(str, numbers), str(threads), code]
     return turns.Program(argv, env)
 
@@ -47,7 +47,7 @@ def tuned(what, numbers, threads, seconds, quick):
     pools = [(threads, threads, "passive", code)]
     if threads > 1 and not quick:
         pools += [(1, threads, "passive", code), (threads, 1, "passive", code),
-                  (threads, threads, "active", code)]
+                  (threads, threads, "brief", code)]
     program, setting = best_of(what, numbers, pools, seconds)
     codes = [] if quick else [setting[:3] + (c,) for c in CODES[what][1:]]
     if codes:

@@ -1,10 +1,20 @@
 """Programs that take turns: each is started once, says "ready" when it is warm, and measures for
 some seconds when it is asked to ("turn SECONDS" -> one number). While one measures, the others
 wait for a line: no thread of theirs runs."""
+import os
 import subprocess
 import time
 
 QUIET = 0.06  # s: after a turn, until no thread of its pools spins any more
+
+
+def waiting(how):
+    """The environment of a program whose OpenMP threads wait so: "passive", or "brief", the
+    library's default, which spins for some milliseconds. Never "active": such threads spin on
+    through the others' turns."""
+    env = {name: value for name, value in os.environ.items()
+           if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    return env if how == "brief" else dict(env, OMP_WAIT_POLICY=how)
 
 
 class Program:
