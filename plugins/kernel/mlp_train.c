@@ -94,7 +94,7 @@ static const struct gm_param_spec params[] = {
         {.name = "micro-batch",
          .help =
              "rows of the shards that a step is cut into: the unit of work of a "
-             "rank; the weights' bits depend on it, not on the ranks; 0: 8, and 64 for "
+             "rank; the weights' bits depend on it, not on the ranks; 0 is 8, or 64 for "
              "a network of more than 100,000 weights",
          .unit = "rows",
          .preset = "0",

@@ -20,6 +20,7 @@ install(DIRECTORY plugins/example DESTINATION ${CMAKE_INSTALL_DATADIR}/gridmill
         FILES_MATCHING PATTERN "*.c" PATTERN "*.cpp" PATTERN "*.yaml" PATTERN "CMakeLists.txt"
         PATTERN "build" EXCLUDE)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES docs/schema/summary-1.json DESTINATION ${CMAKE_INSTALL_DATADIR}/gridmill/schema)
 install(DIRECTORY docs/guide DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 
 # The number stands once, in the header.
