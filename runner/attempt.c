@@ -81,6 +81,11 @@ int attempt_steps(const struct attempt *a, struct attempt_end *ret, struct gm_er
     return rc;
 }
 
+bool attempt_counts(const struct gm_kernel *kernel)
+{
+    return kernel->work != NULL || kernel->cost != NULL;
+}
+
 /* A number that no work can be counts for nothing. */
 static double counted(double x)
 {

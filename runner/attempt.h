@@ -65,6 +65,8 @@ int attempt_kernel(const struct attempt *a,
 int attempt_open(const struct attempt *a, struct gm_error *err);
 int attempt_steps(const struct attempt *a, struct attempt_end *ret, struct gm_error *err);
 
+/* Whether it counts its work, task by task or by the arguments. */
+bool attempt_counts(const struct gm_kernel *kernel);
 /* What the kernel counted of a task whose last step went well, before its `end`. */
 void attempt_work(const struct gm_kernel *kernel,
                   void *self,

@@ -345,7 +345,7 @@ static struct chunk_stage *stage_of(struct chunk *c)
     s->looked = true;
     s->mean = -1;
     const struct gm_kernel *kernel = spec->stages[c->a.stage].kernel;
-    s->counts = kernel->work != NULL || kernel->cost != NULL;
+    s->counts = attempt_counts(kernel);
     s->arena = arena_make();
     /* Tasks that are saved are long: they take the way of groups. */
     s->fast = spec->stages[c->a.stage].checkpoint <= 0 &&

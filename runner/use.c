@@ -1,6 +1,7 @@
 /* See use.h. Invariant: the probe takes the host's cores when its ranks have nothing to
  * do, and a twentieth of the job's time at most. */
 #include "use.h"
+#include "attempt.h"
 #include "base/log.h"
 #include "ceiling.h"
 
@@ -23,7 +24,7 @@ static bool counts(const struct jobspec *spec)
 {
     for (unsigned i = 0; i < spec->n_stages; i++) {
         const struct gm_kernel *k = spec->stages[i].kernel;
-        if (k != NULL && (k->work != NULL || k->cost != NULL))
+        if (k != NULL && attempt_counts(k))
             return true;
     }
     return false;
